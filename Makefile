@@ -1,0 +1,39 @@
+# `make demo` and `make test` set up all they need. PYTHON=/path/to/python3 chooses the interpreter.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+export PYTHON
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+help:
+	@echo 'make demo    judge the programs of examples/demo.jsonl'
+	@echo 'make test    all checks: lint, types, layers, tests'
+	@echo 'make lint    ruff, pyright, import-linter'
+	@echo 'make bench   how fast, against named rivals'
+	@echo 'make setup   .venv with everything in it; the others do this first'
+	@echo 'make clean   remove what these made, .venv included'
+	@echo
+	@echo 'PYTHON=... chooses the interpreter, 3.11 or later (default: python3).'
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	.venv/bin/microcoder-eval doctor
+	@mkdir -p build/demo
+	.venv/bin/microcoder-eval run examples/demo.jsonl --json build/demo/summary.json -o build/demo/reports.jsonl
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+test: setup lint
+	.venv/bin/pytest
+
+bench: setup
+	.venv/bin/python -m microcoder.bench.speed
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
