@@ -1,0 +1,25 @@
+"""What can go wrong on this side of the jail. Verdicts are data; these are not verdicts.
+
+    MicrocoderError
+    └── SandboxError
+        ├── JailUnavailable   this host cannot isolate programs; says what to do
+        └── WorkerFailure     a worker broke (crash, protocol violation, stall); the program is run again elsewhere
+"""
+
+from __future__ import annotations
+
+
+class MicrocoderError(Exception):
+    """Root of everything microcoder raises on purpose."""
+
+
+class SandboxError(MicrocoderError):
+    """The sandbox could not do its work."""
+
+
+class JailUnavailable(SandboxError):
+    """No jail works here. The message says why and what to do."""
+
+
+class WorkerFailure(SandboxError):
+    """A worker ended, broke the protocol, or stalled. Its program is not to blame."""

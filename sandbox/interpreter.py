@@ -1,0 +1,95 @@
+"""The interpreter that runs programs, and everything it needs to run inside an empty root.
+
+The interpreter is asked, once, in a plain process: where its standard library is, which shared libraries the
+dynamic linker finds for it, for its extension modules and for the packages that programs may import. The linker's own
+answer (``dl_iterate_phdr``) is used, so no search rule is written down a second time here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from .errors import SandboxError
+
+_PROBE = r"""
+import ctypes, glob, importlib.util, json, os, sys, sysconfig
+stdlib = sysconfig.get_path("stdlib")
+platstdlib = os.path.join(sys.base_exec_prefix, sys.platlibdir, os.path.basename(stdlib))
+unwanted = ("_tkinter", "_curses", "_dbm", "_gdbm", "nis", "readline", "_test", "_ctypes_test", "xxlimited", "_xxtest")
+packages = {}
+for name in sys.argv[1:]:
+    spec = importlib.util.find_spec(name)
+    if spec is None: continue
+    place = os.path.dirname(spec.origin) if spec.submodule_search_locations else spec.origin
+    parts = [place]
+    if os.path.isdir(place + ".libs"): parts.append(place + ".libs")
+    packages[name] = parts
+files = [file for folder in {stdlib, platstdlib} for file in glob.glob(os.path.join(folder, "lib-dynload", "*.so"))
+    if not os.path.basename(file).startswith(unwanted)]
+for name in packages:
+    for part in packages[name]:
+        files += [part] if part.endswith(".so") else glob.glob(os.path.join(part, "**", "*.so*"), recursive=True)
+for file in files:
+    try: ctypes.PyDLL(file, mode=os.RTLD_LAZY)
+    except OSError: pass
+class Info(ctypes.Structure): _fields_ = [("addr", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+found = []
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.c_void_p)
+def each(info, size, data):
+    if info.contents.name: found.append(os.fsdecode(info.contents.name))
+    return 0
+ctypes.CDLL(None).dl_iterate_phdr(each, None)
+print(json.dumps(dict(executable=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
+    version=list(sys.version_info[:3]), implementation=sys.implementation.name, stdlib=stdlib, platstdlib=platstdlib,
+    platlibdir=sys.platlibdir, packages=packages, libraries=[f for f in found if os.path.isabs(f)])))
+"""
+
+
+class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
+    """Host paths of an interpreter and of what it loads."""
+
+    executable: str
+    version: tuple[int, int, int]
+    implementation: str
+    stdlib: str
+    platstdlib: str
+    platlibdir: str
+    packages: dict[str, tuple[str, ...]]
+    """Import name to the files and folders that make up the package."""
+    libraries: tuple[str, ...]
+    """Shared libraries under the names that the dynamic linker looks them up by."""
+
+    @property
+    def tag(self) -> str:
+        return f"python{self.version[0]}.{self.version[1]}"
+
+
+@lru_cache(maxsize=8)
+def probe(python: str | None = None, packages: tuple[str, ...] = ()) -> Interpreter:
+    """Ask ``python`` (default: the running one) about itself and about ``packages``; those it lacks are left out.
+
+    Raises SandboxError when it is not a CPython 3.11 or later that runs here.
+    """
+    python = python or sys.executable
+    if not Path(python).exists():
+        raise SandboxError(f"python: no such file: {python}")
+    try:
+        done = subprocess.run([python, "-c", _PROBE, *packages], capture_output=True, timeout=60, check=True, cwd="/")
+        found = msgspec.json.decode(done.stdout, type=Interpreter)
+    except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
+        said = getattr(error, "stderr", b"") or b""
+        words = said.decode(errors="replace").strip().splitlines()
+        raise SandboxError(f"python: {python} does not answer as a Python 3.11 or later: {words[-1] if words else error}") from error
+    if found.implementation != "cpython" or found.version < (3, 11):
+        version = ".".join(map(str, found.version))
+        raise SandboxError(f"python: {python} is {found.implementation} {version}; programs need CPython 3.11 or later")
+    inside = [found.stdlib, found.platstdlib, *(part for parts in found.packages.values() for part in parts)]
+    own = tuple(
+        lib for lib in found.libraries if not any(Path(lib).resolve().is_relative_to(part) for part in inside)
+    )
+    return msgspec.structs.replace(found, libraries=own)

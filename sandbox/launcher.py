@@ -1,0 +1,174 @@
+"""What the inside of a jail looks like, and how one is started."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .identity import identities
+from .interpreter import Interpreter
+from .jails.base import Jail, JailSpec, Mount
+from .limits import MIB
+from .protocol import Configure, frame
+from .seccomp import runner_filter, test_filter
+
+_RUNNER = Path(__file__).with_name("runner.py")
+_HOME = "/python"
+_PACKAGES = "/packages"
+_TMPFS = 64 * MIB
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+"""All that programs see. The hash seed is fixed: the order of a set of strings never changes a verdict between runs."""
+
+
+class Launcher:
+    """Starts jails of one kind for one interpreter. Several may start at the same time."""
+
+    def __init__(self, jail: Jail, interpreter: Interpreter) -> None:
+        self.jail = jail
+        self.interpreter = interpreter
+        self._serial = itertools.count(os.getpid() * 16)
+        self._filters = runner_filter(), test_filter()
+
+    def start(self) -> Jailed:
+        """Start a jail; its runner waits for the first frame. Blocks for a few milliseconds."""
+        host, inside = socket.socketpair()
+        errors = os.memfd_create("jail-errors")
+        plain = os.memfd_create("standard-streams")  # a regular file, as tests will have: programs inherit the streams
+        folder = None if self.jail.isolates else Path(tempfile.mkdtemp(prefix="microcoder-"))
+        try:
+            spec = self._spec(inside.fileno(), isolated=folder is None)
+            command = self.jail.command(spec)
+            try:
+                process = subprocess.Popen(
+                    command.argv,
+                    pass_fds=command.pass_fds,
+                    env=command.environment,
+                    stdin=plain,
+                    stdout=plain,
+                    stderr=errors,
+                    start_new_session=True,  # a Ctrl-C in the terminal is for the evaluator, which stops its jails itself
+                    cwd="/",
+                )
+            finally:
+                for fd in command.temporary_fds:
+                    os.close(fd)
+        except BaseException:
+            host.close()
+            os.close(errors)
+            _remove(folder)
+            raise
+        finally:
+            inside.close()
+            os.close(plain)
+        host.setblocking(False)
+        return Jailed(process, host, errors, folder, self._configure(spec, folder))
+
+    def _spec(self, fd: int, *, isolated: bool) -> JailSpec:
+        home = self.interpreter
+        if not isolated:
+            return JailSpec((home.executable, "-I", "-S", str(_RUNNER), str(fd)), (), (), ENVIRONMENT, fd)
+        return JailSpec(
+            argv=(f"{_HOME}/bin/{home.tag}", "-I", "-S", "-B", "/runner.py", str(fd)),
+            mounts=self._mounts(),
+            ids=identities(next(self._serial)),
+            environment=ENVIRONMENT,
+            keep_fd=fd,
+        )
+
+    def _mounts(self) -> tuple[Mount, ...]:
+        """The interpreter, the libraries it loads, the allowed packages, three devices, two empty folders. No /proc."""
+        home = self.interpreter
+        mounts = [
+            Mount("bind", "/runner.py", str(_RUNNER)),
+            Mount("bind", f"{_HOME}/bin/{home.tag}", home.executable),
+            Mount("bind", f"{_HOME}/lib/{home.tag}", home.stdlib),
+            Mount("tmpfs", f"{_HOME}/lib/{home.tag}/site-packages", size=4096),
+        ]
+        if home.platstdlib != home.stdlib and Path(home.platstdlib).is_dir():
+            mounts.append(Mount("bind", f"{_HOME}/{home.platlibdir}/{home.tag}", home.platstdlib))
+        mounts += [Mount("bind", library, library) for library in home.libraries]
+        mounts += [
+            Mount("bind", f"{_PACKAGES}/{Path(part).name}", part) for parts in home.packages.values() for part in parts
+        ]
+        mounts += [Mount("device", f"/dev/{name}", f"/dev/{name}") for name in ("null", "zero", "urandom")]
+        mounts += [Mount("tmpfs", folder, size=_TMPFS) for folder in ("/tmp", "/work")]
+        # For programs that open these names the runner puts regular files there, as a shell's redirection would.
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            mounts.append(Mount("symlink", f"/dev/{name}", f"/tmp/.{name}"))
+            mounts.append(Mount("symlink", f"/dev/fd/{number}", f"/tmp/.{name}"))
+            mounts.append(Mount("symlink", f"/proc/self/fd/{number}", f"/tmp/.{name}"))
+        return tuple(mounts)
+
+    def _configure(self, spec: JailSpec, folder: Path | None) -> bytes:
+        ours, tests = self._filters
+        packages = self.interpreter.packages
+        work, temporary = ("/work", "/tmp") if folder is None else (str(folder / "work"), str(folder / "tmp"))
+        if folder is not None:
+            for name in (work, temporary):
+                Path(name).mkdir()
+        message = Configure(
+            become=spec.ids[-1].inside if len(spec.ids) > 1 else None,
+            runner_filter=len(ours.code),
+            pid_slots=tests.pid_slots,
+            packages=sorted(packages),
+            path=[_PACKAGES] if folder is None else sorted({str(Path(p[0]).parent) for p in packages.values()}),
+            work=work,
+            temporary=temporary,
+        )
+        return frame(message, ours.code, tests.code)
+
+
+class Jailed:
+    """A started jail: its outermost process, our end of its socket, what it printed."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], sock: socket.socket, errors: int, folder: Path | None, greeting: bytes
+    ) -> None:
+        self.process = process
+        self.socket = sock
+        self.greeting = greeting
+        """The first frame to send."""
+        self._errors: int | None = errors
+        self._folder = folder
+
+    def said(self) -> str:
+        """The end of what the jail and the runner printed, for the operator."""
+        if self._errors is None:
+            return ""
+        size = os.fstat(self._errors).st_size
+        return os.pread(self._errors, 4096, max(0, size - 4096)).decode(errors="replace").strip()
+
+    def kill(self) -> None:
+        """End it at once. The kernel takes everything inside along."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def bury(self, timeout: float = 10.0) -> None:
+        """Close our end, wait for its end, kill it if it does not come. Blocks."""
+        self.socket.close()
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.process.wait()
+        if self._errors is not None:
+            os.close(self._errors)
+            self._errors = None
+        _remove(self._folder)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

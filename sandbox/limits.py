@@ -1,0 +1,60 @@
+"""What one test may use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+MIB = 1024 * 1024
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Bytes = Annotated[int, msgspec.Meta(ge=1, le=64 * 1024 * MIB)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=65536)]
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Limits of one test. Every test gets all of it; nothing is shared between tests.
+
+    Processor time is the limit that decides; the clock limits only stop what does not compute.
+    """
+
+    cpu_time: Seconds = 10.0
+    """Processor seconds of all threads, user and system. Not rounded to whole seconds."""
+
+    idle_time: Seconds | None = None
+    """Seconds spent blocked (asleep, waiting for a lock) without using the processor. None: ``max(cpu_time, 2)``.
+
+    Waiting for a processor on a loaded machine does not count, so load does not change verdicts."""
+
+    wall_time: Seconds | None = None
+    """Backstop in seconds of wall clock. None: ``20 * cpu_time + 10``."""
+
+    memory: Bytes = 1024 * MIB
+    """Peak resident bytes, the interpreter included."""
+
+    output: Bytes = 16 * MIB
+    """Bytes on standard output, or of the returned value in call mode."""
+
+    stderr: Bytes = 1 * MIB
+    """Bytes on standard error."""
+
+    file_size: Bytes = 16 * MIB
+    """Bytes of any one file, and of all files together, in the temporary directories."""
+
+    open_files: Count = 64
+    """Descriptors, the three standard ones included."""
+
+    threads: Count = 32
+    """Threads of the program. Further processes are never allowed."""
+
+    compile_time: Seconds = 10.0
+    """Processor seconds for compiling the program and importing what it names."""
+
+    @property
+    def idle_seconds(self) -> float:
+        return max(self.cpu_time, 2.0) if self.idle_time is None else self.idle_time
+
+    @property
+    def wall_seconds(self) -> float:
+        return 20 * self.cpu_time + 10 if self.wall_time is None else self.wall_time

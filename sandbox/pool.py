@@ -1,0 +1,123 @@
+"""A fixed number of places, each held by one running program, and the workers that serve them.
+
+Workers come in two kinds. Most programs go to lean ones, that have only the usual modules of the standard library in
+memory; programs that name an installed package (numpy …) go to workers that keep the package, because every page in
+memory makes each fork dearer. Lean workers start with the pool, the others when they are first needed.
+
+Giving a worker back means: ended and healthy, or killed. There is no third way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from .errors import SandboxError
+from .launcher import Launcher
+from .worker import Inputs, Worker
+
+RECYCLE_AFTER = 2000
+
+
+class Pool:
+    """``async with Pool(launcher, places) as pool``; then ``async with pool.worker(inputs) as worker``."""
+
+    def __init__(self, launcher: Launcher, places: int, *, recycle_after: int = RECYCLE_AFTER) -> None:
+        if places < 1:
+            raise SandboxError(f"workers: must be at least 1, not {places}")
+        self.launcher = launcher
+        self.places = places
+        self.recycle_after = recycle_after
+        self.restarts = 0
+        """Workers that broke and were replaced."""
+        self._free = asyncio.Semaphore(places)
+        self._idle: dict[bool, list[Worker]] = {False: [], True: []}
+        self._busy: set[Worker] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._waiting = 0
+
+    async def __aenter__(self) -> Pool:
+        results = await asyncio.gather(*(self._start() for _ in range(self.places)), return_exceptions=True)
+        started = [r for r in results if isinstance(r, Worker)]
+        self._idle[False] += started
+        for result in results:
+            if isinstance(result, BaseException):
+                await self.close()
+                raise result
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        for worker in self._busy:
+            worker.kill()
+        for kind in self._idle.values():
+            while kind:
+                self._retire(kind.pop())
+        while self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def pids(self) -> list[int]:
+        """Outermost processes of the running jails."""
+        return [w.pid for kind in self._idle.values() for w in kind] + [w.pid for w in self._busy]
+
+    @property
+    def spare(self) -> int:
+        """Places that nobody holds or waits for."""
+        return 0 if self._waiting else self.places - len(self._busy)
+
+    @asynccontextmanager
+    async def worker(self, inputs: Inputs, *, packages: bool = False) -> AsyncIterator[Worker]:
+        """A worker for one program; preferably one that already holds the inputs."""
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            worker = await self._take(inputs, packages)
+            self._busy.add(worker)
+            try:
+                yield worker
+            except BaseException:
+                # Whatever went wrong, what the program left behind must not meet the next one.
+                worker.end()
+                raise
+            finally:
+                self._busy.discard(worker)
+                self._give_back(worker, packages)
+        finally:
+            self._free.release()
+
+    async def _take(self, inputs: Inputs, packages: bool) -> Worker:
+        idle = self._idle[packages]
+        while idle:
+            place = next((at for at, w in enumerate(idle) if w.has(inputs)), -1)
+            worker = idle.pop(place)
+            if worker.healthy:
+                return worker
+            self.restarts += 1
+            self._retire(worker)
+        return await self._start()
+
+    async def _start(self) -> Worker:
+        worker = Worker(self.launcher)
+        await worker.start()
+        return worker
+
+    def _give_back(self, worker: Worker, packages: bool) -> None:
+        worker.end()
+        if worker.healthy and worker.jobs < self.recycle_after:
+            self._idle[packages].append(worker)
+            return
+        if not worker.healthy:
+            self.restarts += 1
+            worker.kill()
+        self._retire(worker)
+
+    def _retire(self, worker: Worker) -> None:
+        task = asyncio.get_running_loop().create_task(worker.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

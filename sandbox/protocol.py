@@ -1,0 +1,198 @@
+"""Frames between the host and the runner in the jail, over one stream socket.
+
+A frame is ``!II`` (length of the JSON text, length of the blob), the JSON text, the blob. The JSON text is one of the
+structs below, told apart by ``type``. The host treats every frame as untrusted: lengths are capped before anything is
+read, the text is decoded by type, and whatever does not fit ends the worker.
+
+    host ──▶ runner                                   runner ──▶ host
+    configure   once; blob: seccomp filters           ready         once, the pool may use the worker
+    load        inputs of a problem; blob: inputs
+    drop        forget the inputs of problems
+    job         one program; blob: prelude, source    compile_error there will be no results
+    run         run these tests again, each in a      results       of one or more tests; blob: stdout, stderr and
+                process of its own                                  result of each, in the order of the rows
+    end         of the job, at any time               idle          the job is cleaned up; how its process ended
+
+Test inputs travel once per problem and worker; the host decides which the runner keeps, so both always agree.
+Expected outputs never travel.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+import msgspec
+
+from .errors import WorkerFailure
+from .execution import Execution, Outcome
+
+HEADER = struct.Struct("!II")
+MAX_TEXT = 4 << 20
+"""Most bytes of JSON in a frame from the jail."""
+
+# ---------------------------------------------------------------------------------------------- host to runner
+
+
+class Configure(msgspec.Struct, tag="configure"):
+    become: int | None
+    """User and group to become once the jail stands; None: already that user."""
+    runner_filter: int
+    """Bytes of the blob that are the runner's filter; the rest is the one that tests add."""
+    pid_slots: list[int]
+    """Offsets in the tests' filter where a test process writes its own pid."""
+    packages: list[str]
+    path: list[str]
+    work: str
+    temporary: str
+
+
+class Load(msgspec.Struct, tag="load"):
+    key: int
+    sizes: list[int]
+
+
+class Drop(msgspec.Struct, tag="drop"):
+    keys: list[int]
+
+
+class JobLimits(msgspec.Struct):
+    """Limits with every default filled in; seconds and bytes."""
+
+    cpu_time: float
+    idle_time: float
+    wall_time: float
+    compile_time: float
+    memory: int
+    output: int
+    stderr: int
+    file_size: int
+    open_files: int
+    threads: int
+
+
+class Job(msgspec.Struct, tag="job"):
+    key: int
+    mode: Literal["stdio", "call"]
+    entry_class: str | None
+    entry_point: str | None
+    tests: list[int]
+    lanes: bool
+    modules: list[str]
+    limits: JobLimits
+    prelude: int
+    """Bytes of the blob that are the prelude; the rest is the source."""
+
+
+class Run(msgspec.Struct, tag="run"):
+    tests: list[int]
+
+
+class End(msgspec.Struct, tag="end"):
+    pass
+
+
+# ---------------------------------------------------------------------------------------------- runner to host
+
+
+class Ready(msgspec.Struct, tag="ready", forbid_unknown_fields=True):
+    python: tuple[int, int, int]
+
+
+class CompileError(msgspec.Struct, tag="compile_error", forbid_unknown_fields=True):
+    message: str
+
+
+class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    test: int
+    outcome: Outcome
+    limit: str | None
+    exit_code: int | None
+    signal: int | None
+    cpu_time: float
+    wall_time: float
+    memory: int
+    fresh: bool
+    stdout: int
+    stderr: int
+    result: int
+
+
+class Results(msgspec.Struct, tag="results", forbid_unknown_fields=True):
+    rows: list[Row]
+
+
+class Idle(msgspec.Struct, tag="idle", forbid_unknown_fields=True):
+    status: int
+    """Exit code of the program process, or minus the signal that ended it."""
+
+
+FromRunner = Ready | CompileError | Results | Idle
+ToRunner = Configure | Load | Drop | Job | Run | End
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(FromRunner).decode
+
+
+def frame(message: ToRunner, *blobs: bytes) -> bytes:
+    text = _encode(message)
+    return b"".join((HEADER.pack(len(text), sum(map(len, blobs))), text, *blobs))
+
+
+class FrameReader:
+    """Bytes in, frames out. ``feed`` raises WorkerFailure at the first byte that breaks the protocol."""
+
+    def __init__(self, max_blob: int) -> None:
+        self.max_blob = max_blob
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[FromRunner, memoryview]]:
+        self._buffer += data
+        frames: list[tuple[FromRunner, memoryview]] = []
+        start = 0
+        while len(self._buffer) - start >= HEADER.size:
+            text_size, blob_size = HEADER.unpack_from(self._buffer, start)
+            if text_size > MAX_TEXT or blob_size > self.max_blob:
+                raise WorkerFailure(f"frame of {text_size} + {blob_size} bytes exceeds the caps of the protocol")
+            text_end = start + HEADER.size + text_size
+            if len(self._buffer) < text_end + blob_size:
+                break
+            try:
+                message = _decode(memoryview(self._buffer)[start + HEADER.size : text_end])
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise WorkerFailure(f"frame from the jail does not decode: {error}") from error
+            frames.append((message, memoryview(bytes(self._buffer[text_end : text_end + blob_size]))))
+            start = text_end + blob_size
+        if start:
+            del self._buffer[:start]
+        return frames
+
+
+def executions(results: Results, blob: memoryview) -> list[Execution]:
+    """The rows with their share of the blob. Raises WorkerFailure when the sizes do not add up."""
+    found: list[Execution] = []
+    at = 0
+    for row in results.rows:
+        if row.stdout < 0 or row.stderr < 0 or row.result < 0:
+            raise WorkerFailure("results with a negative size")
+        cuts = (at, at + row.stdout, at + row.stdout + row.stderr, at + row.stdout + row.stderr + row.result)
+        at = cuts[3]
+        found.append(
+            Execution(
+                test=row.test,
+                outcome=row.outcome,
+                limit=row.limit,
+                exit_code=row.exit_code,
+                signal=row.signal,
+                cpu_time=row.cpu_time,
+                wall_time=row.wall_time,
+                memory=row.memory,
+                fresh=row.fresh,
+                stdout=bytes(blob[cuts[0] : cuts[1]]),
+                stderr=bytes(blob[cuts[1] : cuts[2]]),
+                result=bytes(blob[cuts[2] : cuts[3]]),
+            )
+        )
+    if at != len(blob):
+        raise WorkerFailure(f"results of {at} bytes in a frame of {len(blob)}")
+    return found

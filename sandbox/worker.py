@@ -1,0 +1,278 @@
+"""The host's end of one jail: sends programs, receives executions, notices when something is wrong.
+
+A worker is good until it broke a rule. Whatever is odd (it ended, sent a frame that does not decode, fell silent)
+becomes WorkerFailure; the worker is then killed, never repaired, and the program runs again elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+from .errors import JailUnavailable, WorkerFailure
+from .execution import Execution
+from .launcher import Launcher
+from .limits import MIB, Limits
+from .protocol import (
+    CompileError,
+    Drop,
+    End,
+    FrameReader,
+    FromRunner,
+    Idle,
+    Job,
+    JobLimits,
+    Load,
+    Ready,
+    Results,
+    Run,
+    executions,
+    frame,
+)
+
+START_SECONDS = 30.0
+GRACE_SECONDS = 15.0
+INPUT_BYTES = 64 * MIB
+INPUT_PROBLEMS = 256
+LANE_BYTES = 4 * MIB
+"""What a lane may send beyond the output of one test; see MOST_FROM_A_LANE in the runner."""
+
+_keys = itertools.count(1)
+
+
+class Inputs:
+    """The inputs of a problem's tests, as they travel to workers: once each."""
+
+    def __init__(self, blobs: Sequence[bytes]) -> None:
+        self.key = next(_keys)
+        self.blobs = tuple(blobs)
+        self.size = sum(map(len, self.blobs))
+
+
+class Work:
+    """One program for a worker: which tests, in which order, under which limits."""
+
+    def __init__(
+        self,
+        *,
+        inputs: Inputs,
+        source: bytes,
+        tests: Sequence[int],
+        limits: Limits,
+        prelude: bytes = b"",
+        entry_class: str | None = None,
+        entry_point: str | None = None,
+        modules: Sequence[str] = (),
+        lanes: bool = True,
+    ) -> None:
+        self.inputs = inputs
+        self.source = source
+        self.prelude = prelude
+        self.limits = limits
+        self.job = Job(
+            key=inputs.key,
+            mode="call" if entry_point is not None else "stdio",
+            entry_class=entry_class,
+            entry_point=entry_point,
+            tests=list(tests),
+            lanes=lanes,
+            modules=list(modules),
+            limits=JobLimits(
+                cpu_time=limits.cpu_time,
+                idle_time=limits.idle_seconds,
+                wall_time=limits.wall_seconds,
+                compile_time=limits.compile_time,
+                memory=limits.memory,
+                output=limits.output,
+                stderr=limits.stderr,
+                file_size=limits.file_size,
+                open_files=limits.open_files,
+                threads=limits.threads,
+            ),
+            prelude=len(prelude),
+        )
+
+    @property
+    def silence(self) -> float:
+        """Longest time between two frames of a worker in good health, even on a loaded machine."""
+        return self.limits.wall_seconds + 10 * self.limits.compile_time + GRACE_SECONDS
+
+    @property
+    def most_bytes(self) -> int:
+        return LANE_BYTES + 2 * self.limits.output + MIB
+
+
+class Worker(asyncio.Protocol):
+    """One jail. ``start``, then any number of ``begin`` … ``end``, then ``close``."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+        self._frames: deque[tuple[FromRunner, memoryview]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._failure: WorkerFailure | None = None
+        self._reader = FrameReader(MIB)
+        self._loaded: OrderedDict[int, int] = OrderedDict()
+        self._unfinished = 0  # jobs that were ended and whose idle frame has not been read
+        self.jobs = 0
+        self.work: Work | None = None
+
+    # -- life
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._jailed = self._launcher.start()
+        try:
+            self._transport, _ = await loop.create_connection(lambda: self, sock=self._jailed.socket)
+            self._transport.write(self._jailed.greeting)
+            message, _ = await self._receive(START_SECONDS)
+            if not isinstance(message, Ready):
+                raise WorkerFailure("the first frame is not ready")
+        except WorkerFailure as failure:
+            said = self._jailed.said()
+            await self.close()
+            name = self._launcher.jail.name
+            raise JailUnavailable(f"{name}: the jail does not start: {failure}\n{said}".rstrip()) from failure
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The outermost process of the jail, on the host."""
+        return self._jailed.process.pid
+
+    @property
+    def healthy(self) -> bool:
+        return self._failure is None
+
+    def has(self, inputs: Inputs) -> bool:
+        return inputs.key in self._loaded
+
+    def kill(self) -> None:
+        """End the jail now; ``close`` still has to be awaited."""
+        self._fail(WorkerFailure("killed"))
+        self._jailed.kill()
+
+    async def close(self) -> None:
+        """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
+        if hasattr(self, "_transport"):
+            self._transport.abort()
+        await asyncio.get_running_loop().run_in_executor(None, self._jailed.bury, 2.0)
+
+    # -- programs
+
+    def begin(self, work: Work) -> None:
+        """Send a program. The previous one must have been ended."""
+        if self.work is not None:
+            raise RuntimeError("a program is already running on this worker")
+        self.work = work
+        self.jobs += 1
+        self._reader.max_blob = max(self._reader.max_blob, work.most_bytes)
+        parts: list[bytes] = []
+        inputs = work.inputs
+        if inputs.key in self._loaded:
+            self._loaded.move_to_end(inputs.key)
+        else:
+            dropped: list[int] = []
+            held = sum(self._loaded.values())
+            while self._loaded and (held + inputs.size > INPUT_BYTES or len(self._loaded) >= INPUT_PROBLEMS):
+                key, size = self._loaded.popitem(last=False)
+                dropped.append(key)
+                held -= size
+            if dropped:
+                parts.append(frame(Drop(dropped)))
+            self._loaded[inputs.key] = inputs.size
+            parts.append(frame(Load(inputs.key, [len(b) for b in inputs.blobs]), *inputs.blobs))
+        parts.append(frame(work.job, work.prelude, work.source))
+        self._transport.write(b"".join(parts))
+
+    async def receive(self) -> CompileError | list[Execution]:
+        """What came of the program next. Raises WorkerFailure."""
+        assert self.work is not None
+        while True:
+            message, blob = await self._receive(self.work.silence)
+            match message:
+                case Idle() if self._unfinished:
+                    self._unfinished -= 1
+                case Results() | CompileError() if self._unfinished:
+                    pass  # of the previous program, sent before it heard that it was ended
+                case Results():
+                    return executions(message, blob)
+                case CompileError():
+                    return message
+                case Idle(status=status):  # nobody ended it: its process died while compiling
+                    self.work = None
+                    return CompileError(_death(status))
+                case _:
+                    raise self._fail(WorkerFailure(f"unexpected frame {type(message).__name__}"))
+
+    def confirm(self, tests: Sequence[int]) -> None:
+        """Run these tests again, each in a process of its own."""
+        self._transport.write(frame(Run(list(tests))))
+
+    def end(self) -> None:
+        """Nothing more is wanted of the program; whatever still runs of it is killed."""
+        if self.work is not None:
+            self.work = None
+            if self.healthy:
+                self._unfinished += 1
+                self._transport.write(frame(End()))
+
+    # -- asyncio.Protocol
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._frames.extend(self._reader.feed(data))
+        except WorkerFailure as failure:
+            self._fail(failure)
+            self._jailed.kill()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self._fail(WorkerFailure("the jail ended"))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(WorkerFailure(f"the jail ended{f': {exc}' if exc else ''}"))
+
+    # -- within
+
+    async def _receive(self, timeout: float) -> tuple[FromRunner, memoryview]:
+        while not self._frames:
+            if self._failure is not None:
+                raise self._failure
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(timeout, self._silent, timeout)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        return self._frames.popleft()
+
+    def _silent(self, seconds: float) -> None:
+        self._fail(WorkerFailure(f"silent for {seconds:.0f} seconds"))
+        self._jailed.kill()
+
+    def _fail(self, failure: WorkerFailure) -> WorkerFailure:
+        if self._failure is None:
+            self._failure = failure
+        self._wake()
+        return failure
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _death(status: int) -> str:
+    if status == -24:  # SIGXCPU
+        return "compiling took more processor time than compile_time allows"
+    if status == -9:
+        return "the compiler was killed"
+    if status < 0:
+        return f"the compiler crashed with signal {-status}"
+    return f"the compiler ended with exit code {status}"
