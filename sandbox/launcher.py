@@ -94,7 +94,11 @@ class Launcher:
             Mount("bind", "/runner.py", str(_RUNNER)),
             Mount("bind", f"{_HOME}/bin/{home.tag}", home.executable),
             Mount("bind", f"{_HOME}/lib/{home.tag}", home.stdlib),
-            Mount("tmpfs", f"{_HOME}/lib/{home.tag}/site-packages", size=4096),
+        ]
+        mounts += [
+            Mount("tmpfs", f"{_HOME}/lib/{home.tag}/{name}", size=4096)  # what is installed is not for programs
+            for name in ("site-packages", "dist-packages")
+            if Path(home.stdlib, name).is_dir()
         ]
         if home.platstdlib != home.stdlib and Path(home.platstdlib).is_dir():
             mounts.append(Mount("bind", f"{_HOME}/{home.platlibdir}/{home.tag}", home.platstdlib))

@@ -833,7 +833,17 @@ def key_text(key: object) -> str:
     raise TypeError(f"returned value has a {kind.__name__} as a key, which is not JSON data")
 
 
+def make_room_for_the_stack() -> None:
+    """Start again under a higher stack limit: the address space is laid out by the limit a program starts with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = capped(STACK, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+        os.execv(sys.executable, sys.orig_argv)
+
+
 if __name__ == "__main__":
+    make_room_for_the_stack()
     runner = Runner(int(sys.argv[1]))
     runner.configure()
     test_process = TestProcess(*runner.next_lane())

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from ..errors import JailUnavailable, SandboxError
 from .base import Jail
+from .bubblewrap import Bubblewrap
 from .none import NoJail
 from .nsjail import NsJail
 
-JAILS: dict[str, type[Jail]] = {"nsjail": NsJail, "none": NoJail}
+JAILS: dict[str, type[Jail]] = {"nsjail": NsJail, "bubblewrap": Bubblewrap, "none": NoJail}
 
 
 def choose(name: str = "auto", *, unsafe_no_jail: bool = False) -> Jail:
