@@ -16,6 +16,9 @@ import msgspec
 
 from .errors import SandboxError
 
+PACKAGES = ("numpy", "sortedcontainers")
+"""Installed packages that programs may import unless the operator says otherwise."""
+
 _PROBE = r"""
 import ctypes, glob, importlib.util, json, os, sys, sysconfig
 stdlib = sysconfig.get_path("stdlib")
@@ -84,7 +87,8 @@ def probe(python: str | None = None, packages: tuple[str, ...] = ()) -> Interpre
     except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
         said = getattr(error, "stderr", b"") or b""
         words = said.decode(errors="replace").strip().splitlines()
-        raise SandboxError(f"python: {python} does not answer as a Python 3.11 or later: {words[-1] if words else error}") from error
+        why = words[-1] if words else error
+        raise SandboxError(f"python: {python} does not answer as a Python 3.11 or later: {why}") from error
     if found.implementation != "cpython" or found.version < (3, 11):
         version = ".".join(map(str, found.version))
         raise SandboxError(f"python: {python} is {found.implementation} {version}; programs need CPython 3.11 or later")

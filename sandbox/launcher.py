@@ -16,9 +16,11 @@ from .interpreter import Interpreter
 from .jails.base import Jail, JailSpec, Mount
 from .limits import MIB
 from .protocol import Configure, frame
-from .seccomp import runner_filter, test_filter
+from .seccomp import program_filter, runner_filter
 
-_RUNNER = Path(__file__).with_name("runner.py")
+_INSIDE = Path(__file__).with_name("inside")
+_START = "import sys; sys.path.insert(0, sys.argv[2]); from inside.main import main; main()"
+_OPTIONS = ("-I", "-S", "-B", "-Wignore")  # what the compiler warns of would pile up in the runner
 _HOME = "/python"
 _PACKAGES = "/packages"
 _TMPFS = 64 * MIB
@@ -39,7 +41,7 @@ class Launcher:
         self.jail = jail
         self.interpreter = interpreter
         self._serial = itertools.count(os.getpid() * 16)
-        self._filters = runner_filter(), test_filter()
+        self._filters = runner_filter(), program_filter()
 
     def start(self) -> Jailed:
         """Start a jail; its runner waits for the first frame. Blocks for a few milliseconds."""
@@ -58,7 +60,7 @@ class Launcher:
                     stdin=plain,
                     stdout=plain,
                     stderr=errors,
-                    start_new_session=True,  # a Ctrl-C in the terminal is for the evaluator, which stops its jails itself
+                    start_new_session=True,  # a Ctrl-C in the terminal is for the evaluator, which ends its jails
                     cwd="/",
                 )
             finally:
@@ -78,9 +80,10 @@ class Launcher:
     def _spec(self, fd: int, *, isolated: bool) -> JailSpec:
         home = self.interpreter
         if not isolated:
-            return JailSpec((home.executable, "-I", "-S", str(_RUNNER), str(fd)), (), (), ENVIRONMENT, fd)
+            argv = (home.executable, *_OPTIONS, "-c", _START, str(fd), str(_INSIDE.parent))
+            return JailSpec(argv, (), (), ENVIRONMENT, fd)
         return JailSpec(
-            argv=(f"{_HOME}/bin/{home.tag}", "-I", "-S", "-B", "/runner.py", str(fd)),
+            argv=(f"{_HOME}/bin/{home.tag}", *_OPTIONS, "-c", _START, str(fd), "/"),
             mounts=self._mounts(),
             ids=identities(next(self._serial)),
             environment=ENVIRONMENT,
@@ -91,7 +94,7 @@ class Launcher:
         """The interpreter, the libraries it loads, the allowed packages, three devices, two empty folders. No /proc."""
         home = self.interpreter
         mounts = [
-            Mount("bind", "/runner.py", str(_RUNNER)),
+            Mount("bind", "/inside", str(_INSIDE)),
             Mount("bind", f"{_HOME}/bin/{home.tag}", home.executable),
             Mount("bind", f"{_HOME}/lib/{home.tag}", home.stdlib),
         ]

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., \t]+))", re.MULTILINE)
 
-_NOT_AHEAD = frozenset({"__main__", "antigravity", "idlelib", "lib2to3", "pdb", "site", "test", "this", "tkinter", "turtle"})
+_NOT_AHEAD = frozenset("__main__ antigravity idlelib lib2to3 pdb site test this tkinter turtle".split())
 """Importing these does something, or is never worth it."""
 
 _STANDARD = frozenset(sys.stdlib_module_names) - _NOT_AHEAD
@@ -27,6 +27,6 @@ def named_modules(source: str, packages: Collection[str] = ()) -> list[str]:
             names = [part.split()[0] for part in match[2].split(",") if part.strip()]
         for name in names:
             root = name.partition(".")[0]
-            if root in _STANDARD or root in packages:
+            if (root in _STANDARD or root in packages) and not name.endswith("__main__"):
                 found[name] = None
     return list(found)

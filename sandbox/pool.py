@@ -10,10 +10,12 @@ Giving a worker back means: ended and healthy, or killed. There is no third way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from .errors import SandboxError
+from .errors import JailUnavailable, SandboxError
+from .interpreter import Interpreter
+from .jails.base import Jail
 from .launcher import Launcher
 from .worker import Inputs, Worker
 
@@ -36,6 +38,17 @@ class Pool:
         self._busy: set[Worker] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting = 0
+
+    @classmethod
+    async def open(cls, jails: list[Jail], interpreter: Interpreter, places: int) -> Pool:
+        """A started pool with the first of these jails that starts. Raises JailUnavailable with what each one said."""
+        failures: list[str] = []
+        for jail in jails:
+            try:
+                return await cls(Launcher(jail, interpreter), places).__aenter__()
+            except JailUnavailable as failure:
+                failures.append(str(failure))
+        raise JailUnavailable("\n".join(failures))
 
     async def __aenter__(self) -> Pool:
         results = await asyncio.gather(*(self._start() for _ in range(self.places)), return_exceptions=True)
@@ -69,7 +82,7 @@ class Pool:
         return 0 if self._waiting else self.places - len(self._busy)
 
     @asynccontextmanager
-    async def worker(self, inputs: Inputs, *, packages: bool = False) -> AsyncIterator[Worker]:
+    async def worker(self, inputs: Inputs, *, packages: bool = False) -> AsyncGenerator[Worker, None]:
         """A worker for one program; preferably one that already holds the inputs."""
         self._waiting += 1
         try:
@@ -109,7 +122,7 @@ class Pool:
 
     def _give_back(self, worker: Worker, packages: bool) -> None:
         worker.end()
-        if worker.healthy and worker.jobs < self.recycle_after:
+        if worker.healthy and not worker.worn and worker.jobs < self.recycle_after:
             self._idle[packages].append(worker)
             return
         if not worker.healthy:

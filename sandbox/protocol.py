@@ -78,6 +78,8 @@ class Job(msgspec.Struct, tag="job"):
     entry_point: str | None
     tests: list[int]
     lanes: bool
+    careful: bool
+    """Compile in a process of its own whatever the source looks like: compiling it has ended a runner before."""
     modules: list[str]
     limits: JobLimits
     prelude: int
@@ -125,6 +127,8 @@ class Results(msgspec.Struct, tag="results", forbid_unknown_fields=True):
 class Idle(msgspec.Struct, tag="idle", forbid_unknown_fields=True):
     status: int
     """Exit code of the program process, or minus the signal that ended it."""
+    worn: bool
+    """The runner would rather be replaced."""
 
 
 FromRunner = Ready | CompileError | Results | Idle

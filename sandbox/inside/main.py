@@ -1,0 +1,29 @@
+"""Starts the runner."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+from .kernel import STACK, limit
+from .runner import Runner
+
+
+def main() -> None:
+    """``sys.argv``: descriptor of the socket, folder that holds this package."""
+    fd = int(sys.argv[1])
+    sys.path.remove(sys.argv[2])
+    make_room_for_the_stack()
+    runner = Runner(fd)
+    runner.configure()
+    runner.serve()
+
+
+def make_room_for_the_stack() -> None:
+    """Start again under a higher stack limit: the address space is laid out by the limit a program starts with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = STACK if hard == resource.RLIM_INFINITY else min(STACK, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit(resource.RLIMIT_STACK, wanted, hard=False)
+        os.execv(sys.executable, sys.orig_argv)

@@ -1,0 +1,228 @@
+"""Process 1: reads frames, holds the inputs, has programs run, cleans up after them."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import resource
+import select
+import signal
+import stat
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .channel import Channel
+from .kernel import (
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    Filter,
+    die_of_sigprof,
+    limit_default_thread_stack,
+    prctl,
+)
+
+PRELOAD = (
+    "_sitebuiltins", "abc", "array", "bisect", "collections", "collections.abc", "copy", "datetime", "decimal",
+    "functools", "heapq", "io", "itertools", "json", "math", "operator", "os", "os.path", "re", "string", "sys",
+    "time", "types", "typing",
+)  # fmt: skip
+"""Imported once, when the worker starts: what most programs import. Not random and threading: they register work to
+be done after every fork, for programs that import them or not."""
+
+SOURCE = "/work/main.py"
+"""The name of the program in tracebacks. No such file exists."""
+WORN = 192 << 10
+"""KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
+SHORT = 32 << 10
+"""Bytes of source up to which the runner compiles it itself, with the limits of a compilation that goes well. Where
+they are not enough the worker ends, and the host has the program compiled in a process of its own, elsewhere."""
+FINALLYS = 8
+"""Likewise: the compiler makes two copies of each, so that nested ones grow by powers of two."""
+FRAMES = 8
+"""Python frames of this package that a program's first one stands on."""
+
+
+class Job:
+    """One program, as the host sent it."""
+
+    def __init__(self, header: dict[str, Any], blob: bytes, inputs: tuple[int, list[int]]) -> None:
+        self.call: bool = header["mode"] == "call"
+        self.entry_class: str | None = header["entry_class"]
+        self.entry_point: str = header["entry_point"] or ""
+        self.tests: list[int] = header["tests"]
+        self.lanes: bool = header["lanes"]
+        self.careful: bool = header["careful"]
+        self.modules: list[str] = header["modules"]
+        self.limits: dict[str, Any] = header["limits"]
+        self.prelude, self.source = blob[: header["prelude"]], blob[header["prelude"] :]
+        self.inputs, sizes = inputs
+        """Descriptor of the file with all inputs of the problem, one after the other."""
+        self.offsets = [0, *itertools.accumulate(sizes)]
+
+
+class Fresh:
+    """What a program finds when it starts, taken down in the runner and restored between the tests of a lane."""
+
+    def __init__(self) -> None:
+        stream = sys.__stdin__
+        assert stream is not None
+        self.encoding, self.errors = stream.encoding, stream.errors or "strict"
+        # The program stands on frames of this package, and must still be able to recurse as deep as elsewhere.
+        self.recursion_limit = sys.getrecursionlimit() + FRAMES
+        self.int_digits = sys.get_int_max_str_digits()
+        self.path = [os.path.dirname(SOURCE), *sys.path]
+        self.argv = [SOURCE]
+
+    def restore(self) -> None:
+        sys.setrecursionlimit(self.recursion_limit)
+        sys.set_int_max_str_digits(self.int_digits)
+        sys.path[:] = self.path
+        sys.argv[:] = self.argv
+
+
+class Runner:
+    """Lives as long as the jail."""
+
+    def __init__(self, fd: int) -> None:
+        self.channel = Channel(fd)
+        self.pid = os.getpid()
+        self.most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._inputs: dict[int, tuple[int, list[int]]] = {}
+
+    def configure(self) -> None:
+        header, size = self.channel.receive()
+        blob = self.channel.read(size)
+        ours, theirs = blob[: header["runner_filter"]], blob[header["runner_filter"] :]
+        self.packages = frozenset[str](header["packages"])
+        self.folders: tuple[str, str] = (header["work"], header["temporary"])
+        if header["become"] is not None:  # started as the host's root to set the jail up: leave that identity
+            os.setgroups([])
+            os.setresgid(*[header["become"]] * 3)
+            os.setresuid(*[header["become"]] * 3)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # for the tests, as is all that follows
+        os.umask(0o022)
+        os.chdir(self.folders[0])
+        sys.path[:] = [*(path for path in sys.path if os.path.isdir(path)), *header["path"]]
+        sys.dont_write_bytecode = True
+        limit_default_thread_stack()
+        die_of_sigprof()
+        import_quietly(PRELOAD)
+        add_site_builtins()
+        self.fresh = Fresh()
+        self.program_filter = Filter(theirs, header["pid_slots"])
+        Filter(ours, []).install()
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+        self.worn_at = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + WORN
+        self.channel.send({"type": "ready", "python": list(sys.version_info[:3])})
+
+    def serve(self) -> None:
+        """Frames, for ever."""
+        while True:
+            header, size = self.channel.receive()
+            match header["type"]:
+                case "load":
+                    self._inputs[header["key"]] = (self.channel.read_into_file(size), header["sizes"])
+                case "drop":
+                    for key in header["keys"]:
+                        os.close(self._inputs.pop(key)[0])
+                case "job":
+                    status = self._run(Job(header, self.channel.read(size), self._inputs[header["key"]]))
+                    sweep_processes()
+                    self.empty_folders()
+                    worn = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.worn_at
+                    self.channel.send({"type": "idle", "status": status, "worn": worn})
+                case "end":
+                    pass  # the job it was meant for has ended by itself
+                case other:
+                    raise ValueError(f"unknown frame {other}")
+
+    def _run(self, job: Job) -> int:
+        """Serve one program; how its process ended, 0 when it had none."""
+        from .program import Program
+
+        # Installed packages are slow to import and not touched by programs: once per worker.
+        import_quietly(module for module in job.modules if module.partition(".")[0] in self.packages)
+        program = Program(self, job)
+        loaded = all(module in sys.modules for module in job.modules)
+        if loaded and not job.careful and len(job.source) <= SHORT and job.source.count(b"finally") <= FINALLYS:
+            program.serve()
+            return 0
+        pid = os.fork()
+        if pid == 0:
+            program.serve()
+            os._exit(0)
+        return self._wait_for(pid)
+
+    def _wait_for(self, pid: int) -> int:
+        """Exit status of a program process. When the host goes away meanwhile, everything ends with this process."""
+        pidfd = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.register(self.channel.fd, select.POLLHUP | select.POLLRDHUP)
+        if any(fd == self.channel.fd for fd, _ in poll.poll()):
+            os._exit(0)
+        os.close(pidfd)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def empty_folders(self) -> None:
+        for folder in self.folders:
+            empty_folder(os.fsencode(folder))
+
+
+def import_quietly(names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            __import__(name)
+        except BaseException:  # the program will meet the same, SystemExit too, where it can be reported
+            pass
+
+
+def add_site_builtins() -> None:
+    """What the module site, which is not loaded here, gives every program."""
+    import _sitebuiltins
+    import builtins
+
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+    builtins.help = _sitebuiltins._Helper()  # pyright: ignore[reportPrivateUsage]
+
+
+def sweep_processes() -> None:
+    """Kill and reap everything in the jail but process 1. Programs cannot fork; this is the second lock."""
+    if os.getpid() == 1:
+        try:
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def empty_folder(folder: bytes) -> None:
+    """Remove everything inside. Subfolders are moved up instead of descended into: no depth can hurt."""
+    serial = 0
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for child in os.listdir(path):
+                source = os.path.join(path, child)
+                if stat.S_ISDIR(os.lstat(source).st_mode):
+                    os.chmod(source, 0o700)
+                while os.path.lexists(target := os.path.join(folder, b".%d" % serial)):
+                    serial += 1
+                os.rename(source, target)
+                serial += 1
+            os.rmdir(path)
