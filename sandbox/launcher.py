@@ -91,7 +91,7 @@ class Launcher:
         )
 
     def _mounts(self) -> tuple[Mount, ...]:
-        """The interpreter, the libraries it loads, the allowed packages, three devices, two empty folders. No /proc."""
+        """The interpreter, the libraries it loads, the allowed packages, two devices, two empty folders. No /proc."""
         home = self.interpreter
         mounts = [
             Mount("bind", "/inside", str(_INSIDE)),
@@ -109,7 +109,7 @@ class Launcher:
         mounts += [
             Mount("bind", f"{_PACKAGES}/{Path(part).name}", part) for parts in home.packages.values() for part in parts
         ]
-        mounts += [Mount("device", f"/dev/{name}", f"/dev/{name}") for name in ("null", "zero", "urandom")]
+        mounts += [Mount("device", f"/dev/{name}", f"/dev/{name}") for name in ("null", "urandom")]
         mounts += [Mount("tmpfs", folder, size=_TMPFS) for folder in ("/tmp", "/work")]
         # For programs that open these names the runner puts regular files there, as a shell's redirection would.
         for number, name in enumerate(("stdin", "stdout", "stderr")):

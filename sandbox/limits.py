@@ -40,7 +40,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Bytes on standard error."""
 
     file_size: Bytes = 16 * MIB
-    """Bytes of any one file, and of all files together, in the temporary directories."""
+    """Bytes of any one file. All files together have 64 MiB in each of the two temporary directories."""
 
     open_files: Count = 64
     """Descriptors, the three standard ones included."""

@@ -82,15 +82,17 @@ class Pool:
         return 0 if self._waiting else self.places - len(self._busy)
 
     @asynccontextmanager
-    async def worker(self, inputs: Inputs, *, packages: bool = False) -> AsyncGenerator[Worker, None]:
-        """A worker for one program; preferably one that already holds the inputs."""
+    async def worker(
+        self, inputs: Inputs, *, packages: bool = False, new: bool = False
+    ) -> AsyncGenerator[Worker, None]:
+        """A worker for one program: one that already holds the inputs if there is one, or a ``new`` one."""
         self._waiting += 1
         try:
             await self._free.acquire()
         finally:
             self._waiting -= 1
         try:
-            worker = await self._take(inputs, packages)
+            worker = await (self._start() if new else self._take(inputs, packages))
             self._busy.add(worker)
             try:
                 yield worker
@@ -122,8 +124,9 @@ class Pool:
 
     def _give_back(self, worker: Worker, packages: bool) -> None:
         worker.end()
-        if worker.healthy and not worker.worn and worker.jobs < self.recycle_after:
-            self._idle[packages].append(worker)
+        idle = self._idle[packages]
+        if worker.healthy and not worker.worn and worker.jobs < self.recycle_after and len(idle) < self.places:
+            idle.append(worker)
             return
         if not worker.healthy:
             self.restarts += 1

@@ -8,7 +8,7 @@ read, the text is decoded by type, and whatever does not fit ends the worker.
     configure   once; blob: seccomp filters           ready         once, the pool may use the worker
     load        inputs of a problem; blob: inputs
     drop        forget the inputs of problems
-    job         one program; blob: prelude, source    compile_error there will be no results
+    job         one program; blob: prelude, source    compile_error no results will come; blob: why
     run         run these tests again, each in a      results       of one or more tests; blob: stdout, stderr and
                 process of its own                                  result of each, in the order of the rows
     end         of the job, at any time               idle          the job is cleaned up; how its process ended
@@ -78,8 +78,8 @@ class Job(msgspec.Struct, tag="job"):
     entry_point: str | None
     tests: list[int]
     lanes: bool
-    careful: bool
-    """Compile in a process of its own whatever the source looks like: compiling it has ended a runner before."""
+    first_lane: int
+    """Most tests in the first lane: few where a failure is likely, so that little is run for nothing."""
     modules: list[str]
     limits: JobLimits
     prelude: int
@@ -102,7 +102,7 @@ class Ready(msgspec.Struct, tag="ready", forbid_unknown_fields=True):
 
 
 class CompileError(msgspec.Struct, tag="compile_error", forbid_unknown_fields=True):
-    message: str
+    """The blob is what the compiler said."""
 
 
 class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -174,6 +174,8 @@ class FrameReader:
 
 def executions(results: Results, blob: memoryview) -> list[Execution]:
     """The rows with their share of the blob. Raises WorkerFailure when the sizes do not add up."""
+    if not results.rows:
+        raise WorkerFailure("results of no test")
     found: list[Execution] = []
     at = 0
     for row in results.rows:

@@ -15,6 +15,7 @@ argument have a rule.
     tests   clone         threads only
             kill, tgkill  to itself only; the other ways to signal a process are not allowed at all
             prctl         names of threads and mappings
+            mmap          no memory that is shared and has no file: no limit would count it
             memfd_create, pidfd_open   not at all
 """
 
@@ -70,7 +71,7 @@ _PLAIN: dict[str, tuple[int | None, int | None]] = {
 _RULED: dict[str, tuple[int, int]] = {
     "tgkill": (234, 131), "kill": (62, 129), "clone": (56, 220), "clone3": (435, 435), "prctl": (157, 167), "ioctl":
     (16, 29), "fcntl": (72, 25), "prlimit64": (302, 261), "socketpair": (53, 199),
-    "memfd_create": (319, 279), "pidfd_open": (434, 434),
+    "memfd_create": (319, 279), "mmap": (9, 222), "pidfd_open": (434, 434),
 }  # fmt: skip
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -81,6 +82,7 @@ _PRCTL = (15, 16, 0x53564D41)  # PR_SET_NAME PR_GET_NAME PR_SET_VMA
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x7E020080
 _AF_UNIX = 1
+_SHARED_MEMORY = 0x21  # MAP_SHARED | MAP_ANONYMOUS
 
 # Instructions of classic BPF and answers of seccomp, from linux/bpf_common.h and linux/seccomp.h.
 _LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x05, 0x06
@@ -156,7 +158,7 @@ def _search(ranges: list[tuple[int, int]], allow: bytes, deny: bytes) -> bytes:
 
 
 _ALLOWED, _DENIED = _step(_RETURN, _ALLOW), _step(_RETURN, _ERRNO | errno.EPERM)
-_FIRST, _SECOND = _step(_LOAD, _ARGUMENTS), _step(_LOAD, _ARGUMENTS + 8)
+_FIRST, _SECOND, _FOURTH = (_step(_LOAD, _ARGUMENTS + 8 * place) for place in (0, 1, 3))
 
 _RUNNER_RULES = {
     "clone3": _step(_RETURN, _ERRNO | errno.ENOSYS),
@@ -177,6 +179,7 @@ _TEST_RULES = {
     "kill": _FIRST + _one_of((PID,)) + _DENIED + _ALLOWED,
     "tgkill": _FIRST + _one_of((PID,)) + _DENIED + _ALLOWED,
     "prctl": _FIRST + _one_of(_PRCTL) + _DENIED + _ALLOWED,
+    "mmap": _FOURTH + _step(_AND, _SHARED_MEMORY) + _step(_EQUAL, _SHARED_MEMORY, 0, 1) + _DENIED + _ALLOWED,
     "memfd_create": _DENIED,
     "pidfd_open": _DENIED,
 }

@@ -9,7 +9,6 @@ from .errors import WorkerFailure
 from .execution import Execution, Outcome
 from .limits import MIB, Limits
 from .pool import Pool
-from .protocol import CompileError
 from .worker import Inputs, Work
 
 _LIMITS = Limits(cpu_time=0.5, idle_time=0.5, wall_time=20, memory=128 * MIB, output=1 * MIB, threads=4, open_files=16)
@@ -145,8 +144,8 @@ async def check(pool: Pool) -> list[tuple[Property, str | None]]:
         except WorkerFailure as failure:
             found.append((one, str(failure)))
             continue
-        if isinstance(received, CompileError):
-            found.append((one, received.message))
+        if isinstance(received, str):
+            found.append((one, received))
         else:
             execution = received[0]
             found.append((one, None if one.holds(execution) else _told(execution)))

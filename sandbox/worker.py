@@ -37,7 +37,9 @@ GRACE_SECONDS = 15.0
 INPUT_BYTES = 64 * MIB
 INPUT_PROBLEMS = 256
 LANE_BYTES = 4 * MIB
-"""What a lane may send beyond the output of one test; see MOST_FROM_A_LANE in the runner."""
+"""What a lane may send beyond the output of one test; the runner has the same constant."""
+LANE_TESTS = 32
+"""Most tests in a lane; the runner has the same constant."""
 
 _keys = itertools.count(1)
 
@@ -66,7 +68,7 @@ class Work:
         entry_point: str | None = None,
         modules: Sequence[str] = (),
         lanes: bool = True,
-        careful: bool = False,
+        first_lane: int = LANE_TESTS,
     ) -> None:
         self.inputs = inputs
         self.source = source
@@ -79,7 +81,7 @@ class Work:
             entry_point=entry_point,
             tests=list(tests),
             lanes=lanes,
-            careful=careful,
+            first_lane=first_lane,
             modules=list(modules),
             limits=JobLimits(
                 cpu_time=limits.cpu_time,
@@ -192,8 +194,8 @@ class Worker(asyncio.Protocol):
         parts.append(frame(work.job, work.prelude, work.source))
         self._transport.write(b"".join(parts))
 
-    async def receive(self) -> CompileError | list[Execution]:
-        """What came of the program next. Raises WorkerFailure."""
+    async def receive(self) -> str | list[Execution]:
+        """What came of the program next: executions, or the compiler's words. Raises WorkerFailure."""
         assert self.work is not None
         while True:
             message, blob = await self._receive(self.work.silence)
@@ -206,10 +208,10 @@ class Worker(asyncio.Protocol):
                 case Results():
                     return executions(message, blob)
                 case CompileError():
-                    return message
-                case Idle(status=status):  # nobody ended it: its process died while compiling
+                    return bytes(blob).decode(errors="replace")
+                case Idle(status=status):  # nobody ended it: its process died while it imported modules
                     self.work = None
-                    return CompileError(_death(status))
+                    return f"importing the modules that the program names ended the process ({status})"
                 case _:
                     raise self._fail(WorkerFailure(f"unexpected frame {type(message).__name__}"))
 
@@ -271,16 +273,3 @@ class Worker(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-_SIGPROF = 27  # as an exit code: die_of_sigprof in the jail
-
-
-def _death(status: int) -> str:
-    if status == _SIGPROF:
-        return "compiling took more processor time than compile_time allows"
-    if status == -9:
-        return "the compiler was killed"
-    if status < 0:
-        return f"the compiler crashed with signal {-status}"
-    return f"the compiler ended with exit code {status}"

@@ -17,7 +17,7 @@ LANE_NAMES = frozenset(
     "chmod closerange compile delattr displayhook dup dup2 environ environb eval excepthook exec execv fchdir fdopen "
     "ftruncate kill lockf mkdir mkfifo modules path_hooks pipe putenv rename rmdir set_printoptions setattr seterr "
     "setitimer setprofile setswitchinterval settrace stack_size symlink truncate umask unlink unraisablehook unsetenv "
-    "vars".split()
+    "update_wrapper vars".split()
 )
 STREAMS = frozenset({"stdin", "stdout", "stderr"})
 """Attributes of sys that programs like to replace, and that every test gets anew."""
@@ -27,9 +27,6 @@ TEARDOWN_NAMES = frozenset(
     "import_module codecs tempfile".split()
 )
 """Names of things whose destructors may still write when the program's last line is done."""
-
-_ATTRIBUTE_WRITES = opmap["STORE_ATTR"], opmap["DELETE_ATTR"]
-_EXTENDED_ARG = opmap["EXTENDED_ARG"]
 
 
 def all_code(code: CodeType) -> list[CodeType]:
@@ -50,28 +47,69 @@ def needs_teardown(names: frozenset[str]) -> bool:
 
 
 def lane_allowed(code: CodeType, names: frozenset[str], modules: list[str]) -> bool:
-    """Whether all that the program may change outside of its own globals can be restored."""
+    """Whether all that the program may change outside of its own globals can be restored, as far as the code shows."""
     roots = {module.partition(".")[0] for module in modules}
     if not (roots <= LANE_MODULES and names.isdisjoint(LANE_NAMES)):
         return False
-    stored = stored_attributes(code) - STREAMS
-    return not any(name in vars(sys.modules[root]) for root in roots if root in sys.modules for name in stored)
+    everything = all_code(code)
+    own = frozenset[str]().union(*(_own_names(one) for one in everything))
+    return all(attribute in STREAMS or root is None or root in own
+               for one in everything for root, attribute in attribute_writes(one))  # fmt: skip
 
 
-def stored_attributes(code: CodeType) -> set[str]:
-    """Names in ``x.name = …`` and ``del x.name``, whatever x is."""
-    found: set[str] = set()
-    for current in all_code(code):
-        raw = current.co_code
-        operations = raw[::2]
-        for operation in _ATTRIBUTE_WRITES:
-            at = operations.find(operation)
-            while at >= 0:
-                argument, shift, before = raw[2 * at + 1], 8, at - 1
-                while before >= 0 and operations[before] == _EXTENDED_ARG:
-                    argument |= raw[2 * before + 1] << shift
-                    shift, before = shift + 8, before - 1
-                if argument < len(current.co_names):  # else these bytes are an inline cache that looks like one
-                    found.add(current.co_names[argument])
-                at = operations.find(operation, at + 1)
+def attribute_writes(code: CodeType) -> list[tuple[str | None, str]]:
+    """(x, name) for every ``x.name = …``, ``x.a.b.name = …`` and ``del x.name``; x is None unless it is a global."""
+    if not any(operation in code.co_code[::2] for operation in _WRITES):
+        return []
+    found: list[tuple[str | None, str]] = []
+    root: str | None = None
+    for operation, name in _steps(code):
+        if operation in _WRITES:
+            found.append((root, name))
+        elif operation in _GLOBAL_LOADS:
+            root = name
+        elif operation not in _ATTRIBUTE_LOADS:
+            root = None
     return found
+
+
+def _own_names(code: CodeType) -> set[str]:
+    """Globals that the code binds to anything but what it imports."""
+    found: set[str] = set()
+    imported = False
+    for operation, name in _steps(code):
+        if operation in _GLOBAL_STORES and not imported:
+            found.add(name)
+        imported = operation in _IMPORTS
+    return found
+
+
+def _steps(code: CodeType) -> list[tuple[int, str]]:
+    """(operation, the name it works on or an empty text) without inline caches."""
+    raw, names, extended = code.co_code, code.co_names, 0
+    found: list[tuple[int, str]] = []
+    for at in range(0, len(raw), 2):
+        operation, argument = raw[at], raw[at + 1] | extended << 8
+        if operation == _EXTENDED_ARG:
+            extended = argument
+            continue
+        extended = 0
+        if operation == _CACHE:
+            continue
+        index = argument >> 1 if operation in _SHIFTED else argument
+        found.append((operation, names[index] if operation in _NAMED and index < len(names) else ""))
+    return found
+
+
+def _numbers(*names: str) -> frozenset[int]:
+    return frozenset(opmap[name] for name in names if name in opmap)
+
+
+_WRITES = _numbers("STORE_ATTR", "DELETE_ATTR")
+_GLOBAL_LOADS = _numbers("LOAD_NAME", "LOAD_GLOBAL")
+_GLOBAL_STORES = _numbers("STORE_NAME", "STORE_GLOBAL")
+_ATTRIBUTE_LOADS = _numbers("LOAD_ATTR", "LOAD_METHOD")
+_IMPORTS = _numbers("IMPORT_NAME", "IMPORT_FROM")
+_NAMED = _WRITES | _GLOBAL_LOADS | _GLOBAL_STORES | _ATTRIBUTE_LOADS
+_SHIFTED = _numbers("LOAD_GLOBAL", "LOAD_ATTR") if sys.version_info >= (3, 12) else _numbers("LOAD_GLOBAL")
+_EXTENDED_ARG, _CACHE = opmap["EXTENDED_ARG"], 0

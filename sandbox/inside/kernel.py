@@ -7,8 +7,6 @@ import os
 import resource
 import signal
 import struct
-from collections.abc import Generator
-from contextlib import contextmanager
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 THREAD_STACK = 8 << 20
@@ -50,23 +48,8 @@ def limit(which: int, value: int, *, hard: bool = True) -> None:
 
 
 def die_of_sigprof() -> None:
-    """Let SIGPROF end the process even inside a long call of C code. A Python handler would wait for its end, and no
-    default action reaches the first process of a namespace."""
+    """Let SIGPROF end the process with its number as the exit code, even inside a long call of C code."""
     _libc.signal(signal.SIGPROF, _libc._exit)
-
-
-@contextmanager
-def guarded(seconds: float, memory: int) -> Generator[None, None, None]:
-    """End the process (see die_of_sigprof) when what is done here takes more processor time; MemoryError when it takes
-    more address space."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    limit(resource.RLIMIT_AS, memory, hard=False)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def limit_default_thread_stack() -> None:
@@ -79,3 +62,11 @@ def limit_default_thread_stack() -> None:
         _libc.pthread_attr_destroy(attribute)
     except AttributeError:
         pass  # not glibc
+
+
+def size_of(fd: int) -> int:
+    """Bytes in the file; 0 when the descriptor is closed."""
+    try:
+        return os.fstat(fd).st_size
+    except OSError:
+        return 0

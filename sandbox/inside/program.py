@@ -10,11 +10,12 @@ import select
 import signal
 import struct
 import time
+from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
-from .eligibility import lane_allowed, names_in, needs_teardown
-from .kernel import STACK, guarded, limit
-from .runner import SOURCE, import_quietly
+from .channel import Part
+from .compiler import load
+from .kernel import size_of
 from .testing import TestProcess
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 LANE_TESTS = 32
 LANE_SLICE = 0.010
 """Processor seconds after which a lane takes no further test."""
+LANE_PATIENCE = 0.1
+"""Share of its processor time after which a later test of a lane is stopped, to be run by itself: its failure would not
+be believed here, and waiting for it would make slow programs twice as slow."""
 LANE_BYTES = 4 << 20
 """Bytes of output after which a lane takes no further test, and the largest file it may write."""
 STDERR_KEPT = 64 << 10
 """Bytes of standard error that are reported."""
-QUICK_SECONDS, QUICK_MEMORY = 1.0, 1 << 30
-"""Processor time and address space of the runner while it compiles."""
 SPARE_MEMORY = 512 << 20
 """Of RLIMIT_DATA above the limit: thread stacks are reserved and mostly never touched."""
 IDLE_SAMPLE = 0.2
@@ -80,20 +82,27 @@ class Program:
         self._channel = runner.channel
         self._queue = list(job.tests)
         self._fresh: list[int] = []  # tests that must have a process of their own, before the others
-        self._lanes = job.lanes and len(job.tests) > 1
+        self._lanes = job.lanes and job.compiled.lanes and len(job.tests) > 1
+        self._lane_tests = min(job.first_lane, LANE_TESTS)
         self._ended = False
         self._poll = select.poll()
         self._poll.register(self._channel.fd, select.POLLIN)
+        self.code: tuple[CodeType, CodeType] | None = None
         # Programs that open their streams by name get regular files with these names instead of memfds.
-        self._named_files = any(name in job.source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd"))
+        self._named_files = "named streams" in job.compiled.names
+
+    def load(self) -> None:
+        """In a process of this program alone: hold the code, so that the test processes need not load it."""
+        if self.job.compiled.error is None:
+            self.code = load(self.runner.compiler.file, self.job.compiled.prelude)
 
     def serve(self) -> None:
         """Run the tests, and those that the host wants again, until it says that it is enough."""
-        message = self._compile()
-        if message is not None:
-            self._channel.send({"type": "compile_error", "message": message[:4096]})
+        if (words := self.job.compiled.error) is not None:
+            self._channel.send({"type": "compile_error"}, [Part(self.runner.compiler.file, 0, words)])
             self._queue.clear()
         gc.freeze()
+        gc.collect(0)  # sets the counter back: a test process that is above it would begin with a collection
         while not self._ended:
             if not (self._fresh or self._queue):
                 self._obey()
@@ -114,49 +123,15 @@ class Program:
         if not self._ended:
             self._fresh += header["tests"]
 
-    # -- compiling
-
-    def _compile(self) -> str | None:
-        """None, or the compiler's words."""
-        try:
-            if os.getpid() == self.runner.pid:
-                with guarded(QUICK_SECONDS, QUICK_MEMORY):
-                    self._compile_and_import()
-            else:
-                before = resource.getrlimit(resource.RLIMIT_AS)
-                limit(resource.RLIMIT_AS, self.job.limits["memory"] + SPARE_MEMORY + STACK, hard=False)
-                signal.setitimer(signal.ITIMER_PROF, self.job.limits["compile_time"])
-                self._compile_and_import()
-                signal.setitimer(signal.ITIMER_PROF, 0)
-                resource.setrlimit(resource.RLIMIT_AS, before)
-        except SyntaxError as error:
-            where = f" (line {error.lineno})" if error.lineno else ""
-            return f"{type(error).__name__}: {error.msg}{where}"
-        except MemoryError:
-            return "MemoryError: compiling takes more memory than the program may use"
-        except (ValueError, RecursionError, OverflowError) as error:
-            return f"{type(error).__name__}: {error}"
-        self.names = names_in(self.code)
-        self.teardown = needs_teardown(self.names)
-        self._lanes = (
-            self._lanes and not self._named_files and lane_allowed(self.code, self.names, self.job.modules)
-        )
-        return None
-
-    def _compile_and_import(self) -> None:
-        """The source is text, whatever a coding comment in it says."""
-        self.prelude = compile(self.job.prelude.decode(), SOURCE, "exec", dont_inherit=True)
-        self.code = compile(self.job.source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)
-        import_quietly(self.job.modules)
-
     # -- test processes
 
     def _next_lane(self) -> Lane:
         if self._fresh:
             tests = [self._fresh.pop(0)]
         else:
-            size = LANE_TESTS if self._lanes else 1
+            size = self._lane_tests if self._lanes else 1
             tests, self._queue = self._queue[:size], self._queue[size:]
+            self._lane_tests = LANE_TESTS
         lane = Lane(tests)
         offsets = self.job.offsets
         for test in tests:
@@ -182,17 +157,17 @@ class Program:
         stopped_by = self._wait(lane, pid)
         _, status, usage = os.wait4(pid, 0)
         wall = time.monotonic() - self._started
-        if not self._ended:
-            rows, blobs = self._results(lane, stopped_by, os.waitstatus_to_exitcode(status), wall, usage)
-            self.runner.empty_folders()
-            if rows:
-                self._channel.send({"type": "results", "rows": rows}, b"".join(blobs))
+        self.runner.empty_folders()
+        rows, parts = self._results(lane, stopped_by, os.waitstatus_to_exitcode(status), wall, usage)
+        if rows and not self._ended:
+            self._channel.send({"type": "results", "rows": rows}, parts)
         lane.close()
 
     def _wait(self, lane: Lane, pid: int) -> str | None:
         """Until the process has ended. The limit that ended it, None when it ended by itself."""
         limits = self.job.limits
         allowed: float = limits["cpu_time"] + (LANE_SLICE if lane.several else 0)
+        patience = LANE_SLICE + LANE_PATIENCE * limits["cpu_time"] + 0.1
         clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
         pidfd = os.pidfd_open(pid)
         self._poll.register(pidfd, select.POLLIN)
@@ -211,7 +186,7 @@ class Program:
             if cpu - seen_cpu < IDLE_SHARE * (now - seen_at):
                 idle += now - seen_at
             seen_cpu, seen_at = cpu, now
-            if cpu >= allowed:
+            if cpu >= allowed or (lane.several and cpu >= patience and self._started_in(lane) > 1):
                 stopped_by = "cpu_time"
             elif idle >= limits["idle_time"]:
                 stopped_by = "idle_time"
@@ -224,59 +199,86 @@ class Program:
         os.close(pidfd)
         return stopped_by
 
+    def _started_in(self, lane: Lane) -> int:
+        """How many tests the lane has begun."""
+        for place in range(len(lane.tests)):
+            if SLOT.unpack_from(self.page, SLOT.size * place)[0] == PENDING:
+                return place
+        return len(lane.tests)
+
     def _results(
         self, lane: Lane, stopped_by: str | None, code: int, wall: float, usage: resource.struct_rusage
-    ) -> tuple[list[tuple[object, ...]], list[bytes]]:
-        """Rows and blobs of the tests that are believed; the others go back to the queue."""
-        cpu = usage.ru_utime + usage.ru_stime
-        slots: list[tuple[int, ...]] = [SLOT.unpack_from(self.page, SLOT.size * at) for at in range(len(lane.tests))]
-        started = next((place for place, slot in enumerate(slots) if slot[0] == PENDING), len(slots))
-        most: int = self.job.limits["output"]
+    ) -> tuple[list[tuple[object, ...]], list[Part]]:
+        """Rows of the tests that ran, and where their outputs are; or none, and every test of the lane goes back.
+
+        A process that ran one test answers for it itself. Of one that went on to others the tests tell themselves, so
+        it is believed as a whole or not at all: only when it ended well, and as a process stayed within the limits of
+        one test. Then to claim less than it used gains a test nothing, and it cannot claim more.
+        """
+        limits = self.job.limits
+        cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+        stderr = os.fstat(lane.stderr).st_size
+        started = self._started_in(lane)
+        if started <= 1:
+            state = SLOT.unpack_from(self.page)[0]
+            if stopped_by is None and cpu > limits["cpu_time"]:
+                stopped_by = "cpu_time"
+            verdict = self._verdict(lane, 0, code, stopped_by, peak, state, stderr)
+            if lane.several and verdict.signal == signal.SIGXFSZ:  # files of a lane are kept small
+                return self._doubt(lane, 0, 1)
+            self._queue[:0] = lane.tests[1:]
+            row, parts = self._row(lane, 0, verdict, (cpu, wall, peak), (0, stderr))
+            return [row], parts
         rows: list[tuple[object, ...]] = []
-        blobs: list[bytes] = []
+        parts: list[Part] = []
         stderr_start = 0
-        for place, test in enumerate(lane.tests):
-            state, cpu_ns, wall_ns, peak, stderr_end = slots[place]
-            last = place + 1 >= started
-            if place and (place >= started or sum(map(len, blobs)) > LANE_BYTES):
-                self._queue[:0] = lane.tests[place:]
-                break
-            if last and place == 0:  # the process ran one test and answers for it itself
-                figures = cpu, wall, usage.ru_maxrss * 1024
-                stderr_end = os.fstat(lane.stderr).st_size
-                if stopped_by is None and cpu > self.job.limits["cpu_time"]:
-                    stopped_by = "cpu_time"
-                verdict = self._verdict(lane, place, code, stopped_by, figures[2], state, stderr_end)
-                believed = not (lane.several and verdict.signal == signal.SIGXFSZ)  # files of a lane are kept small
-            else:
-                # The test's own figures: it cannot claim more than the process used, and to claim less gains nothing,
-                # because the whole process was held to the limits of one test.
-                figures = min(cpu_ns / 1e9, cpu), min(wall_ns / 1e9, wall), min(peak, usage.ru_maxrss) * 1024
-                verdict = self._verdict(lane, place, 0, None, figures[2], state, stderr_end - stderr_start)
-                believed = state == CLEAN and not (last and (stopped_by or code)) and verdict.outcome == "finished"
-            if not believed:
-                # Only a process of its own is believed when it fails; and this program gets no more lanes.
-                self._lanes = False
-                self._fresh.append(test)
-                self._queue[:0] = lane.tests[place + 1 :]
-                break
-            stdout = read_file(lane.stdout[place], most)
-            stderr = read_file(lane.stderr, STDERR_KEPT, stderr_start, stderr_end - stderr_start)
-            result = read_file(lane.result[place], most) if self.job.call else b""
-            seconds = round(figures[0], 6), round(figures[1], 6)
-            rows.append((test, *verdict, *seconds, figures[2], place == 0, len(stdout), len(stderr), len(result)))
-            blobs += (stdout, stderr, result)
+        sound = not (stopped_by or code) and peak <= limits["memory"] and stderr <= limits["stderr"]
+        for place in range(started):
+            state, cpu_ns, wall_ns, claimed_peak, stderr_end = SLOT.unpack_from(self.page, SLOT.size * place)
+            figures = min(cpu_ns / 1e9, cpu), min(wall_ns / 1e9, wall), min(claimed_peak * 1024, peak)
+            verdict = self._verdict(lane, place, 0, None, figures[2], state, 0)
+            told = state == CLEAN and verdict.outcome == "finished" and stderr_start <= stderr_end <= stderr
+            if not (sound and told):
+                # Most likely the test that it was at when it ended: run that one first.
+                return self._doubt(lane, place if sound else started - 1, started)
+            row, more = self._row(lane, place, verdict, figures, (stderr_start, stderr_end))
+            rows.append(row)
+            parts += more
             stderr_start = stderr_end
-        return rows, blobs
+        self._queue[:0] = lane.tests[started:]
+        return rows, parts
+
+    def _doubt(self, lane: Lane, first: int, started: int) -> tuple[list[tuple[object, ...]], list[Part]]:
+        """What a lane ran is run again, each test in a process of its own, as is all that follows."""
+        self._lanes = False
+        ran = lane.tests[:started]
+        self._fresh += [ran.pop(first), *ran]
+        self._queue[:0] = lane.tests[started:]
+        return [], []
+
+    def _row(
+        self, lane: Lane, place: int, verdict: Verdict, figures: tuple[float, float, int], stderr: tuple[int, int]
+    ) -> tuple[tuple[object, ...], list[Part]]:
+        """One test as the protocol has it: its row, and where its output, error text and value are."""
+        most: int = self.job.limits["output"]
+        parts = [
+            Part(lane.stdout[place], 0, min(size_of(lane.stdout[place]), most)),
+            Part(lane.stderr, stderr[0], min(stderr[1] - stderr[0], STDERR_KEPT)),
+            Part(lane.result[place], 0, min(size_of(lane.result[place]), most)) if self.job.call else Part(0, 0, 0),
+        ]
+        cpu, wall, peak = figures
+        seconds = round(cpu, 6), round(wall, 6)
+        sizes = [part.size for part in parts]
+        return (lane.tests[place], *verdict, *seconds, peak, place == 0, *sizes), parts
 
     def _verdict(
         self, lane: Lane, place: int, code: int, stopped_by: str | None, memory: int, state: int, stderr_size: int
     ) -> Verdict:
         limits = self.job.limits
         exit_code, number = (None, -code) if code < 0 else (code, None)
-        size = os.fstat(lane.stdout[place]).st_size
+        size = size_of(lane.stdout[place])
         if self.job.call:
-            size = max(size, os.fstat(lane.result[place]).st_size)
+            size = max(size, size_of(lane.result[place]))
         if stopped_by:
             return Verdict("time_limit", stopped_by, None, None)
         if size > limits["output"]:
@@ -288,14 +290,3 @@ class Program:
         if number == signal.SIGXCPU:
             return Verdict("time_limit", "cpu_time", None, number)
         return Verdict("crashed" if code else "finished", None, exit_code, number)
-
-
-def read_file(fd: int, most: int, start: int = 0, size: int | None = None) -> bytes:
-    """From ``start``, at most ``most`` bytes, without moving the descriptor's place."""
-    left = max(0, min(os.fstat(fd).st_size - start if size is None else size, most))
-    parts: list[bytes] = []
-    while left and (part := os.pread(fd, min(left, 1 << 24), start)):
-        parts.append(part)
-        start += len(part)
-        left -= len(part)
-    return b"".join(parts)

@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from .channel import Channel
+from .compiler import SOURCE, Compiled, Compiler
 from .kernel import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     Filter,
     die_of_sigprof,
+    limit,
     limit_default_thread_stack,
     prctl,
 )
@@ -31,15 +33,8 @@ PRELOAD = (
 """Imported once, when the worker starts: what most programs import. Not random and threading: they register work to
 be done after every fork, for programs that import them or not."""
 
-SOURCE = "/work/main.py"
-"""The name of the program in tracebacks. No such file exists."""
 WORN = 192 << 10
 """KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
-SHORT = 32 << 10
-"""Bytes of source up to which the runner compiles it itself, with the limits of a compilation that goes well. Where
-they are not enough the worker ends, and the host has the program compiled in a process of its own, elsewhere."""
-FINALLYS = 8
-"""Likewise: the compiler makes two copies of each, so that nested ones grow by powers of two."""
 FRAMES = 8
 """Python frames of this package that a program's first one stands on."""
 
@@ -47,16 +42,16 @@ FRAMES = 8
 class Job:
     """One program, as the host sent it."""
 
-    def __init__(self, header: dict[str, Any], blob: bytes, inputs: tuple[int, list[int]]) -> None:
+    def __init__(self, header: dict[str, Any], compiled: Compiled, inputs: tuple[int, list[int]]) -> None:
         self.call: bool = header["mode"] == "call"
         self.entry_class: str | None = header["entry_class"]
         self.entry_point: str = header["entry_point"] or ""
         self.tests: list[int] = header["tests"]
         self.lanes: bool = header["lanes"]
-        self.careful: bool = header["careful"]
+        self.first_lane: int = header["first_lane"]
         self.modules: list[str] = header["modules"]
         self.limits: dict[str, Any] = header["limits"]
-        self.prelude, self.source = blob[: header["prelude"]], blob[header["prelude"] :]
+        self.compiled = compiled
         self.inputs, sizes = inputs
         """Descriptor of the file with all inputs of the problem, one after the other."""
         self.offsets = [0, *itertools.accumulate(sizes)]
@@ -103,6 +98,7 @@ class Runner:
             os.setresuid(*[header["become"]] * 3)
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
         prctl(PR_SET_NO_NEW_PRIVS, 1)
+        limit(resource.RLIMIT_CORE, 0)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # for the tests, as is all that follows
         os.umask(0o022)
         os.chdir(self.folders[0])
@@ -115,9 +111,11 @@ class Runner:
         self.fresh = Fresh()
         self.program_filter = Filter(theirs, header["pid_slots"])
         Filter(ours, []).install()
+        self.own_folders = [folder for folder in self.folders if os.stat(folder).st_uid == os.geteuid()]
         gc.disable()
         gc.collect()
         gc.freeze()
+        self.compiler = Compiler(self.channel)
         self.worn_at = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + WORN
         self.channel.send({"type": "ready", "python": list(sys.version_info[:3])})
 
@@ -132,9 +130,10 @@ class Runner:
                     for key in header["keys"]:
                         os.close(self._inputs.pop(key)[0])
                 case "job":
-                    status = self._run(Job(header, self.channel.read(size), self._inputs[header["key"]]))
-                    sweep_processes()
-                    self.empty_folders()
+                    prelude = header["prelude"]
+                    modules, limits = header["modules"], header["limits"]
+                    compiled = self.compiler.compile(prelude, size - prelude, limits, modules)
+                    status = self._run(Job(header, compiled, self._inputs[header["key"]]))
                     worn = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.worn_at
                     self.channel.send({"type": "idle", "status": status, "worn": worn})
                 case "end":
@@ -149,15 +148,20 @@ class Runner:
         # Installed packages are slow to import and not touched by programs: once per worker.
         import_quietly(module for module in job.modules if module.partition(".")[0] in self.packages)
         program = Program(self, job)
-        loaded = all(module in sys.modules for module in job.modules)
-        if loaded and not job.careful and len(job.source) <= SHORT and job.source.count(b"finally") <= FINALLYS:
+        if all(module in sys.modules for module in job.modules):
             program.serve()
             return 0
         pid = os.fork()
         if pid == 0:
+            program.load()
+            import_quietly(job.modules)
             program.serve()
             os._exit(0)
-        return self._wait_for(pid)
+        status = self._wait_for(pid)
+        if status:  # then a test process of it may be left
+            sweep_processes()
+            self.compiler = Compiler(self.channel)
+        return status
 
     def _wait_for(self, pid: int) -> int:
         """Exit status of a program process. When the host goes away meanwhile, everything ends with this process."""
@@ -171,6 +175,8 @@ class Runner:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def empty_folders(self) -> None:
+        for folder in self.own_folders:
+            os.chmod(folder, 0o1777)
         for folder in self.folders:
             empty_folder(os.fsencode(folder))
 
@@ -194,7 +200,7 @@ def add_site_builtins() -> None:
 
 
 def sweep_processes() -> None:
-    """Kill and reap everything in the jail but process 1. Programs cannot fork; this is the second lock."""
+    """Kill and reap everything in the jail but process 1."""
     if os.getpid() == 1:
         try:
             os.kill(-1, signal.SIGKILL)

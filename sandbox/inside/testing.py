@@ -13,7 +13,8 @@ import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .kernel import STACK, limit
+from .compiler import load
+from .kernel import STACK, limit, size_of
 from .plain import plain
 
 if TYPE_CHECKING:
@@ -35,9 +36,12 @@ class TestProcess:
         from .program import LANE_BYTES, LANE_SLICE, RUNNING, SLOT
 
         lane, page = self.lane, self.program.page
+        compiled = self.job.compiled
+        self.prelude, self.code = self.program.code or load(self.program.runner.compiler.file, compiled.prelude)
         self.confine()
         self.fresh.restore()
         self.modules = len(sys.modules) + (1 if self.job.call else 0)  # "solution" comes with the first call
+        self.names = self.names_in_modules() if lane.several else 0
         gc.enable()
         place = 0
         while True:
@@ -100,7 +104,7 @@ class TestProcess:
                 sys.modules["solution"] = main
                 self.call(scope, self.lane.result[place])
             else:
-                exec(self.program.code, scope)
+                exec(self.code, scope)
         except SystemExit as stop:
             code = exit_code_of(stop.code)
         except BaseException as error:
@@ -119,13 +123,12 @@ class TestProcess:
 
     def call(self, scope: dict[str, Any], result: int) -> None:
         """Call-based test: a fresh module, a fresh instance, the value to its own file."""
-        from .program import read_file
-
         job = self.job
-        exec(self.program.prelude, scope)
-        exec(self.program.code, scope)
+        exec(self.prelude, scope)
+        exec(self.code, scope)
         function = getattr(scope[job.entry_class](), job.entry_point) if job.entry_class else scope[job.entry_point]
-        value = function(*json.loads(read_file(0, 1 << 40)))
+        with open(0, closefd=False) as arguments:
+            value = function(*json.load(arguments))
         text = json.dumps(plain(value), separators=(",", ":")).encode()
         while text:
             text = text[os.write(result, text) :]
@@ -148,7 +151,7 @@ class TestProcess:
             except BaseException as error:
                 report(error)
                 code = 120
-        if self.program.teardown:
+        if self.job.compiled.teardown:
             for name in [name for name in scope if name != "__builtins__"]:
                 scope[name] = None
             gc.collect()
@@ -158,8 +161,10 @@ class TestProcess:
         """True when the next test of the lane will find things as this one did."""
         sys.modules["__main__"].__dict__.clear()
         self.fresh.restore()
-        names = self.program.names
-        if len(sys.modules) != self.modules:
+        names = self.job.compiled.names
+        if len(sys.modules) != self.modules or self.names_in_modules() != self.names:
+            return False
+        if sys.gettrace() is not None or sys.getprofile() is not None:
             return False
         if ("open" in names or "os" in names) and any(map(os.listdir, self.program.runner.folders)):
             return False
@@ -170,11 +175,10 @@ class TestProcess:
         return True
 
 
-def size_of(fd: int) -> int:
-    try:
-        return os.fstat(fd).st_size
-    except OSError:  # the program closed it
-        return 0
+    def names_in_modules(self) -> int:
+        """How many names the modules have that the program may have added to. Looks at no value: that would copy it."""
+        roots = {module.partition(".")[0] for module in self.job.modules}
+        return sum(len(vars(sys.modules[root])) for root in {*roots, "builtins"} if root in sys.modules)
 
 
 def exit_code_of(value: object) -> int:
@@ -197,6 +201,6 @@ def report(error: BaseException) -> None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
     try:
-        sys.excepthook(type(error), error, trace)
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
     except BaseException:
         pass

@@ -77,6 +77,7 @@ class NsJail:
             rlimit_nproc_type=RLimitType.HARD,
             rlimit_memlock_type=RLimitType.SOFT,
             rlimit_stack=stack >> 20,
+            rlimit_stack_type=RLimitType.VALUE,
             rlimit_msgqueue=0,
             rlimit_msgqueue_type=RLimitType.VALUE,
         )

@@ -1,0 +1,9 @@
+"""Scripts that answer one question each, against named rivals.
+
+speed       how many programs a second, against what others use (``python -m microcoder.bench.speed``)
+workloads   the programs it judges
+measure     interleaved rounds, ratios, agreement
+machine     what machine the numbers come from
+table, plot the result for people
+rivals/     one file a rival, each run in an interpreter of its own
+"""

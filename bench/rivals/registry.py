@@ -1,0 +1,54 @@
+"""Names to rivals. The first two are ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from .base import Rival
+
+Name = Literal["ours", "ours-forks", "floor", "lcb", "prime-code", "subprocess"]
+NAMES: tuple[Name, ...] = get_args(Name)
+
+LABELS: dict[str, str] = {
+    "ours": "microcoder",
+    "ours-forks": "microcoder (forks)",
+    "floor": "floor (bare forks)",
+    "lcb": "LiveCodeBench",
+    "prime-code": "verl prime_code",
+    "subprocess": "subprocess per test",
+}
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the user says that other people's code lies."""
+
+    lcb: str | None = None
+    verl: str | None = None
+
+
+def make(name: Name, sources: Sources) -> Rival:
+    """The rival, not yet set up. Imports nothing of the others: what a process has loaded makes its forks dearer."""
+    match name:
+        case "ours" | "ours-forks":
+            from .ours import Ours
+
+            return Ours(lanes=name == "ours")
+        case "floor":
+            from .floor import Floor
+
+            return Floor()
+        case "lcb":
+            from .lcb import LiveCodeBench
+
+            return LiveCodeBench(Path(sources.lcb) if sources.lcb else None)
+        case "prime-code":
+            from .prime_code import PrimeCode
+
+            return PrimeCode(Path(sources.verl) if sources.verl else None)
+        case "subprocess":
+            from .subprocess_per_test import SubprocessPerTest
+
+            return SubprocessPerTest()

@@ -1,0 +1,7 @@
+"""``python -m microcoder.evaluator.cli``"""
+
+import sys
+
+from . import main
+
+sys.exit(main())

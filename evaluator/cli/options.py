@@ -1,0 +1,160 @@
+"""The command line as types. What tyro prints for ``--help`` is written here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tyro
+from tyro.constructors import PrimitiveConstructorSpec
+
+from ...sandbox.limits import Bytes, Count, Limits, Seconds
+
+Jail = Literal["auto", "nsjail", "bubblewrap", "none"]
+
+
+def _argument(metavar: str, *aliases: str, hint: str = "") -> object:
+    """How an argument is shown; without the note on its default, where the text says what happens."""
+    return tyro.conf.arg(metavar=metavar, aliases=aliases, help_behavior_hint=hint)
+
+
+def _number(metavar: str, kind: Any) -> PrimitiveConstructorSpec[Any]:
+    """A number within the bounds of its type. tyro itself would take any."""
+
+    def read(words: list[str]) -> Any:
+        try:
+            return msgspec.convert(words[0], kind, strict=False)
+        except msgspec.ValidationError as error:
+            if not words[0].lstrip("-")[:1].isdigit():
+                raise ValueError(f"{words[0]!r} is no number") from None
+            bounds = str(error).partition(",")[0].replace("Expected `int`", "a whole number")
+            raise ValueError(f"must be {bounds.replace('Expected `float`', 'a number')}") from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=read,
+        is_instance=lambda value: value is None or isinstance(value, int | float),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+_plain = tyro.conf.arg(help_behavior_hint="")
+_seconds, _bytes, _count = _number("SECONDS", Seconds), _number("BYTES", Bytes), _number("N", Count)
+_workers = _number("N", Annotated[int, msgspec.Meta(ge=1, le=1024)])
+
+
+class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What each test may use. A limit given here replaces that of every problem."""
+
+    cpu_time: Annotated[float | None, _seconds, _plain] = None
+    """Processor seconds, user and system; decides. Without it: the time_limit of the problem, or 10."""
+    idle_time: Annotated[float | None, _seconds, _plain] = None
+    """Seconds blocked without using the processor."""
+    wall_time: Annotated[float | None, _seconds, _plain] = None
+    """Backstop in seconds of wall clock."""
+    memory: Annotated[int | None, _bytes, _plain] = None
+    """Peak resident memory, the interpreter included."""
+    output: Annotated[int | None, _bytes, _plain] = None
+    """Size of standard output, or of the returned value."""
+    stderr: Annotated[int | None, _bytes, _plain] = None
+    """Size of standard error."""
+    file_size: Annotated[int | None, _bytes, _plain] = None
+    """Size of the temporary files, each and together."""
+    open_files: Annotated[int | None, _count, _plain] = None
+    """Descriptors, the three standard ones included."""
+    threads: Annotated[int | None, _count, _plain] = None
+    """Threads of the program; further processes are never allowed."""
+    compile_time: Annotated[float | None, _seconds, _plain] = None
+    """Processor seconds for compiling the program and importing what it names."""
+
+    def given(self) -> dict[str, float]:
+        return {name: value for name in Limits.__struct_fields__ if (value := getattr(self, name)) is not None}
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """Judge programs: run each one on the tests of its problem, compare, report.
+
+    A FILE is .jsonl, .jsonl.gz or .jsonl.zst, or a directory of such files.
+    A row is a problem with its tests, and its programs in "submissions".
+    An interrupted run keeps its reports; the same command with --resume goes on.
+
+    exit codes:
+      0    every program was judged, whatever the verdicts
+      1    the judge failed on some: system_error, checker_error
+      2    the command line, the input or the output file cannot be used
+      3    no jail works here, or the sandbox broke down; ask doctor
+      130  interrupted (SIGINT); 143 likewise (SIGTERM)
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
+    """Problems and their programs."""
+
+    submissions: Annotated[tuple[Path, ...], _argument("FILE [FILE ...]")] = ()
+    """Programs from files of their own instead, each row with its problem_id. The problems are then kept in memory."""
+    output: Annotated[Path | None, _argument("FILE", "-o")] = None
+    """Reports as JSONL, one a program, in the order of the input, written as they come."""
+    json: Annotated[Path | None, _argument("FILE")] = None
+    """Summary as JSON."""
+    resume: Annotated[bool, _argument("")] = False
+    """Go on after the reports that the output file already holds."""
+    overwrite: Annotated[bool, _argument("")] = False
+    """Replace an output file that exists."""
+    skip_bad: Annotated[bool, _argument("")] = False
+    """Leave out rows that cannot be used, and go on."""
+    run_all: Annotated[bool, _argument("")] = False
+    """Run all tests of a program, not only up to the first failure."""
+    workers: Annotated[int | None, _workers, _plain] = None
+    """Programs judged at the same time. Without it: one for each processor."""
+    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
+    """What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs --unsafe-no-jail."""
+    unsafe_no_jail: Annotated[bool, _argument("")] = False
+    """Run the programs with your own rights, isolated by nothing. For programs you trust."""
+    python: Annotated[Path | None, _argument("PATH")] = None
+    """Interpreter that runs the programs. Without it: the one that runs this command."""
+    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    no_lanes: Annotated[bool, _argument("")] = False
+    """A process of its own for every test, also for quick ones. Slower; the verdicts are the same."""
+    quiet: Annotated[bool, _argument("", "-q")] = False
+    """No progress and no summary table; errors only."""
+
+    limits: LimitOptions = LimitOptions()
+
+
+class Doctor(msgspec.Struct, frozen=True, kw_only=True):
+    """Say whether programs can be judged safely on this machine, and what to do where not.
+
+    exit codes:
+      0    judging is safe here
+      3    it is not
+    """
+
+    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
+    """Which jail to look at; auto: all of them."""
+    python: Annotated[Path | None, _argument("PATH")] = None
+    """Interpreter that will run the programs. Without it: the one that runs this command."""
+    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+
+
+def parse(arguments: Sequence[str] | None) -> Run | Doctor:
+    """Ends the process, with code 0 or 2, after --help or a mistake."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    named = bool(words) and words[0] in ("run", "doctor")
+    run = tyro.conf.subcommand("run", description=None if named else _first_line(Run))
+    doctor = tyro.conf.subcommand("doctor", description=None if named else _first_line(Doctor))
+    return tyro.cli(
+        Annotated[Run, run] | Annotated[Doctor, doctor],
+        prog="microcoder-eval",
+        description="Judges programs that language models wrote, in jailed processes, against hidden tests.",
+        args=words,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _first_line(options: type) -> str:
+    return (options.__doc__ or "").partition("\n")[0]

@@ -1,0 +1,86 @@
+"""The file of reports: one a program, in the order of the input, so that an interrupted run can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from ...sandbox.errors import MicrocoderError
+from ..problem import Problem
+from ..report import Report
+from ..submission import Submission
+
+
+class OutputError(MicrocoderError):
+    """An output file that cannot be written, or not be gone on with."""
+
+
+class ReportFile:
+    """A context manager. Each report is handed to the system at once: whatever ends the run, whole rows stay."""
+
+    def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+        self.path = path
+        try:
+            holds = path.exists() and path.stat().st_size > 0
+            if holds and not resume and not overwrite:
+                raise OutputError(f"{path}: exists already; --resume goes on with it, --overwrite replaces it")
+            self._held = holds and resume
+            self._file: BinaryIO = path.open("r+b" if self._held else "wb")
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror}") from None
+        self._encoder = msgspec.json.Encoder()
+        self._decoder = msgspec.json.Decoder(Report)
+
+    def __enter__(self) -> ReportFile:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            if kind is None:
+                raise OutputError(f"{self.path}: {error.strerror}") from None
+
+    def held(self, pairs: Iterator[tuple[Problem, Submission]]) -> Iterator[Report]:
+        """The reports that the file holds already. Takes as many pairs, which must be theirs; drops a torn last row.
+
+        To be used up before the first `write`.
+        """
+        if not self._held:
+            return
+        size = 0
+        for number, line in enumerate(self._file, 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                report = self._decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise OutputError(f"{self.path}:{number}: not a report, so --resume cannot go on: {error}") from None
+            pair = next(pairs, None)
+            if pair is None:
+                raise OutputError(f"{self.path}:{number}: a report of {_name(report)}, but the input has ended before")
+            problem, submission = pair
+            if (report.problem_id, report.name) != (problem.problem_id, submission.name):
+                wanted = f"{problem.problem_id}, program {submission.name}"
+                raise OutputError(
+                    f"{self.path}:{number}: a report of {_name(report)}, but the input has {wanted} there;"
+                    " --resume needs the input of the interrupted run"
+                )
+            size += len(line)
+            yield report
+        self._file.seek(size)
+        self._file.truncate()
+
+    def write(self, report: Report) -> None:
+        try:
+            self._file.write(self._encoder.encode(report) + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from None
+
+
+def _name(report: Report) -> str:
+    return f"{report.problem_id}, program {report.name}"

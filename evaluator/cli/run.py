@@ -1,0 +1,252 @@
+"""``microcoder-eval run``: judges files of programs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from ...sandbox.errors import JailUnavailable, MicrocoderError, SandboxError, WorkerFailure
+from ..engine import Evaluator
+from ..lines import InputError
+from ..problem import Problem
+from ..rows import Rows
+from ..submission import Submission
+from .options import Run
+from .progress import progress
+from .reports import OutputError, ReportFile
+from .summary import Summary, Tally, table
+
+JUDGED, JUDGE_FAILED, UNUSABLE, NO_JAIL = 0, 1, 2, 3
+"""Exit codes, besides 128 + the signal that interrupted. Told in the help text of `Run`."""
+SHOWN_BAD_ROWS = 10
+
+Pair = tuple[Problem, Submission]
+
+
+class UsageError(MicrocoderError):
+    """Options that do not go together, or name what is not there."""
+
+
+def run(options: Run) -> int:
+    """The whole command; returns the exit code. A mistake of the user is a sentence on standard error."""
+    try:
+        return _run(options)
+    except (JailUnavailable, WorkerFailure) as error:
+        return _complain(error, NO_JAIL)
+    except (UsageError, InputError, OutputError, SandboxError) as error:
+        return _complain(error, UNUSABLE)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"microcoder-eval: {error}", file=sys.stderr)
+    return code
+
+
+def _run(options: Run) -> int:
+    engine_options = _check(options)
+    rows = Rows(options.files, options.submissions, skip_bad=options.skip_bad, change=_limits(options))
+    run = _Judging(rows)
+    with contextlib.ExitStack() as stack:
+        stack.callback(run.close)
+        output = None
+        if options.output:
+            output = ReportFile(options.output, resume=options.resume, overwrite=options.overwrite)
+            stack.enter_context(output)
+            run.resume(output)
+        # Before there is an event loop to block: with programs in files of their own this reads all problems.
+        first = next(run.pairs, None)
+        if first is None and not run.tally.programs:
+            _tell_bad_rows(rows)
+            raise run.error or UsageError("there is nothing to judge: no row holds a program that can be used")
+        run.pairs = itertools.chain([] if first is None else [first], run.pairs)
+        with (
+            progress(quiet=options.quiet) as run.progress,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            summary = runner.run(run.judge(Evaluator(**engine_options), output))
+    if options.json:
+        _write_json(options.json, summary)
+    _tell_bad_rows(rows)
+    if not options.quiet:
+        from rich.console import Console
+
+        Console(highlight=False).print(table(summary))
+    if run.signal:
+        hint = "; --resume goes on" if options.output else ""
+        print(f"microcoder-eval: interrupted{hint}", file=sys.stderr)
+        return 128 + run.signal
+    if run.error:
+        return _complain(run.error, UNUSABLE)
+    return JUDGE_FAILED if run.tally.judge_failures else JUDGED
+
+
+class _Judging:
+    """One run of the engine over the rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self._reading = self._pairs()
+        self.pairs: Iterator[Pair] = self._reading
+        self.tally = Tally()
+        self.progress = progress(quiet=True)
+        self._shares: deque[float] = deque()
+        """Of the programs that the engine has: how much of the input was read when it got them."""
+        self.error: InputError | None = None
+        """Why the input ended before its time."""
+        self.signal: int | None = None
+        """What interrupted."""
+
+    def close(self) -> None:
+        """Close the input files."""
+        self._reading.close()
+
+    def _pairs(self) -> Generator[Pair]:
+        """The rows up to the first that is bad. What came before it is judged first, then it is told."""
+        try:
+            with contextlib.closing(iter(self.rows)) as rows:
+                for pair in rows:
+                    self._shares.append(self.rows.progress)
+                    yield pair
+        except InputError as error:
+            self.error = error
+
+    def resume(self, output: ReportFile) -> None:
+        """Take over what the file holds."""
+        try:
+            for report in output.held(self.pairs):
+                self._shares.popleft()
+                self.tally.add(report, resumed=True)
+        except OutputError:
+            if self.error:  # the input ended because of a bad row
+                raise self.error from None
+            raise
+
+    async def judge(self, evaluator: Evaluator, output: ReportFile | None) -> Summary:
+        self._listen()
+        jail = "not started"
+        self.tally.start()
+        try:
+            async with evaluator:
+                jail = evaluator.jail
+                async with contextlib.aclosing(evaluator.evaluate_many(self.pairs)) as reports:
+                    async for report in reports:
+                        if output:
+                            output.write(report)
+                        self.tally.add(report)
+                        self.progress.update(self.tally, self._shares.popleft())
+        except asyncio.CancelledError:
+            if not self.signal:
+                raise
+        return self.tally.summary(
+            workers=evaluator.workers, jail=jail, skipped_rows=self.rows.skipped, interrupted=bool(self.signal)
+        )
+
+    def _listen(self) -> None:
+        """SIGINT and SIGTERM end the run in order; a second one ends it at once."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def stop(number: int) -> None:
+            self.signal = number
+            for each in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(each)
+            task.cancel()
+
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, stop, each)
+
+
+# ---------------------------------------------------------------------------------------------------------- options
+
+
+def _check(options: Run) -> dict[str, Any]:
+    """The options of the engine. Raises UsageError."""
+    if not options.files:
+        raise UsageError("which FILE? See microcoder-eval run --help")
+    if options.resume and not options.output:
+        raise UsageError("--resume needs --output: it goes on with that file")
+    if options.resume and options.overwrite:
+        raise UsageError("--resume keeps the output file and --overwrite replaces it: take one of them")
+    _check_outputs(options)
+    jail = options.jail
+    if jail == "none" and not options.unsafe_no_jail:
+        raise UsageError("--jail none runs programs with your own rights; it needs --unsafe-no-jail as well")
+    if options.unsafe_no_jail and jail not in ("auto", "none"):
+        raise UsageError(f"--unsafe-no-jail and --jail {jail}: take one of them")
+    if options.unsafe_no_jail:
+        jail = "none"
+    python = None
+    if options.python and not (python := shutil.which(str(options.python))):
+        raise UsageError(f"--python: {options.python} is not an executable file")
+    return {
+        "workers": options.workers,
+        "jail": jail,
+        "python": python,
+        "packages": options.allow_package,
+        "lanes": not options.no_lanes,
+        "run_all": options.run_all,
+        "unsafe_no_jail": options.unsafe_no_jail,
+    }
+
+
+def _check_outputs(options: Run) -> None:
+    """Before hours of work: outputs can be written, and are no inputs."""
+    inputs = {path.resolve() for path in (*options.files, *options.submissions)}
+    outputs = {"--output": options.output, "--json": options.json}
+    for name, path in outputs.items():
+        if not path:
+            continue
+        if path.resolve() in inputs:
+            raise UsageError(f"{name}: {path} is an input file, too")
+        if not path.resolve().parent.is_dir():
+            raise UsageError(f"{name}: there is no directory {path.parent}")
+        if path.is_dir():
+            raise UsageError(f"{name}: {path} is a directory")
+    if options.output and options.json and options.output.resolve() == options.json.resolve():
+        raise UsageError("--output and --json name the same file")
+
+
+def _limits(options: Run) -> Callable[[Problem], Problem] | None:
+    """What the limits on the command line change in a problem."""
+    given = options.limits.given()
+    if not given:
+        return None
+
+    def change(problem: Problem) -> Problem:
+        limits = msgspec.structs.replace(problem.limits, **given)
+        time_limit = None if "cpu_time" in given else problem.time_limit
+        return msgspec.structs.replace(problem, limits=limits, time_limit=time_limit)
+
+    return change
+
+
+# ---------------------------------------------------------------------------------------------------------- telling
+
+
+def _write_json(path: Path, summary: Summary) -> None:
+    text = msgspec.json.format(msgspec.json.encode(summary), indent=2)
+    try:
+        path.write_bytes(text + b"\n")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from None
+
+
+def _tell_bad_rows(rows: Rows) -> None:
+    for error in rows.bad[:SHOWN_BAD_ROWS]:
+        print(f"left out: {error}", file=sys.stderr)
+    if rows.skipped > SHOWN_BAD_ROWS:
+        print(f"left out: {rows.skipped - SHOWN_BAD_ROWS} more bad rows", file=sys.stderr)

@@ -1,0 +1,224 @@
+"""Returned values: equal as Python says, floats within a tolerance.
+
+Both sides are JSON text: tuples are lists already, keys are strings. An expected float accepts a number within the
+tolerance; everything else is exact, ``1`` and ``1.0`` are equal, and unlike in Python ``True`` is not ``1``. ``NaN``
+equals ``NaN``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import reprlib
+from collections.abc import Iterable
+from typing import Any, TypeAlias, cast
+
+from ..problem import TestCase
+from .base import SHOWN, Match
+from .decimals import ACCEPTED as DECIMAL
+from .decimals import close
+from .exact import ACCEPTED as EXACT
+
+ACCEPTED = Match(True, "values")
+TOLERANCE = 1e-6
+PART = 1 << 16
+"""Characters of a long list that are decoded in one go; nothing else runs meanwhile."""
+SLICE = 4096
+
+Value: TypeAlias = "bool | int | float | str | Digits | list[Value] | dict[str, Value] | None"
+_PLAIN: frozenset[type] = frozenset((type(None), int, float, str))
+
+
+class Digits(str):
+    """An integer longer than Python converts (4300 digits). As JSON writes them, equal text means equal integers."""
+
+    __slots__ = ()
+
+
+def comparison(tests: Iterable[TestCase], *, absolute: float, relative: float) -> Values:
+    """ValueError: an expected value is not JSON."""
+    for number, test in enumerate(tests):
+        try:
+            decode(test.output.encode("utf-8", "surrogatepass"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"tests[{number}].output: not a JSON value: {error}") from None
+    return Values(absolute, relative)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Values:
+    """Accepts JSON text of an equal value."""
+
+    absolute: float = TOLERANCE
+    relative: float = TOLERANCE
+
+    def compare(self, expected: bytes, actual: bytes) -> Match:
+        if expected == actual:
+            return EXACT
+        walk = _Walk(self.absolute, self.relative)
+        try:
+            if max(len(expected), len(actual)) > PART and is_list(expected) and is_list(actual):
+                difference = walk.in_long_lists(Items(expected), Items(actual))
+            else:
+                difference = walk.difference(decode(expected), decode(actual))
+        except ValueError as error:
+            return Match(False, message=f"the returned value is not JSON: {error}")
+        except RecursionError:
+            return Match(False, message="the returned value is nested too deep")
+        if difference is not None:
+            return Match(False, message=difference)
+        return DECIMAL if walk.approximated else ACCEPTED
+
+
+class _Walk:
+    """One pass over two values. Differences are told with their place: ``[3]['a']: expected 5, got 6``."""
+
+    def __init__(self, absolute: float, relative: float) -> None:
+        self.absolute = absolute
+        self.relative = relative
+        self.approximated = False
+
+    def difference(self, expected: Value, actual: Value) -> str | None:
+        if isinstance(expected, list) and isinstance(actual, list):
+            return self.in_lists(expected, actual)
+        if isinstance(expected, dict) and isinstance(actual, dict):
+            return self.in_dicts(expected, actual)
+        if self.same(expected, actual):
+            return None
+        return f": expected {show(expected)}, got {show(actual)}".removeprefix(": ")
+
+    def in_long_lists(self, expected: Items, actual: Items) -> str | None:
+        """The same for texts too long to decode in one go. Frees the items as it goes on, too."""
+        index = 0
+        while count := min(expected.available(), actual.available()):
+            if difference := self.in_lists(expected.take(count), actual.take(count), index):
+                return difference
+            index += count
+        if expected.available():
+            return f"[{index}]: expected {show(expected.take(1)[0])}, got the end of the list"
+        if actual.available():
+            return f"[{index}]: expected the end of the list, got {show(actual.take(1)[0])}"
+        return None
+
+    def in_lists(self, expected: list[Value], actual: list[Value], first: int = 0) -> str | None:
+        for start in range(0, min(len(expected), len(actual)), SLICE):
+            wanted, got = expected[start : start + SLICE], actual[start : start + SLICE]
+            if wanted == got and _PLAIN.issuperset(map(type, wanted)) and _PLAIN.issuperset(map(type, got)):
+                continue  # the same at C speed; with a bool or a list inside, == would call True and 1 the same
+            for index, (one, other) in enumerate(zip(wanted, got, strict=False), first + start):
+                if difference := self.difference(one, other):
+                    return at(f"[{index}]", difference)
+        if len(expected) != len(actual):
+            return f"expected {len(expected)} items, got {len(actual)}"
+        return None
+
+    def in_dicts(self, expected: dict[str, Value], actual: dict[str, Value]) -> str | None:
+        for key, value in expected.items():
+            if key not in actual:
+                return f"the key {show(key)} is missing"
+            if difference := self.difference(value, actual[key]):
+                return at(f"[{show(key)}]", difference)
+        for key in actual:
+            if key not in expected:
+                return f"unexpected key {show(key)}"
+        return None
+
+    def same(self, expected: Value, actual: Value) -> bool:
+        kinds = {type(expected), type(actual)}
+        if len(kinds) > 1 and kinds != {int, float}:
+            return False
+        if expected == actual:
+            return True
+        if not isinstance(expected, float) or not isinstance(actual, (int, float)):
+            return False
+        if expected != expected:
+            return actual != actual
+        try:
+            near = close(expected, float(actual), self.absolute, self.relative)
+        except OverflowError:  # an integer larger than any float
+            return False
+        self.approximated |= near
+        return near
+
+
+def at(place: str, difference: str) -> str:
+    return f"{place}{difference}" if difference.startswith("[") else f"{place}: {difference}"
+
+
+def show(value: Value) -> str:
+    if isinstance(value, Digits):
+        return f"{value[:SHOWN]}..."
+    try:
+        return _brief.repr(value)
+    except ValueError:
+        return "a very long integer"
+
+
+_brief = reprlib.Repr()
+_brief.maxlist = _brief.maxdict = 4
+_brief.maxlevel = 2
+_brief.maxstring = _brief.maxlong = _brief.maxother = SHOWN
+
+
+def decode(text: bytes) -> Value:
+    """ValueError: not JSON, or not UTF-8. RecursionError: nested too deep."""
+    return _loads(text.decode("utf-8", "surrogatepass"))
+
+
+def is_list(text: bytes) -> bool:
+    return text[:PART].lstrip(b" \t\r\n").startswith(b"[")
+
+
+class Items:
+    """The items of a JSON list, some at a time. One item alone is decoded in one go, however long it is."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text.decode("utf-8", "surrogatepass").strip(" \t\r\n")
+        if not self.text.endswith("]"):
+            raise ValueError("a list without an end")
+        self.place, self.end = 1, len(self.text) - 1
+        first = self.text[1:PART].lstrip()[:1]
+        # Where a separator of this form stands between two items, the text before it decodes; elsewhere it does not.
+        self.separator = {"[": "],", "{": "},", '"': '",'}.get(first, ",")
+        self.items: list[Value] = []
+        self.taken = 0
+
+    def available(self) -> int:
+        """How many items can be taken; decodes more when there is none. 0: the list has ended."""
+        if self.taken == len(self.items) and self.place <= self.end:
+            self.items, self.taken = self.decode_part(), 0
+        return len(self.items) - self.taken
+
+    def take(self, count: int) -> list[Value]:
+        self.taken += count
+        return self.items[self.taken - count : self.taken]
+
+    def decode_part(self) -> list[Value]:
+        size = PART
+        while True:
+            cut = self.text.find(self.separator, self.place + size, self.end)
+            stop = self.end if cut < 0 else cut + len(self.separator) - 1
+            try:
+                part = cast("list[Value]", _loads(f"[{self.text[self.place : stop]}]"))
+                break
+            except ValueError:
+                if stop == self.end:
+                    raise
+                size *= 2
+        if not part and self.place > 1:
+            raise ValueError("a value is missing after the last comma")
+        self.place = stop + 1
+        return part
+
+
+def _loads(text: str) -> Value:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # too many digits for int()
+        return json.loads(text, parse_int=_integer)
+
+
+def _integer(text: str) -> Any:
+    return int(text) if len(text) < 4300 else Digits(text)

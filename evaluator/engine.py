@@ -1,0 +1,317 @@
+"""The engine: programs in, reports out, as many at a time as there are workers.
+
+A program takes a place in the pool, its tests travel as one batch, and executions are compared here as they come back
+while the next test already runs. The first failure ends it, unless all tests are wanted. A worker that breaks costs the
+program nothing: it is run once more elsewhere, and only then is the verdict system_error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+
+import msgspec
+
+from ..sandbox.errors import SandboxError, WorkerFailure
+from ..sandbox.interpreter import PACKAGES, probe
+from ..sandbox.jails import candidates
+from ..sandbox.modules import named_modules
+from ..sandbox.pool import Pool
+from ..sandbox.worker import Work
+from .judgement import Judgement
+from .prepared import Prepared
+from .problem import Problem
+from .report import Report, TestResult
+from .status import Status
+from .submission import Submission
+
+SOURCE_BYTES = 4 << 20
+PREPARED = 512
+"""Problems kept ready, and in memory, for their next program."""
+LOOK_AHEAD = 64
+"""Programs begun before their turn, for each worker, so that a slow one holds nobody up."""
+SPLIT_TESTS = 32
+"""A program is split over idle workers when each part has at least so many tests."""
+
+Program = Submission | str
+
+
+class Evaluator:
+    """Judges programs. ``async with Evaluator() as evaluator``, then ``evaluate``, ``evaluate_many`` or ``stream``.
+
+    workers     programs judged at the same time; None: one for each processor this process may use
+    jail        auto, nsjail, bubblewrap, or none (which needs ``unsafe_no_jail`` as well)
+    python      interpreter that runs the programs; None: the one that runs the evaluator
+    packages    installed packages that programs may import, besides the standard library
+    lanes       run quick tests of a program in turn in one process; False: always a process for each test
+    run_all     go on after the first failure
+    cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
+
+    Raises JailUnavailable on entering when this host cannot isolate programs, SandboxError for options that make no
+    sense. The methods raise ValueError for a problem that makes no sense; whatever a program does becomes a Report.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        jail: str = "auto",
+        python: str | None = None,
+        packages: Sequence[str] | None = None,
+        lanes: bool = True,
+        run_all: bool = False,
+        cache: int = 4096,
+        unsafe_no_jail: bool = False,
+    ) -> None:
+        self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
+        self.lanes = lanes
+        self.run_all = run_all
+        self._jail_name, self._unsafe = jail, unsafe_no_jail
+        self._python = python
+        self._packages = PACKAGES if packages is None else tuple(packages)
+        self._cache_size = cache
+        self._cache: OrderedDict[tuple[int, str], _Shared] = OrderedDict()
+        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+        self._pool: Pool | None = None
+
+    @property
+    def pool(self) -> Pool:
+        if self._pool is None:
+            raise SandboxError("the evaluator is not started: use it as an async context manager")
+        return self._pool
+
+    @property
+    def jail(self) -> str:
+        """Name of the jail in use."""
+        return self.pool.launcher.jail.name
+
+    async def __aenter__(self) -> Evaluator:
+        jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)
+        interpreter = probe(self._python, self._packages)
+        self._allowed = frozenset(interpreter.packages)
+        self._pool = await Pool.open(jails, interpreter, self.workers)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pool, self._pool = self._pool, None
+        for shared in self._cache.values():
+            shared.task.cancel()
+        self._cache.clear()
+        if pool is not None:
+            await pool.close()
+
+    # -- judging
+
+    async def evaluate(self, problem: Problem, program: Program) -> Report:
+        """The verdict on one program. Cancelling frees the worker."""
+        submission = Submission(code=program) if isinstance(program, str) else program
+        report = await self._cached(self._prepare(problem), submission.code or "")
+        return msgspec.structs.replace(
+            report, name=submission.name, accept=submission.accept, timing_sensitive=submission.timing_sensitive
+        )
+
+    async def evaluate_many(self, pairs: Pairs) -> AsyncGenerator[Report, None]:
+        """Reports in the order of the pairs, which are read as they are needed."""
+        waiting: deque[asyncio.Task[Report]] = deque()
+        try:
+            async for problem, program in _each(pairs):
+                waiting.append(asyncio.create_task(self.evaluate(problem, program)))
+                while waiting and (waiting[0].done() or len(waiting) >= LOOK_AHEAD * self.workers):
+                    yield await waiting.popleft()
+                if len(waiting) % self.workers == 0:
+                    await asyncio.sleep(0)
+            while waiting:
+                yield await waiting.popleft()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def stream(self, pairs: Pairs) -> AsyncGenerator[tuple[int, Report], None]:
+        """(place in the input, report) as programs finish."""
+        running: dict[asyncio.Task[Report], int] = {}
+        try:
+            place = 0
+            async for problem, program in _each(pairs):
+                running[asyncio.create_task(self.evaluate(problem, program))] = place
+                place += 1
+                while len(running) >= LOOK_AHEAD * self.workers:
+                    for finished in await _some(running):
+                        yield running.pop(finished), finished.result()
+            while running:
+                for finished in await _some(running):
+                    yield running.pop(finished), finished.result()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    # -- within
+
+    def _prepare(self, problem: Problem) -> Prepared:
+        prepared = self._prepared.get(id(problem))
+        if prepared is not None:
+            self._prepared.move_to_end(id(problem))
+        else:  # the entry keeps the problem alive, so its id stays its own
+            prepared = self._prepared[id(problem)] = Prepared(problem)
+            if len(self._prepared) > PREPARED:
+                self._prepared.popitem(last=False)
+        return prepared
+
+    async def _cached(self, prepared: Prepared, source: str) -> Report:
+        if not self._cache_size:
+            return await self._judge(prepared, source)
+        key = (prepared.inputs.key, source)
+        shared = self._cache.get(key)
+        if shared is None:
+            shared = self._cache[key] = _Shared(asyncio.create_task(self._judge(prepared, source)))
+        self._cache.move_to_end(key)
+        while len(self._cache) > self._cache_size and next(iter(self._cache.values())).task.done():
+            self._cache.popitem(last=False)
+        shared.waiting += 1
+        try:
+            report = await asyncio.shield(shared.task)
+        except BaseException:
+            self._cache.pop(key, None)
+            if shared.waiting == 1:
+                shared.task.cancel()
+            raise
+        finally:
+            shared.waiting -= 1
+        if report.status.is_judge_failure:
+            self._cache.pop(key, None)
+        return report
+
+    async def _judge(self, prepared: Prepared, source: str) -> Report:
+        if not source.strip():
+            return _without_running(prepared, Status.NO_CODE, "there is no program")
+        try:
+            code = source.encode()
+        except UnicodeEncodeError as error:
+            return _without_running(prepared, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
+        if len(code) > SOURCE_BYTES:
+            return _without_running(prepared, Status.COMPILE_ERROR, f"the source is longer than {SOURCE_BYTES} bytes")
+        asked = time.monotonic()
+        failure = None
+        for again in (False, True):
+            judgement = Judgement(prepared, code, run_all=self.run_all)
+            clock = _Clock()
+            try:
+                await self._run(judgement, source, code, clock, new=again)
+            except WorkerFailure as error:
+                failure = error
+                continue
+            report = judgement.report()
+            now = time.monotonic()
+            started = clock.started or now
+            return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
+        return _without_running(prepared, Status.SYSTEM_ERROR, f"two workers failed on this program: {failure}")
+
+    async def _run(self, judgement: Judgement, source: str, code: bytes, clock: _Clock, *, new: bool) -> None:
+        """All tests on one worker, or in parts on several when they would be idle otherwise."""
+        prepared = judgement.prepared
+        problem = prepared.problem
+        order = prepared.order()
+        parts = max(1, min(self.pool.spare, len(order) // SPLIT_TESTS))
+        modules = named_modules(source, self._allowed)
+        works = [
+            Work(
+                inputs=prepared.inputs,
+                source=code,
+                prelude=prepared.prelude,
+                tests=order[part::parts],
+                limits=prepared.limits,
+                entry_class=problem.entry_class,
+                entry_point=problem.entry_point if problem.mode == "call" else None,
+                modules=[*modules, *prepared.modules],
+                lanes=self.lanes,
+                first_lane=prepared.first_lane,
+            )
+            for part in range(parts)
+        ]
+        packages = any(module.partition(".")[0] in self._allowed for module in modules)
+        if parts == 1:
+            await self._run_part(judgement, works[0], clock, packages=packages, new=new)
+            return
+        tasks = [
+            asyncio.create_task(self._run_part(judgement, work, clock, packages=packages, new=new)) for work in works
+        ]
+        try:
+            for task in asyncio.as_completed(tasks):
+                await task
+                if judgement.decided:
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_part(
+        self, judgement: Judgement, work: Work, clock: _Clock, *, packages: bool, new: bool
+    ) -> None:
+        mine = set(work.job.tests)
+        async with self.pool.worker(work.inputs, packages=packages, new=new) as worker:
+            clock.start()
+            worker.begin(work)
+            while not judgement.decided and not judgement.open.isdisjoint(mine):
+                received = await worker.receive()
+                if isinstance(received, str):
+                    judgement.compile_error(received)
+                    return
+                if any(execution.test not in mine or execution.test not in judgement.open for execution in received):
+                    raise WorkerFailure("a result for a test that was not asked for")
+                again = await judgement.take(received)
+                if again and not judgement.decided:
+                    worker.confirm(again)
+
+
+class _Shared:
+    """A judgement that several callers may wait for."""
+
+    def __init__(self, task: asyncio.Task[Report]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
+class _Clock:
+    """When a program first got a worker."""
+
+    def __init__(self) -> None:
+        self.started: float | None = None
+
+    def start(self) -> None:
+        if self.started is None:
+            self.started = time.monotonic()
+
+
+Pairs = Iterable[tuple[Problem, Program]] | AsyncIterable[tuple[Problem, Program]]
+
+
+async def _each(pairs: Pairs) -> AsyncGenerator[tuple[Problem, Program], None]:
+    if isinstance(pairs, AsyncIterable):
+        async for pair in pairs:
+            yield pair
+    else:
+        for pair in pairs:
+            yield pair
+
+
+async def _some(running: dict[asyncio.Task[Report], int]) -> set[asyncio.Task[Report]]:
+    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    return done
+
+
+def _without_running(prepared: Prepared, status: Status, message: str) -> Report:
+    skipped = TestResult(status=Status.SKIPPED)
+    total = len(prepared)
+    return Report(
+        problem_id=prepared.problem.problem_id,
+        status=status,
+        passed=0,
+        total=total,
+        tests=(skipped,) * total,
+        message=message,
+    )

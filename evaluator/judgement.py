@@ -1,0 +1,165 @@
+"""One program against one problem: turns executions into test results, and says what is still open.
+
+A result is believed when the test had a process of its own, or when a lane accepted it. What a lane rejects is run
+again in a process of its own first. When that contradicts the lane, the lane was not faithful for this program, and
+everything it accepted is run again too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from ..sandbox.execution import Execution, Outcome
+from .prepared import Prepared
+from .report import Report, TestResult
+from .status import Status
+
+LARGE = 256 * 1024
+"""Outputs of more bytes are compared off the event loop."""
+SHOWN = 2048
+"""Characters of output and error text that a result keeps."""
+CONFIRMED_SHARE = 64
+"""One in so many accepted programs has a test of its lanes run again by itself."""
+
+_STATUS = {
+    Outcome.CRASHED: Status.RUNTIME_ERROR,
+    Outcome.TIME_LIMIT: Status.TIME_LIMIT_EXCEEDED,
+    Outcome.MEMORY_LIMIT: Status.MEMORY_LIMIT_EXCEEDED,
+    Outcome.OUTPUT_LIMIT: Status.OUTPUT_LIMIT_EXCEEDED,
+}
+
+
+class Judgement:
+    """State of one program. ``take`` executions as they come, until ``open`` is empty or ``decided``."""
+
+    def __init__(self, prepared: Prepared, source: bytes, *, run_all: bool) -> None:
+        self.prepared = prepared
+        self.run_all = run_all
+        self.results: dict[int, TestResult] = {}
+        self.open = set(range(len(prepared)))
+        self.message: str | None = None
+        self._compile_error = False
+        self._by_lane: set[int] = set()  # accepted, without a process of its own
+        self._in_doubt: set[int] = set()  # rejected by a lane, or to be confirmed
+        self._sampled = zlib.crc32(source) % CONFIRMED_SHARE == 0
+
+    @property
+    def decided(self) -> bool:
+        """Nothing that is still open could change the verdict."""
+        return not self.open or self._compile_error or (not self.run_all and any(self._failed()))
+
+    def compile_error(self, message: str) -> None:
+        self._compile_error = True
+        self.message = message
+
+    async def take(self, executions: list[Execution]) -> list[int]:
+        """Compare; return the tests that have to run again, each in a process of its own."""
+        again: list[int] = []
+        for execution in executions:
+            test = execution.test
+            result = await self._result(execution)
+            if execution.fresh:
+                self.open.discard(test)
+                self.results[test] = result
+                if test in self._in_doubt:
+                    self._in_doubt.discard(test)
+                    lane_accepted = test in self._by_lane
+                    self._by_lane.discard(test)
+                    if lane_accepted != (result.status is Status.ACCEPTED):
+                        again += self._reopen()
+            elif result.status is Status.ACCEPTED:
+                self.open.discard(test)
+                self.results[test] = result
+                self._by_lane.add(test)
+            else:
+                self._in_doubt.add(test)
+                again.append(test)
+        if self._sampled and not self.open and self._by_lane and not again:
+            self._sampled = False
+            test = max(self._by_lane)
+            self._in_doubt.add(test)
+            self.open.add(test)
+            again.append(test)
+        return again
+
+    def _reopen(self) -> list[int]:
+        tests = sorted(self._by_lane)
+        self._by_lane.clear()
+        self.open.update(tests)
+        for test in tests:
+            self.results.pop(test, None)
+        return tests
+
+    def _failed(self) -> list[int]:
+        return [test for test, result in self.results.items() if result.status is not Status.ACCEPTED]
+
+    async def _result(self, execution: Execution) -> TestResult:
+        status, rule, message = await self._verdict(execution)
+        accepted = status is Status.ACCEPTED
+        output = execution.result if self.prepared.problem.mode == "call" else execution.stdout
+        return TestResult(
+            status=status,
+            rule=rule,
+            message=message,
+            limit=execution.limit,
+            exit_code=execution.exit_code,
+            signal=execution.signal,
+            cpu_time=execution.cpu_time,
+            wall_time=execution.wall_time,
+            memory=execution.memory,
+            stdout=None if accepted else _text(output[:SHOWN]),
+            stderr=None if accepted or not execution.stderr else _text(execution.stderr[-SHOWN:]),
+        )
+
+    async def _verdict(self, execution: Execution) -> tuple[Status, str | None, str | None]:
+        if execution.outcome is not Outcome.FINISHED:
+            return _STATUS[execution.outcome], None, _why(execution)
+        prepared = self.prepared
+        expected = prepared.expected[execution.test]
+        actual = execution.result if prepared.problem.mode == "call" else execution.stdout
+        if len(actual) + len(expected) > LARGE and actual != expected:
+            loop = asyncio.get_running_loop()
+            match = await loop.run_in_executor(None, prepared.comparison.compare, expected, actual)
+        else:
+            match = prepared.comparison.compare(expected, actual)
+        return Status.ACCEPTED if match.accepted else Status.WRONG_ANSWER, match.rule, match.message
+
+    def report(self) -> Report:
+        """The verdict as it stands. Remembers in the problem which test failed."""
+        total = len(self.prepared)
+        skipped = TestResult(status=Status.SKIPPED)
+        tests = tuple(self.results.get(test, skipped) for test in range(total))
+        passed = sum(result.status is Status.ACCEPTED for result in tests)
+        failed = min(self._failed(), default=None)
+        if self._compile_error:
+            status = Status.COMPILE_ERROR
+        elif failed is not None:
+            status = tests[failed].status
+            self.prepared.judged(failed)
+        else:
+            status = Status.ACCEPTED
+            self.prepared.judged(None)
+        return Report(
+            problem_id=self.prepared.problem.problem_id,
+            status=status,
+            passed=passed,
+            total=total,
+            tests=tests,
+            message=self.message,
+            cpu_time=sum(result.cpu_time or 0.0 for result in tests),
+        )
+
+
+def _why(execution: Execution) -> str:
+    if execution.limit is not None:
+        return f"{execution.limit} exceeded"
+    if execution.signal is not None:
+        return f"killed by signal {execution.signal}"
+    lines = execution.stderr.rstrip().splitlines()
+    last = f": {_text(lines[-1])[:200]}" if lines else ""
+    return f"exit code {execution.exit_code}{last}"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")

