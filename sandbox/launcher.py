@@ -157,6 +157,11 @@ class Jailed:
         size = os.fstat(self._errors).st_size
         return os.pread(self._errors, 4096, max(0, size - 4096)).decode(errors="replace").strip()
 
+    def last_words(self) -> str:
+        """The last line of it, in brackets; or nothing."""
+        lines = [line for line in self.said().splitlines() if "no version information available" not in line]
+        return f"({lines[-1].strip()[:300]})" if lines else ""
+
     def kill(self) -> None:
         """End it at once. The kernel takes everything inside along."""
         if self.process.poll() is None:

@@ -238,11 +238,11 @@ class Worker(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> bool:
-        self._fail(WorkerFailure("the jail ended"))
+        self._fail(WorkerFailure(f"the jail ended {self._jailed.last_words()}".rstrip()))
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(WorkerFailure(f"the jail ended{f': {exc}' if exc else ''}"))
+        self._fail(WorkerFailure(f"the jail ended {exc or ''} {self._jailed.last_words()}".rstrip()))
 
     # -- within
 

@@ -15,13 +15,11 @@ import os
 import resource
 import select
 import signal
-import socket
 import struct
 from types import CodeType
 from typing import Any, NoReturn
 
-from .channel import Channel
-from .eligibility import lane_allowed, names_in, needs_teardown
+from .channel import Channel, write_all
 from .kernel import STACK, limit
 
 SOURCE = "/work/main.py"
@@ -60,27 +58,30 @@ class Compiler:
         self._start()
 
     def _start(self) -> None:
-        self._link, theirs = socket.socketpair()
+        requests, self._requests = os.pipe()
+        self._replies, replies = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            self._link.close()
-            _serve(self._channel, theirs, self.file)
-        theirs.close()
+            os.close(self._requests)
+            _serve(self._channel, requests, replies, self.file)
+        os.close(requests)
+        os.close(replies)
 
     def compile(self, prelude: int, source: int, limits: dict[str, Any], modules: list[str]) -> Compiled:
         """The program that comes next on the socket, so many bytes of prelude and source."""
         names = json.dumps(modules).encode()
         spare = limits["memory"] + STACK
-        self._link.sendall(_REQUEST.pack(prelude, source, len(names), limits["compile_time"], spare) + names)
+        write_all(self._requests, _REQUEST.pack(prelude, source, len(names), limits["compile_time"], spare) + names)
         poll = select.poll()
-        poll.register(self._link.fileno(), select.POLLIN)
+        poll.register(self._replies, select.POLLIN)
         poll.register(self._channel.fd, select.POLLHUP | select.POLLRDHUP)
         if any(fd == self._channel.fd for fd, _ in poll.poll()):
             os._exit(0)  # the host is gone
-        reply = self._link.recv(1 << 16)
+        reply = os.read(self._replies, 1 << 16)
         compiled = Compiled(json.loads(reply)) if reply else self._died()
         if not reply or b'"worn":true' in reply:
-            self._link.close()
+            os.close(self._requests)
+            os.close(self._replies)
             if reply:
                 os.waitpid(self._pid, 0)
             self._start()
@@ -101,14 +102,12 @@ def load(file: int, prelude: int) -> tuple[CodeType, CodeType]:
     return marshal.loads(data[:prelude]), marshal.loads(data[prelude:])
 
 
-def _serve(channel: Channel, link: socket.socket, file: int) -> NoReturn:
+def _serve(channel: Channel, requests: int, replies: int, file: int) -> NoReturn:
     gc.enable()
+    asked = Channel(requests)  # ends the process with the runner
     while True:
-        request = link.recv(_REQUEST.size, socket.MSG_WAITALL)
-        if not request:
-            os._exit(0)
-        prelude, source, names, seconds, memory = _REQUEST.unpack(request)
-        modules: list[str] = json.loads(link.recv(names, socket.MSG_WAITALL))
+        prelude, source, names, seconds, memory = _REQUEST.unpack(asked.read(_REQUEST.size))
+        modules: list[str] = json.loads(asked.read(names))
         texts = channel.read(prelude), channel.read(source)
         before = resource.getrlimit(resource.RLIMIT_AS)
         limit(resource.RLIMIT_AS, memory, hard=False)
@@ -117,13 +116,15 @@ def _serve(channel: Channel, link: socket.socket, file: int) -> NoReturn:
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, before)
         reply["worn"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > WORN
-        link.sendall(json.dumps(reply, separators=(",", ":")).encode())
+        write_all(replies, json.dumps(reply, separators=(",", ":")).encode())
         if reply["worn"]:
             os._exit(0)
 
 
 def _compile(file: int, prelude: bytes, source: bytes, modules: list[str]) -> dict[str, Any]:
     """The source is text, whatever a coding comment in it says."""
+    from .eligibility import lane_allowed, names_in, needs_teardown  # the runner has no need of it
+
     try:
         before = compile(prelude.decode(), SOURCE, "exec", dont_inherit=True)
         code = compile(source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)

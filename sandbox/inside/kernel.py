@@ -52,6 +52,14 @@ def die_of_sigprof() -> None:
     _libc.signal(signal.SIGPROF, _libc._exit)
 
 
+def give_back_free_memory() -> None:
+    """Pages that are free but mapped would be copied by every fork."""
+    try:
+        _libc.malloc_trim(ctypes.c_size_t(0))
+    except AttributeError:
+        pass  # not glibc
+
+
 def limit_default_thread_stack() -> None:
     """RLIMIT_STACK is large for deep recursion; threads that ask for no size must not each reserve as much."""
     attribute = ctypes.create_string_buffer(256)

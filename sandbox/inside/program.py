@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import mmap
 import os
 import resource
 import select
 import signal
-import struct
 import time
 from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,32 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from .channel import Part
 from .compiler import load
 from .kernel import size_of
+from .lane import CLEAN, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, PENDING, SLOT, Lane
 from .testing import TestProcess
 
 if TYPE_CHECKING:
     from .runner import Job, Runner
 
-LANE_TESTS = 32
-LANE_SLICE = 0.010
-"""Processor seconds after which a lane takes no further test."""
+
 LANE_PATIENCE = 0.1
 """Share of its processor time after which a later test of a lane is stopped, to be run by itself: its failure would not
 be believed here, and waiting for it would make slow programs twice as slow."""
-LANE_BYTES = 4 << 20
-"""Bytes of output after which a lane takes no further test, and the largest file it may write."""
 STDERR_KEPT = 64 << 10
 """Bytes of standard error that are reported."""
-SPARE_MEMORY = 512 << 20
-"""Of RLIMIT_DATA above the limit: thread stacks are reserved and mostly never touched."""
 IDLE_SAMPLE = 0.2
 """Seconds between two looks at a test's processor clock."""
 IDLE_SHARE = 0.005
 """Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load."""
-
-SLOT = struct.Struct("=QQQQQ")
-"""What a lane tells of each test in the page it shares with its watcher: state, processor ns, wall ns, peak KiB, end of
-the test's text on stderr."""
-PENDING, RUNNING, CLEAN, FAILED, OUT_OF_MEMORY = range(5)
 
 
 class Verdict(NamedTuple):
@@ -53,32 +41,12 @@ class Verdict(NamedTuple):
     signal: int | None
 
 
-class Lane:
-    """Tests that one test process runs in turn, with their files."""
-
-    def __init__(self, tests: list[int]) -> None:
-        self.tests = tests
-        self.stdin: list[int] = []
-        self.stdout: list[int] = []
-        self.result: list[int] = []
-        self.stderr = -1
-
-    @property
-    def several(self) -> bool:
-        return len(self.tests) > 1
-
-    def close(self) -> None:
-        for fd in (*self.stdin, *self.stdout, *self.result, self.stderr):
-            os.close(fd)
-
-
 class Program:
     """Lives in the runner, or in a program process of its own."""
 
     def __init__(self, runner: Runner, job: Job) -> None:
         self.runner = runner
         self.job = job
-        self.page = mmap.mmap(-1, mmap.PAGESIZE)
         self._channel = runner.channel
         self._queue = list(job.tests)
         self._fresh: list[int] = []  # tests that must have a process of their own, before the others
@@ -144,7 +112,7 @@ class Program:
             if self.job.call:
                 lane.result.append(os.memfd_create("result"))
         lane.stderr = os.memfd_create("stderr")
-        self.page[: SLOT.size * len(tests)] = bytes(SLOT.size * len(tests))
+        os.pwrite(self.runner.told, bytes(SLOT.size * len(tests)), 0)
         return lane
 
     def _file(self, name: str) -> int:
@@ -199,10 +167,15 @@ class Program:
         os.close(pidfd)
         return stopped_by
 
+    def _told(self, place: int) -> tuple[int, ...]:
+        """What the lane says of one of its tests."""
+        slot = os.pread(self.runner.told, SLOT.size, SLOT.size * place)
+        return SLOT.unpack(slot.ljust(SLOT.size, b"\0"))  # a program may have cut the file short
+
     def _started_in(self, lane: Lane) -> int:
         """How many tests the lane has begun."""
         for place in range(len(lane.tests)):
-            if SLOT.unpack_from(self.page, SLOT.size * place)[0] == PENDING:
+            if self._told(place)[0] == PENDING:
                 return place
         return len(lane.tests)
 
@@ -220,7 +193,7 @@ class Program:
         stderr = os.fstat(lane.stderr).st_size
         started = self._started_in(lane)
         if started <= 1:
-            state = SLOT.unpack_from(self.page)[0]
+            state = self._told(0)[0]
             if stopped_by is None and cpu > limits["cpu_time"]:
                 stopped_by = "cpu_time"
             verdict = self._verdict(lane, 0, code, stopped_by, peak, state, stderr)
@@ -234,7 +207,7 @@ class Program:
         stderr_start = 0
         sound = not (stopped_by or code) and peak <= limits["memory"] and stderr <= limits["stderr"]
         for place in range(started):
-            state, cpu_ns, wall_ns, claimed_peak, stderr_end = SLOT.unpack_from(self.page, SLOT.size * place)
+            state, cpu_ns, wall_ns, claimed_peak, stderr_end = self._told(place)
             figures = min(cpu_ns / 1e9, cpu), min(wall_ns / 1e9, wall), min(claimed_peak * 1024, peak)
             verdict = self._verdict(lane, place, 0, None, figures[2], state, 0)
             told = state == CLEAN and verdict.outcome == "finished" and stderr_start <= stderr_end <= stderr

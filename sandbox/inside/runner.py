@@ -20,18 +20,20 @@ from .kernel import (
     PR_SET_PDEATHSIG,
     Filter,
     die_of_sigprof,
+    give_back_free_memory,
     limit,
     limit_default_thread_stack,
     prctl,
 )
+from .program import Program
 
 PRELOAD = (
-    "_sitebuiltins", "abc", "array", "bisect", "collections", "collections.abc", "copy", "datetime", "decimal",
-    "functools", "heapq", "io", "itertools", "json", "math", "operator", "os", "os.path", "re", "string", "sys",
-    "time", "types", "typing",
+    "_sitebuiltins", "abc", "bisect", "collections", "collections.abc", "copy", "functools", "heapq", "io", "itertools",
+    "json", "math", "operator", "os", "os.path", "re", "string", "sys", "time", "types", "typing",
 )  # fmt: skip
-"""Imported once, when the worker starts: what most programs import. Not random and threading: they register work to
-be done after every fork, for programs that import them or not."""
+"""Imported once, when the worker starts: what most programs import, and no more. Every shared object is five mappings
+that each fork has to copy; random and threading even register work to be done after every fork. Programs that import
+others get a program process."""
 
 WORN = 192 << 10
 """KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
@@ -84,6 +86,8 @@ class Runner:
         self.channel = Channel(fd)
         self.pid = os.getpid()
         self.most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.told = os.memfd_create("told")
+        """Where lanes tell how their tests went; see program.SLOT."""
         self._inputs: dict[int, tuple[int, list[int]]] = {}
 
     def configure(self) -> None:
@@ -114,6 +118,7 @@ class Runner:
         self.own_folders = [folder for folder in self.folders if os.stat(folder).st_uid == os.geteuid()]
         gc.disable()
         gc.collect()
+        give_back_free_memory()
         gc.freeze()
         self.compiler = Compiler(self.channel)
         self.worn_at = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + WORN
@@ -143,8 +148,6 @@ class Runner:
 
     def _run(self, job: Job) -> int:
         """Serve one program; how its process ended, 0 when it had none."""
-        from .program import Program
-
         # Installed packages are slow to import and not touched by programs: once per worker.
         import_quietly(module for module in job.modules if module.partition(".")[0] in self.packages)
         program = Program(self, job)

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .compiler import load
 from .kernel import STACK, limit, size_of
+from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, OUT_OF_MEMORY, RUNNING, SLOT, SPARE_MEMORY
 from .plain import plain
 
 if TYPE_CHECKING:
-    from .program import Lane, Program
+    from .lane import Lane
+    from .program import Program
 
 
 class TestProcess:
@@ -33,9 +35,7 @@ class TestProcess:
         self.fresh = program.runner.fresh
 
     def run(self) -> NoReturn:
-        from .program import LANE_BYTES, LANE_SLICE, RUNNING, SLOT
-
-        lane, page = self.lane, self.program.page
+        lane, told = self.lane, self.program.runner.told
         compiled = self.job.compiled
         self.prelude, self.code = self.program.code or load(self.program.runner.compiler.file, compiled.prelude)
         self.confine()
@@ -47,11 +47,12 @@ class TestProcess:
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
-            SLOT.pack_into(page, SLOT.size * place, RUNNING, 0, 0, 0, 0)
+            os.pwrite(told, SLOT.pack(RUNNING, 0, 0, 0, 0), SLOT.size * place)
             state, code = self.run_test(place)
             used = time.thread_time_ns()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            SLOT.pack_into(page, SLOT.size * place, state, used - cpu, time.monotonic_ns() - wall, peak, size_of(2))
+            slot = SLOT.pack(state, used - cpu, time.monotonic_ns() - wall, peak, size_of(2))
+            os.pwrite(told, slot, SLOT.size * place)
             place += 1
             more = place < len(lane.tests) and used < LANE_SLICE * 1e9 and size_of(1) < LANE_BYTES
             if code or not more or not self.restore():
@@ -59,11 +60,9 @@ class TestProcess:
 
     def confine(self) -> None:
         """Close, limit, filter: in this order, and for good."""
-        from .program import LANE_BYTES, SPARE_MEMORY
-
         lane, limits = self.lane, self.job.limits
         os.dup2(lane.stderr, 2, inheritable=True)
-        keep = sorted((*lane.stdin, *lane.stdout, *lane.result))
+        keep = sorted((*lane.stdin, *lane.stdout, *lane.result, self.program.runner.told))
         low = 3
         for fd in (*keep, self.program.runner.most_files):
             if fd > low:
@@ -82,8 +81,6 @@ class TestProcess:
 
     def run_test(self, place: int) -> tuple[int, int]:
         """(state, exit code) of one test."""
-        from .program import CLEAN, FAILED, OUT_OF_MEMORY
-
         os.dup2(self.lane.stdin[place], 0, inheritable=True)
         os.dup2(self.lane.stdout[place], 1, inheritable=True)
         os.close(self.lane.stdin[place])
