@@ -63,7 +63,7 @@ _PLAIN: dict[str, tuple[int | None, int | None]] = {
     85), "timerfd_settime": (286, 86), "timerfd_gettime": (287, 87), "getrandom": (318, 278), "membarrier": (324,
     283), "rseq": (334, 293), "getcpu": (309, 168), "close_range": (436, 436), "arch_prctl": (158, None),
     "signalfd": (282, None), "signalfd4": (289, 74), "sendto": (44, 206), "recvfrom": (45, 207), "shutdown": (48,
-    210), "getsockopt": (55, 209), "setsockopt": (54, 208), "getsockname": (51, 204), "getpeername": (52, 205),
+    210), "getsockopt": (55, 209), "getsockname": (51, 204), "getpeername": (52, 205),
     "sendmsg": (46, 211), "recvmsg": (47, 212), "mlock": (149, 228), "munlock": (150, 229), "setrlimit": (160, 164),
 }  # fmt: skip
 """Calls allowed with any argument: number on x86_64, number on aarch64."""

@@ -35,7 +35,7 @@ class TestProcess:
         self.fresh = program.runner.fresh
 
     def run(self) -> NoReturn:
-        lane, told = self.lane, self.program.runner.told
+        lane = self.lane
         compiled = self.job.compiled
         self.prelude, self.code = self.program.code or load(self.program.runner.compiler.file, compiled.prelude)
         self.confine()
@@ -47,16 +47,22 @@ class TestProcess:
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
-            os.pwrite(told, SLOT.pack(RUNNING, 0, 0, 0, 0), SLOT.size * place)
+            self.tell(place, RUNNING, 0, 0, 0, 0)
             state, code = self.run_test(place)
             used = time.thread_time_ns()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            slot = SLOT.pack(state, used - cpu, time.monotonic_ns() - wall, peak, size_of(2))
-            os.pwrite(told, slot, SLOT.size * place)
+            told = self.tell(place, state, used - cpu, time.monotonic_ns() - wall, peak, size_of(2))
             place += 1
-            more = place < len(lane.tests) and used < LANE_SLICE * 1e9 and size_of(1) < LANE_BYTES
+            more = told and place < len(lane.tests) and used < LANE_SLICE * 1e9 and size_of(1) < LANE_BYTES
             if code or not more or not self.restore():
                 os._exit(code & 0xFF)
+
+    def tell(self, place: int, *what: int) -> bool:
+        """False when the program closed the file; then the process is alone with its first test."""
+        try:
+            return os.pwrite(self.program.runner.told, SLOT.pack(*what), SLOT.size * place) == SLOT.size
+        except OSError:
+            return False
 
     def confine(self) -> None:
         """Close, limit, filter: in this order, and for good."""
