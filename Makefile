@@ -21,7 +21,7 @@ setup:
 demo: setup
 	.venv/bin/microcoder-eval doctor
 	@mkdir -p build/demo
-	.venv/bin/microcoder-eval run examples/demo.jsonl --json build/demo/summary.json -o build/demo/reports.jsonl
+	.venv/bin/microcoder-eval run examples/demo.jsonl --json build/demo/summary.json -o build/demo/reports.jsonl --overwrite
 
 lint: setup
 	.venv/bin/ruff check .

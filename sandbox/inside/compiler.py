@@ -20,7 +20,7 @@ from types import CodeType
 from typing import Any, NoReturn
 
 from .channel import Channel, write_all
-from .kernel import STACK, limit
+from .kernel import STACK, die_of_sigprof, limit
 
 SOURCE = "/work/main.py"
 """The name of the program in tracebacks. No such file exists."""
@@ -104,6 +104,7 @@ def load(file: int, prelude: int) -> tuple[CodeType, CodeType]:
 
 def _serve(channel: Channel, requests: int, replies: int, file: int) -> NoReturn:
     gc.enable()
+    die_of_sigprof()
     asked = Channel(requests)  # ends the process with the runner
     while True:
         prelude, source, names, seconds, memory = _REQUEST.unpack(asked.read(_REQUEST.size))

@@ -13,6 +13,20 @@ THREAD_STACK = 8 << 20
 STACK = 1 << 30
 """Bytes that the stack of a main thread may grow to."""
 
+_CEILINGS = {
+    which: resource.getrlimit(which)[1]
+    for which in (
+        resource.RLIMIT_AS,
+        resource.RLIMIT_CORE,
+        resource.RLIMIT_CPU,
+        resource.RLIMIT_DATA,
+        resource.RLIMIT_FSIZE,
+        resource.RLIMIT_NOFILE,
+        resource.RLIMIT_NPROC,
+        resource.RLIMIT_STACK,
+    )
+}
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,8 +55,8 @@ class Filter:
 
 
 def limit(which: int, value: int, *, hard: bool = True) -> None:
-    """Lower a resource limit; never above the ceiling there is."""
-    ceiling = resource.getrlimit(which)[1]
+    """Lower a resource limit; never above the ceiling that this process started with."""
+    ceiling = _CEILINGS[which]
     value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
     resource.setrlimit(which, (value, value if hard else ceiling))
 

@@ -19,7 +19,6 @@ from .kernel import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     Filter,
-    die_of_sigprof,
     give_back_free_memory,
     limit,
     limit_default_thread_stack,
@@ -109,10 +108,10 @@ class Runner:
         sys.path[:] = [*(path for path in sys.path if os.path.isdir(path)), *header["path"]]
         sys.dont_write_bytecode = True
         limit_default_thread_stack()
-        die_of_sigprof()
         import_quietly(PRELOAD)
         add_site_builtins()
         self.fresh = Fresh()
+        self.fresh.restore()  # what a test process finds: it has no more to do before its first test
         self.program_filter = Filter(theirs, header["pid_slots"])
         Filter(ours, []).install()
         self.own_folders = [folder for folder in self.folders if os.stat(folder).st_uid == os.geteuid()]

@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import resource
-import signal
 import sys
 import time
 from types import ModuleType
@@ -39,7 +38,6 @@ class TestProcess:
         compiled = self.job.compiled
         self.prelude, self.code = self.program.code or load(self.program.runner.compiler.file, compiled.prelude)
         self.confine()
-        self.fresh.restore()
         self.modules = len(sys.modules) + (1 if self.job.call else 0)  # "solution" comes with the first call
         self.names = self.names_in_modules() if lane.several else 0
         gc.enable()
@@ -82,7 +80,6 @@ class TestProcess:
         limit(resource.RLIMIT_FSIZE, min(files, LANE_BYTES) if lane.several else files)
         limit(resource.RLIMIT_NOFILE, limits["open_files"] + descriptors)
         limit(resource.RLIMIT_NPROC, limits["threads"] + 2)  # the runner and the program process count too
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
         self.program.runner.program_filter.install()
 
     def run_test(self, place: int) -> tuple[int, int]:
