@@ -67,7 +67,9 @@ IDIOMS = {
     "    print(*f.read().split())",
     "recursion to the limit": "import sys\ndef f(n): return n and 1 + f(n - 1)\nassert f(998) == 998\nprint(*sys.stdin.read().split())",
     "deep recursion in C": "import sys\nfrom functools import lru_cache\nsys.setrecursionlimit(10**6)\n@lru_cache(None)\n"
-    "def f(n): return n and 1 + f(n - 1)\nassert f(20000) == 20000\nprint(*sys.stdin.read().split())",
+    "def f(n): return n and 1 + f(n - 1)\n"
+    "n = 20000 if sys.version_info < (3, 12) else 200  # later interpreters have a limit of their own\n"
+    "assert f(n) == n\nprint(*sys.stdin.read().split())",
 }  # fmt: skip
 
 
