@@ -136,7 +136,7 @@ class Judgement:
             status = Status.COMPILE_ERROR
         elif failed is not None:
             status = tests[failed].status
-            self.prepared.judged(failed)
+            self.prepared.judged(failed, tests[failed].cpu_time or 0.0)
         else:
             status = Status.ACCEPTED
             self.prepared.judged(None)

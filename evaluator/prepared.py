@@ -10,6 +10,8 @@ from .compare import comparison_for
 from .problem import Problem
 
 FEW = 4
+OVERHEAD = 0.002
+"""Seconds that a test takes besides its own."""
 
 
 class Prepared:
@@ -24,16 +26,17 @@ class Prepared:
         self.prelude = problem.prelude.encode()
         self.modules = named_modules(problem.prelude)
         self._failures: Counter[int] = Counter()
+        self._seconds = [0.0] * len(self.expected)  # mean of each test where it failed
         self._judged = 0
 
     def __len__(self) -> int:
         return len(self.expected)
 
     def order(self) -> list[int]:
-        """All tests; those that failed programs before come first, the most effective ones in front."""
+        """All tests; those that failed programs before come first: the most failures for the time they take."""
         if not self._failures:
             return list(range(len(self)))
-        return sorted(range(len(self)), key=lambda test: -self._failures[test])
+        return sorted(range(len(self)), key=lambda test: -self._failures[test] / (OVERHEAD + self._seconds[test]))
 
     @property
     def first_lane(self) -> int:
@@ -41,8 +44,9 @@ class Prepared:
         passed = self._judged - self._failures.total()
         return LANE_TESTS if passed > self._failures.total() else FEW
 
-    def judged(self, failed: int | None) -> None:
-        """Remember the verdict: the test that failed, or None."""
+    def judged(self, failed: int | None, seconds: float = 0.0) -> None:
+        """Remember the verdict: the test that failed, or None, and the processor time that it took to."""
         self._judged += 1
         if failed is not None:
             self._failures[failed] += 1
+            self._seconds[failed] += (seconds - self._seconds[failed]) / self._failures[failed]
