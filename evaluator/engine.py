@@ -261,8 +261,8 @@ class Evaluator:
                 if isinstance(received, str):
                     judgement.compile_error(received)
                     return
-                if any(execution.test not in mine or execution.test not in judgement.open for execution in received):
-                    raise WorkerFailure("a result for a test that was not asked for")
+                if any(execution.test not in judgement.open for execution in received):
+                    raise worker.reject(WorkerFailure("a second result for a test that was not asked for again"))
                 again = await judgement.take(received)
                 if again and not judgement.decided:
                     worker.confirm(again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -99,7 +100,7 @@ class Launcher:
             Mount("bind", f"{_HOME}/lib/{home.tag}", home.stdlib),
         ]
         mounts += [
-            Mount("tmpfs", f"{_HOME}/lib/{home.tag}/{name}", size=4096)  # what is installed is not for programs
+            Mount("empty", f"{_HOME}/lib/{home.tag}/{name}")  # what is installed is not for programs
             for name in ("site-packages", "dist-packages")
             if Path(home.stdlib, name).is_dir()
         ]
@@ -148,6 +149,7 @@ class Jailed:
         self.greeting = greeting
         """The first frame to send."""
         self._errors: int | None = errors
+        self._inside: list[int] = []
         self._folder = folder
 
     def said(self) -> str:
@@ -162,8 +164,19 @@ class Jailed:
         lines = [line for line in self.said().splitlines() if "no version information available" not in line]
         return f"({lines[-1].strip()[:300]})" if lines else ""
 
+    def know_inside(self) -> None:
+        """Once the runner answers: hold the first process inside as well. Killing a bubblewrap that root started does
+        not kill it, for want of the capability to signal its user."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        numbers = children.read_text().split() if children.exists() else []
+        self._inside = [os.pidfd_open(int(number)) for number in numbers]
+
     def kill(self) -> None:
         """End it at once. The kernel takes everything inside along."""
+        for pidfd in self._inside:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -173,8 +186,11 @@ class Jailed:
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self.process.kill()
             self.process.wait()
+        self.kill()
+        while self._inside:
+            os.close(self._inside.pop())
         if self._errors is not None:
             os.close(self._errors)
             self._errors = None

@@ -20,7 +20,7 @@ Expected outputs never travel.
 from __future__ import annotations
 
 import struct
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -105,19 +105,27 @@ class CompileError(msgspec.Struct, tag="compile_error", forbid_unknown_fields=Tr
     """The blob is what the compiler said."""
 
 
+Natural = Annotated[int, msgspec.Meta(ge=0, le=1 << 48)]
+Elapsed = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+LimitName = Literal["cpu_time", "idle_time", "wall_time", "memory", "output", "stderr"]
+
+
 class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    test: int
+    """One test. The last three are sizes of its shares of the blob."""
+
+    test: Natural
     outcome: Outcome
-    limit: str | None
-    exit_code: int | None
-    signal: int | None
-    cpu_time: float
-    wall_time: float
-    memory: int
+    limit: LimitName | None
+    exit_code: Byte | None
+    signal: Byte | None
+    cpu_time: Elapsed
+    wall_time: Elapsed
+    memory: Natural
     fresh: bool
-    stdout: int
-    stderr: int
-    result: int
+    stdout: Natural
+    stderr: Natural
+    result: Natural
 
 
 class Results(msgspec.Struct, tag="results", forbid_unknown_fields=True):
@@ -179,8 +187,6 @@ def executions(results: Results, blob: memoryview) -> list[Execution]:
     found: list[Execution] = []
     at = 0
     for row in results.rows:
-        if row.stdout < 0 or row.stderr < 0 or row.result < 0:
-            raise WorkerFailure("results with a negative size")
         cuts = (at, at + row.stdout, at + row.stdout + row.stderr, at + row.stdout + row.stderr + row.result)
         at = cuts[3]
         found.append(

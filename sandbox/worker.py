@@ -7,6 +7,7 @@ becomes WorkerFailure; the worker is then killed, never repaired, and the progra
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -119,6 +120,7 @@ class Worker(asyncio.Protocol):
         self._reader = FrameReader(MIB)
         self._loaded: OrderedDict[int, int] = OrderedDict()
         self._unfinished = 0  # jobs that were ended and whose idle frame has not been read
+        self._closing = False
         self.jobs = 0
         self.worn = False
         """The runner asked to be replaced; seen when its next program reads the frames of this one."""
@@ -131,10 +133,11 @@ class Worker(asyncio.Protocol):
         self._jailed = self._launcher.start()
         try:
             self._transport, _ = await loop.create_connection(lambda: self, sock=self._jailed.socket)
-            self._transport.write(self._jailed.greeting)
+            self._write(self._jailed.greeting)
             message, _ = await self._receive(START_SECONDS)
             if not isinstance(message, Ready):
                 raise WorkerFailure("the first frame is not ready")
+            self._jailed.know_inside()
         except WorkerFailure as failure:
             said = self._jailed.said()
             await self.close()
@@ -142,6 +145,7 @@ class Worker(asyncio.Protocol):
             raise JailUnavailable(f"{name}: the jail does not start: {failure}\n{said}".rstrip()) from failure
         except BaseException:
             self.kill()
+            await asyncio.shield(self.close())
             raise
 
     @property
@@ -163,6 +167,7 @@ class Worker(asyncio.Protocol):
 
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
+        self._closing = True
         if hasattr(self, "_transport"):
             self._transport.abort()
         await asyncio.get_running_loop().run_in_executor(None, self._jailed.bury, 2.0)
@@ -192,7 +197,7 @@ class Worker(asyncio.Protocol):
             self._loaded[inputs.key] = inputs.size
             parts.append(frame(Load(inputs.key, [len(b) for b in inputs.blobs]), *inputs.blobs))
         parts.append(frame(work.job, work.prelude, work.source))
-        self._transport.write(b"".join(parts))
+        self._write(b"".join(parts))
 
     async def receive(self) -> str | list[Execution]:
         """What came of the program next: executions, or the compiler's words. Raises WorkerFailure."""
@@ -206,18 +211,30 @@ class Worker(asyncio.Protocol):
                 case Results() | CompileError() if self._unfinished:
                     pass  # of the previous program, sent before it heard that it was ended
                 case Results():
-                    return executions(message, blob)
+                    try:
+                        found = executions(message, blob)
+                    except WorkerFailure as failure:
+                        raise self.reject(failure) from None
+                    if any(execution.test not in self.work.job.tests for execution in found):
+                        raise self.reject(WorkerFailure("a result for a test that was not asked for"))
+                    return found
                 case CompileError():
                     return bytes(blob).decode(errors="replace")
                 case Idle(status=status):  # nobody ended it: its process died while it imported modules
                     self.work = None
                     return f"importing the modules that the program names ended the process ({status})"
                 case _:
-                    raise self._fail(WorkerFailure(f"unexpected frame {type(message).__name__}"))
+                    raise self.reject(WorkerFailure(f"unexpected frame {type(message).__name__}"))
+
+    def reject(self, failure: WorkerFailure) -> WorkerFailure:
+        """The worker lied: end it. Returns the failure, to be raised."""
+        self._fail(failure)
+        self._jailed.kill()
+        return failure
 
     def confirm(self, tests: Sequence[int]) -> None:
         """Run these tests again, each in a process of its own."""
-        self._transport.write(frame(Run(list(tests))))
+        self._write(frame(Run(list(tests))))
 
     def end(self) -> None:
         """Nothing more is wanted of the program; whatever still runs of it is killed."""
@@ -225,7 +242,8 @@ class Worker(asyncio.Protocol):
             self.work = None
             if self.healthy:
                 self._unfinished += 1
-                self._transport.write(frame(End()))
+                with contextlib.suppress(WorkerFailure):
+                    self._write(frame(End()))
 
     # -- asyncio.Protocol
 
@@ -233,8 +251,7 @@ class Worker(asyncio.Protocol):
         try:
             self._frames.extend(self._reader.feed(data))
         except WorkerFailure as failure:
-            self._fail(failure)
-            self._jailed.kill()
+            self.reject(failure)
         self._wake()
 
     def eof_received(self) -> bool:
@@ -242,6 +259,8 @@ class Worker(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._closing:
+            return
         self._fail(WorkerFailure(f"the jail ended {exc or ''} {self._jailed.last_words()}".rstrip()))
 
     # -- within
@@ -260,9 +279,13 @@ class Worker(asyncio.Protocol):
                 self._waiter = None
         return self._frames.popleft()
 
+    def _write(self, data: bytes) -> None:
+        if self._failure is not None or self._transport.is_closing():
+            raise self._failure or self._fail(WorkerFailure("the jail ended"))
+        self._transport.write(data)
+
     def _silent(self, seconds: float) -> None:
-        self._fail(WorkerFailure(f"silent for {seconds:.0f} seconds"))
-        self._jailed.kill()
+        self.reject(WorkerFailure(f"silent for {seconds:.0f} seconds"))
 
     def _fail(self, failure: WorkerFailure) -> WorkerFailure:
         if self._failure is None:

@@ -37,6 +37,13 @@ def prctl(option: int, value: int) -> None:
         raise OSError(code, f"prctl({option}): {os.strerror(code)}")
 
 
+def drop_capabilities() -> None:
+    """Those that can be inherited; a change of user has cleared the others."""
+    header, none = struct.pack("=Ii", 0x20080522, 0), bytes(24)
+    if _libc.capset(ctypes.c_char_p(header), ctypes.c_char_p(none)):
+        raise OSError(ctypes.get_errno(), "capset was refused")
+
+
 class Filter:
     """A seccomp filter, ready to be installed with as little as possible left to do."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .channel import Part
 from .compiler import load
 from .kernel import size_of
-from .lane import CLEAN, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, PENDING, SLOT, Lane
+from .lane import CLEAN, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, PENDING, Lane
 from .testing import TestProcess
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Program:
             if self.job.call:
                 lane.result.append(os.memfd_create("result"))
         lane.stderr = os.memfd_create("stderr")
-        os.pwrite(self.runner.told, bytes(SLOT.size * len(tests)), 0)
+        lane.told = os.memfd_create("told")
         return lane
 
     def _file(self, name: str) -> int:
@@ -167,15 +167,10 @@ class Program:
         os.close(pidfd)
         return stopped_by
 
-    def _told(self, place: int) -> tuple[int, ...]:
-        """What the lane says of one of its tests."""
-        slot = os.pread(self.runner.told, SLOT.size, SLOT.size * place)
-        return SLOT.unpack(slot.ljust(SLOT.size, b"\0"))  # a program may have cut the file short
-
     def _started_in(self, lane: Lane) -> int:
         """How many tests the lane has begun."""
         for place in range(len(lane.tests)):
-            if self._told(place)[0] == PENDING:
+            if lane.told_of(place)[0] == PENDING:
                 return place
         return len(lane.tests)
 
@@ -193,7 +188,7 @@ class Program:
         stderr = os.fstat(lane.stderr).st_size
         started = self._started_in(lane)
         if started <= 1:
-            state = self._told(0)[0]
+            state = lane.told_of(0)[0]
             if stopped_by is None and cpu > limits["cpu_time"]:
                 stopped_by = "cpu_time"
             verdict = self._verdict(lane, 0, code, stopped_by, peak, state, stderr)
@@ -207,7 +202,7 @@ class Program:
         stderr_start = 0
         sound = not (stopped_by or code) and peak <= limits["memory"] and stderr <= limits["stderr"]
         for place in range(started):
-            state, cpu_ns, wall_ns, claimed_peak, stderr_end = self._told(place)
+            state, cpu_ns, wall_ns, claimed_peak, stderr_end = lane.told_of(place)
             figures = min(cpu_ns / 1e9, cpu), min(wall_ns / 1e9, wall), min(claimed_peak * 1024, peak)
             verdict = self._verdict(lane, place, 0, None, figures[2], state, 0)
             told = state == CLEAN and verdict.outcome == "finished" and stderr_start <= stderr_end <= stderr

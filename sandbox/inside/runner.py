@@ -19,6 +19,7 @@ from .kernel import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     Filter,
+    drop_capabilities,
     give_back_free_memory,
     limit,
     limit_default_thread_stack,
@@ -85,8 +86,6 @@ class Runner:
         self.channel = Channel(fd)
         self.pid = os.getpid()
         self.most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self.told = os.memfd_create("told")
-        """Where lanes tell how their tests went; see program.SLOT."""
         self._inputs: dict[int, tuple[int, list[int]]] = {}
 
     def configure(self) -> None:
@@ -100,6 +99,8 @@ class Runner:
             os.setresgid(*[header["become"]] * 3)
             os.setresuid(*[header["become"]] * 3)
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
+            drop_capabilities()
+        os.environ.pop("PWD", None)  # bubblewrap's
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         limit(resource.RLIMIT_CORE, 0)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # for the tests, as is all that follows

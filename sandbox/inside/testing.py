@@ -58,7 +58,7 @@ class TestProcess:
     def tell(self, place: int, *what: int) -> bool:
         """False when the program closed the file; then the process is alone with its first test."""
         try:
-            return os.pwrite(self.program.runner.told, SLOT.pack(*what), SLOT.size * place) == SLOT.size
+            return os.pwrite(self.lane.told, SLOT.pack(*what), SLOT.size * place) == SLOT.size
         except OSError:
             return False
 
@@ -66,7 +66,7 @@ class TestProcess:
         """Close, limit, filter: in this order, and for good."""
         lane, limits = self.lane, self.job.limits
         os.dup2(lane.stderr, 2, inheritable=True)
-        keep = sorted((*lane.stdin, *lane.stdout, *lane.result, self.program.runner.told))
+        keep = sorted((*lane.stdin, *lane.stdout, *lane.result, lane.told))
         low = 3
         for fd in (*keep, self.program.runner.most_files):
             if fd > low:
@@ -79,7 +79,8 @@ class TestProcess:
         limit(resource.RLIMIT_AS, limits["memory"] + SPARE_MEMORY + STACK)
         limit(resource.RLIMIT_FSIZE, min(files, LANE_BYTES) if lane.several else files)
         limit(resource.RLIMIT_NOFILE, limits["open_files"] + descriptors)
-        limit(resource.RLIMIT_NPROC, limits["threads"] + 2)  # the runner and the program process count too
+        others = 2 if os.getppid() == self.program.runner.pid else 3  # runner and compiler; a program process
+        limit(resource.RLIMIT_NPROC, limits["threads"] + others)
         self.program.runner.program_filter.install()
 
     def run_test(self, place: int) -> tuple[int, int]:

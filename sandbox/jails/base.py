@@ -13,10 +13,11 @@ class Mount:
     bind      host file or folder ``source``, read-only
     device    host device node ``source``
     tmpfs     empty, writable, at most ``size`` bytes
+    empty     empty folder, read-only
     symlink   link at ``target`` that points to ``source``
     """
 
-    kind: Literal["bind", "device", "tmpfs", "symlink"]
+    kind: Literal["bind", "device", "tmpfs", "empty", "symlink"]
     target: str
     source: str = ""
     size: int = 0

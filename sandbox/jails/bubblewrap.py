@@ -83,7 +83,7 @@ class Bubblewrap:
 def _folders(spec: JailSpec) -> list[str]:
     """Every folder above a mount; those that bwrap makes by itself only their owner can enter."""
     found = {str(parent) for mount in spec.mounts for parent in PurePosixPath(mount.target).parents}
-    inside = [mount.target for mount in spec.mounts if mount.kind in ("bind", "tmpfs")]
+    inside = [mount.target for mount in spec.mounts if mount.kind in ("bind", "tmpfs", "empty")]
     return sorted(f for f in found - {"/"} if not any(f == i or f.startswith(i + "/") for i in inside))
 
 
@@ -95,6 +95,8 @@ def _mount(mount: Mount) -> tuple[str, ...]:
             return ("--dev-bind", mount.source, mount.target)
         case "tmpfs":
             return ("--perms", "1777", "--size", str(mount.size), "--tmpfs", mount.target)
+        case "empty":
+            return ("--perms", "0555", "--tmpfs", mount.target, "--remount-ro", mount.target)
         case "symlink":
             return ("--symlink", mount.source, mount.target)
 

@@ -105,5 +105,7 @@ def _mount(mount: Mount):
             point = MountPt(dst=mount.target, fstype="tmpfs", options=options, rw=True, is_dir=True)
             point.nosuid = point.nodev = point.noexec = True
             return point
+        case "empty":
+            return MountPt(dst=mount.target, fstype="tmpfs", options="size=4096,mode=0555", is_dir=True)
         case "symlink":
             return MountPt(src=mount.source, dst=mount.target, is_symlink=True)

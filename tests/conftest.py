@@ -1,0 +1,80 @@
+"""Fixtures for tests that run programs.
+
+    jail        "nsjail", then "bubblewrap"; skips where that jail cannot work
+    evaluator   a running Evaluator with one worker in that jail, shared by all tests of a process
+    problem     builds a stdio problem: ``problem(("1 2\\n", "3\\n"), ("2 3\\n", "5\\n"), cpu_time=0.5)``
+    call        builds a call-based problem: ``call("add", ([1, 2], 3), cpu_time=0.5)``
+
+The evaluator lives on the event loop of the session, so a module that uses it says
+``pytestmark = pytest.mark.asyncio(loop_scope="session")``. It has no verdict cache: every program really runs, and
+with its one worker the next program meets what the one before may have left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from microcoder.evaluator import Evaluator, Problem, TestCase
+from microcoder.sandbox.errors import JailUnavailable
+from microcoder.sandbox.jails import candidates
+from microcoder.sandbox.limits import MIB, Limits
+
+SMALL: dict[str, Any] = {
+    "cpu_time": 1.0,
+    "idle_time": 0.5,
+    "wall_time": 5.0,
+    "memory": 256 * MIB,
+    "output": MIB,
+    "stderr": MIB // 4,
+    "file_size": MIB,
+    "threads": 8,
+    "compile_time": 1.0,
+}
+"""Limits of the problems built here, so that no attack takes long. Any may be given by name."""
+
+
+@pytest.fixture(scope="session", params=["nsjail", "bubblewrap"])
+def jail(request: pytest.FixtureRequest) -> str:
+    try:
+        candidates(request.param)
+    except JailUnavailable as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def evaluator(jail: str) -> AsyncIterator[Evaluator]:
+    async with Evaluator(jail=jail, workers=1, cache=0) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def problem() -> Callable[..., Problem]:
+    def build(*tests: tuple[str, str], **limits: Any) -> Problem:
+        cases = tuple(TestCase(input=given, output=expected) for given, expected in tests)
+        return Problem(problem_id="stdio", tests=cases, limits=Limits(**(SMALL | limits)))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Problem]:
+    def build(
+        entry_point: str, *tests: tuple[list[object], object], entry_class: str | None = None, **limits: Any
+    ) -> Problem:
+        cases = tuple(TestCase(input=json.dumps(given), output=json.dumps(expected)) for given, expected in tests)
+        return Problem(
+            problem_id="call",
+            mode="call",
+            tests=cases,
+            entry_point=entry_point,
+            entry_class=entry_class,
+            limits=Limits(**(SMALL | limits)),
+        )
+
+    return build

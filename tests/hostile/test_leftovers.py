@@ -1,0 +1,335 @@
+"""Nothing is left behind: no process, no mount, no file, no descriptor; however the evaluator or a jail ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from microcoder.evaluator import Evaluator, Report
+from microcoder.evaluator.status import Status
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
+PROGRAMS = {
+    "computing": "while True: pass",
+    "asleep": "import time\ntime.sleep(99)",
+    "deaf": "import signal\nfor n in range(1, 65):\n  try: signal.signal(n, signal.SIG_IGN)\n"
+    "  except (OSError, ValueError): pass\nwhile True: pass",
+    "compiling": "".join(f"{' ' * n}try: pass\n{' ' * n}finally:\n" for n in range(24)) + " " * 24 + "pass",
+    "with files": "open('/tmp/f', 'wb').write(bytes(1 << 20))\nopen('/work/f', 'wb').write(bytes(1 << 20))\n"
+    "while True: pass",
+    "with threads": "import threading\ndef f():\n  while True: pass\nfor _ in range(5): threading.Thread(target=f).start()",
+    "with numpy": "import numpy\nwhile True: pass",
+}
+JUDGE = """
+import asyncio, sys
+from microcoder.evaluator import Evaluator, Problem, TestCase
+from microcoder.sandbox.limits import Limits
+
+async def main():
+    problem = Problem(
+        problem_id="endless", tests=(TestCase("", ""),), limits=Limits(cpu_time=60, idle_time=60, compile_time=60)
+    )
+    async with Evaluator(jail=sys.argv[1], workers=2, cache=0) as evaluator:
+        print("ready", flush=True)
+        await asyncio.gather(*(evaluator.evaluate(problem, f"{sys.argv[2]}\\n# {n}") for n in range(4)))
+
+asyncio.run(main())
+"""
+
+
+class Started:
+    """A process of its own session, with a folder for temporary files, and everything that descends from it."""
+
+    def __init__(self, *arguments: str, temporary: Path, output: int = subprocess.PIPE) -> None:
+        self.temporary = temporary
+        self.mounts = mounts()
+        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], env=environment, stdout=output, stderr=subprocess.PIPE, text=True
+        )
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    async def until_two_programs_run(self) -> list[psutil.Process]:
+        """Both workers have a confined process, or something that computes."""
+        found: list[psutil.Process] = []
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            found = self.descendants()
+            busy = [process for process in found if confined(process) or seconds_of(process) > 0.15]
+            if len(busy) >= 2:
+                return found
+        raise AssertionError(f"no programs run: {found}")
+
+    def end(self) -> None:
+        for process in (*self.descendants(), self.process) if self.process.poll() is None else ():
+            process.kill()
+        self.process.communicate()
+
+
+def confined(process: psutil.Process) -> bool:
+    try:
+        return "Seccomp_filters:\t2" in Path(f"/proc/{process.pid}/status").read_text()
+    except (OSError, psutil.NoSuchProcess):
+        return False
+
+
+def seconds_of(process: psutil.Process) -> float:
+    try:
+        return process.cpu_times().user
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Without those that only wait to be reaped by somebody else."""
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+async def survivors(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that are alive after two seconds. This ends them, so that no test leaves what its subject has left."""
+
+    def wait() -> list[psutil.Process]:
+        end = time.monotonic() + 2
+        while time.monotonic() < end and alive(processes):
+            time.sleep(0.02)
+        found = alive(processes)
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return found
+
+    return await asyncio.to_thread(wait)
+
+
+def mounts() -> str:
+    return Path("/proc/self/mountinfo").read_text()
+
+
+async def nothing_is_left(started: Started, before: list[psutil.Process]) -> None:
+    assert await survivors(before) == []
+    assert list(started.temporary.iterdir()) == []
+    assert mounts() == started.mounts
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    started: list[Started] = []
+
+    def new(*arguments: str, **options) -> Started:
+        started.append(Started(*arguments, temporary=folder, **options))
+        return started[-1]
+
+    yield new
+    for each in started:
+        each.end()
+
+
+@pytest.mark.parametrize(
+    ("program", "how"), [*((name, "SIGKILL") for name in PROGRAMS), ("computing", "SIGTERM"), ("asleep", "SIGHUP")]
+)
+async def test_the_end_of_the_evaluator_is_the_end_of_all(start, jail, program, how):
+    started = start("-c", JUDGE, jail, PROGRAMS[program])
+    before = await started.until_two_programs_run()
+    started.process.send_signal(getattr(signal, how))
+    started.process.wait(5)
+    await nothing_is_left(started, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+async def test_an_interrupted_run_leaves_a_valid_file_and_nothing_else(start, jail, tmp_path, number):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "reports.jsonl"
+    submissions = [{"code": f"import time\ntime.sleep(0.05)\n{SUM}# {n}"} for n in range(400)]
+    row = {"problem_id": "sums", "tests": [{"input": "1 2\n", "output": "3\n"}], "submissions": submissions}
+    await asyncio.to_thread(rows.write_text, json.dumps(row) + "\n")
+    command = ["-m", "microcoder.evaluator.cli", "run", str(rows), "-o", str(out), "--jail", jail, "--workers", "2"]
+    started = start(*command, output=subprocess.DEVNULL)
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if await asyncio.to_thread(out.exists) and (await asyncio.to_thread(out.read_bytes)).count(b"\n") >= 4:
+            break
+    before = started.descendants()
+    assert len(before) >= 4
+    started.process.send_signal(number)
+    code = await asyncio.to_thread(started.process.wait, 10)
+    assert code == (-number if number == signal.SIGKILL else 128 + number)
+    await nothing_is_left(started, before)
+    lines = (await asyncio.to_thread(out.read_bytes)).split(b"\n")
+    complete = lines[:-1] if number == signal.SIGKILL else [line for line in lines if line]
+    assert 4 <= len(complete) < 400
+    for line in complete:
+        assert msgspec.json.decode(line, type=Report).status is Status.ACCEPTED
+
+
+# ---------------------------------------------------------------------------------------- a jail that ends too early
+
+
+def everything_in(evaluator: Evaluator) -> list[psutil.Process]:
+    found = []
+    for pid in evaluator.pool.pids():
+        found += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return found
+
+
+SLOW = f"import time\ntime.sleep(0.3)\n{SUM}"
+
+
+async def test_a_killed_jail_costs_its_program_nothing(jail, problem):
+    async with Evaluator(jail=jail, workers=2, cache=0) as own:
+        judging = [asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n")), f"{SLOW}# {n}")) for n in range(2)]
+        await asyncio.sleep(0.15)
+        before = everything_in(own)
+        for pid in own.pool.pids():
+            os.kill(pid, signal.SIGKILL)
+        for report in await asyncio.gather(*judging):
+            assert report.status is Status.ACCEPTED, report.message
+        assert await survivors(before) == []
+
+
+@pytest.mark.parametrize("place", range(4))
+async def test_any_process_of_a_jail_may_die(jail, problem, place):
+    """The outermost, process 1, the compiler, the test itself."""
+    async with Evaluator(jail=jail, workers=1, cache=0) as own:
+        judging = asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n")), SLOW))
+        await asyncio.sleep(0.15)
+        processes = everything_in(own)
+        processes[min(place, len(processes) - 1)].kill()
+        report = await judging
+        allowed = [Status.ACCEPTED]
+        if place == 3:  # which looks as if the program had killed itself
+            allowed.append(Status.RUNTIME_ERROR)
+        assert report.status in allowed, report.message
+        assert (await own.evaluate(problem(("1 2\n", "3\n")), SUM)).accepted
+        assert (await own.evaluate(problem(("1 2\n", "4\n")), SUM)).status is Status.WRONG_ANSWER
+
+
+async def test_a_jail_that_dies_while_idle_is_replaced(jail, problem):
+    async with Evaluator(jail=jail, workers=2, cache=0) as own:
+        for number in range(3):
+            for pid in own.pool.pids():
+                os.kill(pid, signal.SIGKILL)
+            reports = [own.evaluate(problem(("1 2\n", "3\n")), f"{SUM}# {number} {n}") for n in range(4)]
+            assert all(report.accepted for report in await asyncio.gather(*reports))
+
+
+async def test_the_end_of_the_outermost_process_is_the_end_of_its_jail(jail, problem):
+    async with Evaluator(jail=jail, workers=1, cache=0) as own:
+        judging = asyncio.create_task(own.evaluate(problem(("", ""), idle_time=20, wall_time=20), PROGRAMS["asleep"]))
+        await asyncio.sleep(0.2)
+        before = everything_in(own)
+        assert len(before) >= 3
+        os.kill(own.pool.pids()[0], signal.SIGKILL)
+        assert await survivors(before) == []
+        judging.cancel()
+        await asyncio.gather(judging, return_exceptions=True)
+
+
+async def test_a_stopped_jail_can_be_closed(jail, problem):
+    async with Evaluator(jail=jail, workers=1, cache=0) as own:
+        assert (await own.evaluate(problem(("1 2\n", "3\n")), SUM)).accepted
+        before = everything_in(own)
+        for process in before:
+            process.suspend()
+        started = time.monotonic()
+    assert time.monotonic() - started < 8
+    assert await survivors(before) == []
+
+
+async def test_a_cancelled_program_does_not_run_on(jail, problem):
+    async with Evaluator(jail=jail, workers=1, cache=0) as own:
+        judging = asyncio.create_task(own.evaluate(problem(("", ""), idle_time=20, wall_time=20), PROGRAMS["asleep"]))
+        await asyncio.sleep(0.2)
+        tests = [process for process in everything_in(own) if confined(process)]
+        assert len(tests) == 1
+        judging.cancel()
+        await asyncio.gather(judging, return_exceptions=True)
+        assert await survivors(tests) == []
+        assert (await own.evaluate(problem(("1 2\n", "3\n")), SUM)).accepted
+
+
+# -------------------------------------------------------------------------------------------------------- after close
+
+
+def descriptors() -> dict[str, str]:
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one that reads the folder
+            found[fd] = os.readlink(f"/proc/self/fd/{fd}")
+    return found
+
+
+@pytest.mark.parametrize("end", ["ends", "raises", "is killed"])
+async def test_after_close_there_is_nothing(jail, problem, tmp_path, monkeypatch, end):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    async def use() -> list[psutil.Process]:
+        async with Evaluator(jail=jail, workers=2, cache=0) as own:
+            sources = [
+                SUM,
+                "while True: pass",
+                "import os\nos._exit(1)",
+                "x = bytearray(10 ** 10)",
+                f"import numpy\n{SUM}",
+            ]
+            await asyncio.gather(*(own.evaluate(problem(("1 2\n", "3\n"), cpu_time=0.2), each) for each in sources))
+            found = everything_in(own)
+            if end == "raises":
+                raise KeyError(found)
+            if end == "is killed":
+                for pid in own.pool.pids():
+                    os.kill(pid, signal.SIGKILL)
+        return found
+
+    async def used() -> list[psutil.Process]:
+        try:
+            return await use()
+        except KeyError as error:
+            return error.args[0]
+
+    await used()  # what is opened once and kept: the executor, numpy's place
+    before, children = descriptors(), {p.pid for p in psutil.Process().children(recursive=True)}
+    processes = await used()
+    assert await survivors(processes) == []
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= children
+    assert len(descriptors()) <= len(before), set(descriptors().items()) - set(before.items())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["cancelled", "closed"])
+async def test_a_jail_that_is_still_starting_is_not_forgotten(jail, problem, tmp_path, monkeypatch, end):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    async def use(delay: float) -> None:
+        async with Evaluator(jail=jail, workers=1, cache=0) as own:
+            os.kill(own.pool.pids()[0], signal.SIGKILL)
+            await asyncio.sleep(0.05)
+            judging = asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n")), SUM))
+            await asyncio.sleep(delay)
+            if end == "cancelled":
+                judging.cancel()
+        judging.cancel()
+        await asyncio.gather(judging, return_exceptions=True)
+
+    await use(0.5)
+    before, children = descriptors(), {p.pid for p in psutil.Process().children(recursive=True)}
+    for delay in (0, 0.005, 0.02, 0.04):
+        await use(delay)
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= children
+    assert len(descriptors()) <= len(before), set(descriptors().items()) - set(before.items())
