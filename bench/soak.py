@@ -37,7 +37,7 @@ SAMPLES = 200
 KILL_PAUSE = 3.0
 """Seconds between two kills, so that none meets a program twice: after two failures the verdict is system_error."""
 SHOWN = 20
-GROWTH, SLACK = 0.10, 8.0
+GROWTH, SLACK = 0.10, 16.0
 """Memory is flat when it grew by no more than this share or so many MiB."""
 _PR_SET_CHILD_SUBREAPER = 36
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
@@ -121,6 +122,7 @@ class Worker(asyncio.Protocol):
         self._loaded: OrderedDict[int, int] = OrderedDict()
         self._unfinished = 0  # jobs that were ended and whose idle frame has not been read
         self._closing = False
+        self._outermost: int | None = None
         self.jobs = 0
         self.worn = False
         """The runner asked to be replaced; seen when its next program reads the frames of this one."""
@@ -138,6 +140,9 @@ class Worker(asyncio.Protocol):
             if not isinstance(message, Ready):
                 raise WorkerFailure("the first frame is not ready")
             self._jailed.know_inside()
+            # The socket is held inside: it does not tell when only the outermost process ends.
+            self._outermost = os.pidfd_open(self.pid)
+            loop.add_reader(self._outermost, self._ended)
         except WorkerFailure as failure:
             said = self._jailed.said()
             await self.close()
@@ -168,6 +173,7 @@ class Worker(asyncio.Protocol):
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
         self._closing = True
+        self._unwatch()
         if hasattr(self, "_transport"):
             self._transport.abort()
         await asyncio.get_running_loop().run_in_executor(None, self._jailed.bury, 2.0)
@@ -283,6 +289,16 @@ class Worker(asyncio.Protocol):
         if self._failure is not None or self._transport.is_closing():
             raise self._failure or self._fail(WorkerFailure("the jail ended"))
         self._transport.write(data)
+
+    def _ended(self) -> None:
+        self._unwatch()
+        self.reject(WorkerFailure(f"the jail ended {self._jailed.last_words()}".rstrip()))
+
+    def _unwatch(self) -> None:
+        if self._outermost is not None:
+            asyncio.get_running_loop().remove_reader(self._outermost)
+            os.close(self._outermost)
+            self._outermost = None
 
     def _silent(self, seconds: float) -> None:
         self.reject(WorkerFailure(f"silent for {seconds:.0f} seconds"))

@@ -25,7 +25,7 @@ def runner():
 
 me = runner()
 tests = len(me.lane.tests)
-told = me.program.runner.told
+told = me.lane.told
 a, b = map(int, input().split())
 leave = getattr(os, "_ex" + "it")  # by another name, so that the program is still thought fit for a lane
 CLEAN, RUNNING = 2, 1
