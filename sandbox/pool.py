@@ -36,6 +36,7 @@ class Pool:
         self._free = asyncio.Semaphore(places)
         self._idle: dict[bool, list[Worker]] = {False: [], True: []}
         self._busy: set[Worker] = set()
+        self._starting: set[Worker] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting = 0
 
@@ -64,8 +65,10 @@ class Pool:
         await self.close()
 
     async def close(self) -> None:
-        for worker in self._busy:
+        for worker in (*self._busy, *self._starting):
             worker.kill()
+        while self._starting:
+            await asyncio.sleep(0.005)  # noqa: ASYNC110  (whoever starts one is told, and hands it over to be closed)
         for kind in self._idle.values():
             while kind:
                 self._retire(kind.pop())
@@ -119,7 +122,14 @@ class Pool:
 
     async def _start(self) -> Worker:
         worker = Worker(self.launcher)
-        await worker.start()
+        self._starting.add(worker)
+        try:
+            await worker.start()
+        except BaseException:
+            self._retire(worker)
+            raise
+        finally:
+            self._starting.discard(worker)
         return worker
 
     def _give_back(self, worker: Worker, packages: bool) -> None:

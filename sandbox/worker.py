@@ -131,6 +131,7 @@ class Worker(asyncio.Protocol):
     # -- life
 
     async def start(self) -> None:
+        """Raises JailUnavailable. Whatever it raises, ``close`` has to be awaited."""
         loop = asyncio.get_running_loop()
         self._jailed = self._launcher.start()
         try:
@@ -145,13 +146,8 @@ class Worker(asyncio.Protocol):
             loop.add_reader(self._outermost, self._ended)
         except WorkerFailure as failure:
             said = self._jailed.said()
-            await self.close()
             name = self._launcher.jail.name
             raise JailUnavailable(f"{name}: the jail does not start: {failure}\n{said}".rstrip()) from failure
-        except BaseException:
-            self.kill()
-            await asyncio.shield(self.close())
-            raise
 
     @property
     def pid(self) -> int:
@@ -168,12 +164,15 @@ class Worker(asyncio.Protocol):
     def kill(self) -> None:
         """End the jail now; ``close`` still has to be awaited."""
         self._fail(WorkerFailure("killed"))
-        self._jailed.kill()
+        if hasattr(self, "_jailed"):
+            self._jailed.kill()
 
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
         self._closing = True
         self._unwatch()
+        if not hasattr(self, "_jailed"):
+            return
         if hasattr(self, "_transport"):
             self._transport.abort()
         await asyncio.get_running_loop().run_in_executor(None, self._jailed.bury, 2.0)

@@ -62,10 +62,12 @@ class Arena:
         assert bad.status is Status.WRONG_ANSWER, f"the next wrong program: {bad.status}: {bad.message}"
 
     def replace_worker(self) -> None:
-        for outermost in map(psutil.Process, self.evaluator.pool.pids()):
-            for process in (*outermost.children(recursive=True), outermost):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+        for pid in self.evaluator.pool.pids():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                outermost = psutil.Process(pid)
+                for process in (*outermost.children(recursive=True), outermost):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
 
 
 _failed = pytest.StashKey[bool]()

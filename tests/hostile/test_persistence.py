@@ -168,7 +168,7 @@ MARKS = {
 @pytest.mark.parametrize("mark", MARKS)
 async def test_no_descriptor_keeps_anything(arena, mark):
     """Besides the three streams a process may hold files of the runner's; they are new ones for every program."""
-    look = f"{DESCRIPTORS}print(*each(), *((os.fstat(fd).st_mode, os.fstat(fd).st_mtime == 1) for fd, *_ in each()))"
+    look = f"{DESCRIPTORS}print(*(known for _, *known in each()), *((os.fstat(fd).st_mode, os.fstat(fd).st_mtime == 1) for fd, *_ in each()))"
     before = await arena.run(look)
     await arena.judge(f"{DESCRIPTORS}for fd, *_ in each():\n  try: {MARKS[mark]}\n  except OSError: pass\n")
     after = await arena.run(look)
