@@ -67,8 +67,8 @@ class Pool:
     async def close(self) -> None:
         for worker in (*self._busy, *self._starting):
             worker.kill()
-        while self._starting:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110  (whoever starts one is told, and hands it over to be closed)
+        while self._starting:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # whoever starts one is told, and hands it over to be closed
         for kind in self._idle.values():
             while kind:
                 self._retire(kind.pop())
