@@ -98,7 +98,14 @@ def seconds_of(process: psutil.Process) -> float:
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Without those that only wait to be reaped by somebody else."""
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:  # it ended between the two questions
+            return False
+
+    return [process for process in processes if lives(process)]
 
 
 async def survivors(processes: list[psutil.Process]) -> list[psutil.Process]:
