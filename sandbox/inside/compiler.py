@@ -80,12 +80,16 @@ class Compiler:
         reply = os.read(self._replies, 1 << 16)
         compiled = Compiled(json.loads(reply)) if reply else self._died()
         if not reply or b'"worn":true' in reply:
-            os.close(self._requests)
-            os.close(self._replies)
             if reply:
                 os.waitpid(self._pid, 0)
-            self._start()
+            self.restart()
         return compiled
+
+    def restart(self) -> None:
+        """Another process, once the one before has been reaped."""
+        os.close(self._requests)
+        os.close(self._replies)
+        self._start()
 
     def _died(self) -> Compiled:
         code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])

@@ -163,7 +163,7 @@ class Runner:
         status = self._wait_for(pid)
         if status:  # then a test process of it may be left
             sweep_processes()
-            self.compiler = Compiler(self.channel)
+            self.compiler.restart()
         return status
 
     def _wait_for(self, pid: int) -> int:
