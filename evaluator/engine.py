@@ -180,17 +180,20 @@ class Evaluator:
     async def stream(self, pairs: Pairs) -> AsyncGenerator[tuple[int, Report], None]:
         """(place in the input, report) as programs finish."""
         running: dict[asyncio.Task[Report], int] = {}
+        finished: asyncio.Queue[asyncio.Task[Report]] = asyncio.Queue()
         try:
             place = 0
             async for problem, program in _each(pairs):
-                running[asyncio.create_task(self.evaluate(problem, program))] = place
+                task = asyncio.create_task(self.evaluate(problem, program))
+                task.add_done_callback(finished.put_nowait)
+                running[task] = place
                 place += 1
-                while len(running) >= LOOK_AHEAD * self.workers:
-                    for finished in await _some(running):
-                        yield running.pop(finished), finished.result()
+                while len(running) >= LOOK_AHEAD * self.workers or not finished.empty():
+                    task = await finished.get()
+                    yield running.pop(task), task.result()
             while running:
-                for finished in await _some(running):
-                    yield running.pop(finished), finished.result()
+                task = await finished.get()
+                yield running.pop(task), task.result()
         finally:
             for task in running:
                 task.cancel()
@@ -390,6 +393,7 @@ class Evaluator:
                 guarded=new,
                 lanes=self.lanes,
                 first_lane=prepared.first_lane,
+                alone=prepared.alone(),
             )
             mine = set(work.job.tests)
             clock.start()
@@ -464,11 +468,6 @@ async def _each(pairs: Pairs) -> AsyncGenerator[tuple[Problem, Program], None]:
     else:
         for pair in pairs:
             yield pair
-
-
-async def _some(running: dict[asyncio.Task[Report], int]) -> set[asyncio.Task[Report]]:
-    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    return done
 
 
 def _without_running(prepared: Prepared, status: Status, message: str) -> Report:

@@ -187,20 +187,19 @@ class Judgement:
         return status_of(match), match.rule, match.message
 
     def report(self) -> Report:
-        """The verdict as it stands. Remembers in the problem which test failed."""
+        """The verdict as it stands. Tells the problem how its tests went."""
         total = len(self.prepared)
         skipped = TestResult(status=Status.SKIPPED)
         tests = tuple(self.results.get(test, skipped) for test in range(total))
         passed = sum(result.status is Status.ACCEPTED for result in tests)
         failed = min(self._failed(), default=None)
+        self.prepared.judged(tests, failed)
         if self._compile_error:
             status = Status.COMPILE_ERROR
         elif failed is not None:
             status = tests[failed].status
-            self.prepared.judged(failed, tests[failed].cpu_time or 0.0)
         else:
             status = Status.ACCEPTED
-            self.prepared.judged(None)
         return Report(
             problem_id=self.prepared.problem.problem_id,
             status=status,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..sandbox.interpreter import PACKAGES
 from ..sandbox.modules import named_modules
 from ..sandbox.protocol import Mode
-from ..sandbox.worker import LANE_TESTS, Inputs
+from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, assertions
 from .checkers import checker_program
 from .compare import comparison_for, with_preset
 from .problem import Checker, Problem
+from .report import TestResult
 
 FEW = 8
 OVERHEAD = 0.002
 """Seconds that a test takes besides its own."""
+UNSEEN = 0.1
+"""Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
 
 
 class Prepared:
@@ -48,20 +52,20 @@ class Prepared:
         self.prelude = problem.prelude.encode()
         self.modules = named_modules(problem.prelude)
         self._failures: Counter[int] = Counter()
-        self._seconds = [0.0] * len(self.expected)  # mean of each test where it failed
+        self._runs = [0] * len(self.expected)
+        self._seconds = [0.0] * len(self.expected)  # mean of each test
         self._judged = 0
 
     def __len__(self) -> int:
         return len(self.expected)
 
     def order(self) -> list[int]:
-        """All tests; those that failed programs before come first: the most failures for the time they take.
-
-        Tests that are replayed are not among them."""
+        """All tests, but for those that are replayed. Once one has failed a program: first what finds the most failures
+        for the time that it takes, so that a wrong program ends soon."""
         tests = [test for test in range(len(self)) if test not in self.replayed]
         if not self._failures:
             return tests
-        return sorted(tests, key=lambda test: -self._failures[test] / (OVERHEAD + self._seconds[test]))
+        return sorted(tests, key=lambda test: -(UNSEEN + self._failures[test]) / (OVERHEAD + self._seconds[test]))
 
     @property
     def first_lane(self) -> int:
@@ -69,9 +73,16 @@ class Prepared:
         passed = self._judged - self._failures.total()
         return LANE_TESTS if passed > self._failures.total() else FEW
 
-    def judged(self, failed: int | None, seconds: float = 0.0) -> None:
-        """Remember the verdict: the test that failed, or None, and the processor time that it took to."""
+    def alone(self) -> list[int]:
+        """Tests that took so long that they gain nothing by sharing a process, and would keep others waiting."""
+        return [test for test, seconds in enumerate(self._seconds) if seconds > LANE_SLICE]
+
+    def judged(self, tests: Sequence[TestResult], failed: int | None) -> None:
+        """Remember what the tests took, and the one that the verdict comes from; None: accepted."""
         self._judged += 1
+        for number, test in enumerate(tests):
+            if test.cpu_time is not None:
+                self._runs[number] += 1
+                self._seconds[number] += (test.cpu_time - self._seconds[number]) / self._runs[number]
         if failed is not None:
             self._failures[failed] += 1
-            self._seconds[failed] += (seconds - self._seconds[failed]) / self._failures[failed]

@@ -33,6 +33,9 @@ ENVIRONMENT = {
 }
 """All that programs see. The hash seed is fixed: the order of a set of strings never changes a verdict between runs."""
 
+_BIND_NOW = {"LD_BIND_NOW": "1"}
+"""For the runner, which keeps it to itself: functions found when they are first called would be found by every fork."""
+
 
 class Launcher:
     """Starts jails of one kind for one interpreter. Several may start at the same time."""
@@ -85,7 +88,7 @@ class Launcher:
 
     def _spec(self, kind: Kind, fd: int, *, isolated: bool) -> JailSpec:
         home = self.interpreter
-        environment = ENVIRONMENT | dict(kind.environment)
+        environment = ENVIRONMENT | dict(kind.environment) | _BIND_NOW
         if not isolated:
             argv = (home.executable, *_OPTIONS, "-c", _START, str(fd), str(_INSIDE.parent))
             return JailSpec(argv, (), (), environment, fd)

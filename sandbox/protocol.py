@@ -12,7 +12,8 @@ read, the text is decoded by type, and whatever does not fit ends the worker.
                 files
     run         run these tests again, each in a      results       of one or more tests; blob: stdout, stderr and
                 process of its own                                  result of each, in the order of the rows
-    end         of the job, at any time, exactly once
+    end         of the job, at any time; any other frame
+                but run ends it as well
 
 What comes from the jail carries the number of its job: what was on its way when the host ended the job is ignored.
 Test inputs travel once per problem and worker; the host decides which the runner keeps, so both always agree.
@@ -109,6 +110,8 @@ class Job(msgspec.Struct, tag="job"):
     lanes: bool
     first_lane: int
     """Most tests in the first lane: few where a failure is likely, so that little is run for nothing."""
+    alone: list[int]
+    """Tests that share no lane: those known to take long."""
     modules: list[str]
     limits: JobLimits
     prelude: int

@@ -38,12 +38,16 @@ from .protocol import (
 
 START_SECONDS = 30.0
 GRACE_SECONDS = 15.0
+END_SECONDS = 0.02
+"""An end that nothing waits for is put off so long: mostly the next program comes first, and is an end as well."""
 INPUT_BYTES = 64 * MIB
 INPUT_PROBLEMS = 256
 LANE_BYTES = 4 * MIB
 """What a lane may send beyond the output of one test; the runner has the same constant."""
 LANE_TESTS = 32
 """Most tests in a lane; the runner has the same constant."""
+LANE_SLICE = 0.010
+"""Processor seconds after which a lane takes no further test; the runner has the same constant."""
 
 _keys = itertools.count(1)
 
@@ -80,6 +84,7 @@ class Work:
         guarded: bool = False,
         lanes: bool = True,
         first_lane: int = LANE_TESTS,
+        alone: Sequence[int] = (),
         command: Command | None = None,
         files: Mapping[str, bytes] | None = None,
         collect: Sequence[str] = (),
@@ -100,6 +105,7 @@ class Work:
             guarded=guarded,
             lanes=lanes and mode in ("stdio", "call"),
             first_lane=first_lane,
+            alone=list(alone),
             modules=list(modules),
             limits=JobLimits(
                 cpu_time=limits.cpu_time,
@@ -147,6 +153,9 @@ class Worker(asyncio.Protocol):
         self.worn = False
         """The runner asked to be replaced."""
         self.work: Work | None = None
+        self._awaited: set[int] = set()
+        """Tests of the work that there is no result of yet."""
+        self._ending: asyncio.TimerHandle | None = None
 
     # -- life
 
@@ -191,6 +200,8 @@ class Worker(asyncio.Protocol):
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
         self._closing = True
         self._unwatch()
+        if self._ending is not None:
+            self._ending.cancel()
         if not hasattr(self, "_jailed"):
             return
         if hasattr(self, "_transport"):
@@ -204,11 +215,15 @@ class Worker(asyncio.Protocol):
         if self.work is not None:
             raise RuntimeError("a program is already running on this worker")
         self.work = work
+        self._awaited = set(work.job.tests)
         self.jobs += 1
         work.job.number = self.jobs
         self._reader.max_blob = max(self._reader.max_blob, work.most_bytes)
         parts = self._load([work.inputs] if work.executable is None else [work.inputs, work.executable])
         parts.append(frame(work.job, *work.blobs))
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
         self._write(b"".join(parts))
 
     def _load(self, wanted: list[Inputs]) -> list[bytes]:
@@ -242,8 +257,10 @@ class Worker(asyncio.Protocol):
                         raise self.reject(failure) from None
                     if any(execution.test not in self.work.job.tests for execution in found):
                         raise self.reject(WorkerFailure("a result for a test that was not asked for"))
+                    self._awaited.difference_update(execution.test for execution in found)
                     return found
                 case CompileError(job=job) if job == self.jobs:
+                    self._awaited.clear()
                     return message.why
                 case _:
                     raise self.reject(WorkerFailure(f"unexpected frame {type(message).__name__}"))
@@ -256,15 +273,24 @@ class Worker(asyncio.Protocol):
 
     def confirm(self, tests: Sequence[int]) -> None:
         """Run these tests again, each in a process of its own."""
+        self._awaited.update(tests)
         self._write(frame(Run(list(tests))))
 
     def end(self) -> None:
         """Nothing more is wanted of the program; whatever still runs of it is killed."""
-        if self.work is not None:
-            self.work = None
-            if self.healthy:
-                with contextlib.suppress(WorkerFailure):
-                    self._write(frame(End()))
+        if self.work is None:
+            return
+        self.work = None
+        if self._awaited:
+            self._send_end()
+        else:
+            self._ending = asyncio.get_running_loop().call_later(END_SECONDS, self._send_end)
+
+    def _send_end(self) -> None:
+        self._ending = None
+        if self.healthy:
+            with contextlib.suppress(WorkerFailure):
+                self._write(frame(End()))
 
     # -- asyncio.Protocol
 

@@ -30,6 +30,7 @@ own, and the program gets no further lanes.
     eligibility    which programs may have lanes
     program        one program: having its tests run, watching the test processes
     zygote         where they are forked
+    rehearsal      what every test process does, done in the zygote beforehand
     surroundings   what every test process finds
     lane           tests that share a process, and what it tells of them
     testing        the test process: confinement, then the program

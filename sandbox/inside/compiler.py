@@ -58,26 +58,30 @@ class Compiler:
         self.file = os.memfd_create("code")
 
     def compile(
-        self, prelude: bytes, source: bytes, limits: dict[str, Any], modules: list[str], *, guarded: bool
+        self, prelude: bytes, source: bytes, limits: dict[str, Any], modules: list[str], *, guarded: bool, lanes: bool
     ) -> Compiled:
-        """Ends the process when the program is too much for the compiler, unless it is guarded."""
+        """``lanes``: whether to find out if its tests may share processes, which takes as long as compiling does.
+
+        Ends the process when the program is too much for the compiler, unless it is guarded."""
         if guarded or len(prelude) + len(source) > LONG:
-            return Compiled(self._guarded(prelude, source, limits, modules))
+            return Compiled(self._guarded(prelude, source, limits, modules, lanes))
         before = resource.getrlimit(resource.RLIMIT_AS)
         limit(resource.RLIMIT_AS, limits["memory"] + STACK, hard=False)
         signal.setitimer(signal.ITIMER_PROF, FUSE)
-        found = _compile(self.file, prelude, source, modules)
+        found = _compile(self.file, prelude, source, modules, lanes)
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, before)
         return Compiled(found)
 
-    def _guarded(self, prelude: bytes, source: bytes, limits: dict[str, Any], modules: list[str]) -> dict[str, Any]:
+    def _guarded(
+        self, prelude: bytes, source: bytes, limits: dict[str, Any], modules: list[str], lanes: bool
+    ) -> dict[str, Any]:
         answers, answer = os.pipe()
         pid = os.fork()
         if pid == 0:
             limit(resource.RLIMIT_AS, limits["memory"] + STACK)
             signal.setitimer(signal.ITIMER_PROF, limits["compile_time"])
-            os.write(answer, json.dumps(_compile(self.file, prelude, source, modules)).encode())
+            os.write(answer, json.dumps(_compile(self.file, prelude, source, modules, lanes)).encode())
             os._exit(0)
         os.close(answer)
         self._channel.wait_for(answers)
@@ -99,7 +103,7 @@ def load(file: int, size: int) -> tuple[CodeType, CodeType]:
     return marshal.loads(os.pread(file, size, 0))
 
 
-def _compile(file: int, prelude: bytes, source: bytes, modules: list[str]) -> dict[str, Any]:
+def _compile(file: int, prelude: bytes, source: bytes, modules: list[str], lanes: bool) -> dict[str, Any]:
     """The source is text, whatever a coding comment in it says."""
     from .eligibility import lane_allowed, names_in, needs_teardown  # the zygote has no need of it
 
@@ -111,7 +115,7 @@ def _compile(file: int, prelude: bytes, source: bytes, modules: list[str]) -> di
         noted = NOTED & names
         if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):
             noted |= {"named streams"}
-        lanes = "named streams" not in noted and lane_allowed(code, names, modules)
+        lanes = lanes and "named streams" not in noted and lane_allowed(code, names, modules)
     except SyntaxError as error:
         where = f" (line {error.lineno})" if error.lineno else ""
         return _refused(error, f"{error.msg}{where}")

@@ -9,7 +9,7 @@ import signal
 import struct
 from collections.abc import Sequence
 
-PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+PR_SET_PDEATHSIG, PR_GET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 7, 22, 38
 THREAD_STACK = 8 << 20
 STACK = 1 << 30
 """Bytes that the stack of a main thread may grow to."""
@@ -51,6 +51,8 @@ class Filter:
     def __init__(self, code: bytes, pid_slots: list[int]) -> None:
         self._code = (ctypes.c_char * len(code)).from_buffer_copy(code)
         self._pid_slots = pid_slots
+        self.option = PR_SET_SECCOMP
+        """What prctl is told. A rehearsal of the zygote tells it something else."""
         header = struct.pack("=HxxxxxxQ", len(code) // 8, ctypes.addressof(self._code))
         self._arguments = ctypes.c_char_p(header), ctypes.c_ulong(0), ctypes.c_ulong(0)
 
@@ -58,7 +60,7 @@ class Filter:
         """For the calling process and everything it starts. The slots are where the filter compares with its pid."""
         for slot in self._pid_slots:
             struct.pack_into("=I", self._code, slot, os.getpid())
-        if _libc.prctl(PR_SET_SECCOMP, 2, *self._arguments):
+        if _libc.prctl(self.option, 2, *self._arguments):
             raise OSError(ctypes.get_errno(), "the system-call filter was refused")
 
 

@@ -21,8 +21,10 @@ PENDING, RUNNING, CLEAN, FAILED, OUT_OF_MEMORY = range(5)
 class Lane:
     """Tests that one test process runs in turn, with their files."""
 
-    def __init__(self, tests: list[int]) -> None:
+    def __init__(self, tests: list[int], *, confirms: bool = False) -> None:
         self.tests = tests
+        self.confirms = confirms
+        """The host, or doubt about a lane, asked for it: nothing else comes first."""
         self.stdin: list[int] = []
         self.stdout: list[int] = []
         self.result: list[int] = []

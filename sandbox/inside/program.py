@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from .runner import Job, Runner
 
 
-LANE_PATIENCE = 0.1
-"""Share of its processor time after which a later test of a lane is stopped, to be run by itself: its failure would not
-be believed here, and waiting for it would make slow programs twice as slow."""
+LANE_PATIENCE = 0.05
+LANE_PATIENCE_SHARE = 0.02
+"""Processor seconds, and share of what a test may use, after which a later test of a lane is stopped, to be run by
+itself: its failure would not be believed here, and the verdicts on the tests before it wait for it."""
+PREEMPTED = "preempted"
+"""In the place of a limit: what the host wants to know first ended the test process, which will be run again."""
 STDERR_KEPT = 64 << 10
 """Bytes of standard error that are reported."""
 IDLE_SAMPLE = 0.2
@@ -94,22 +97,20 @@ class Program:
         self._queue.clear()
 
     def _obey(self) -> None:
-        """One frame from the host: the end, or tests to run again."""
-        header, _ = self._channel.receive()
-        self._ended = header["type"] == "end"
-        if not self._ended:
+        """One frame from the host: tests to run again, or the end, which the runner acts on."""
+        header, size = self._channel.receive()
+        if header["type"] == "run":
             self._fresh += header["tests"]
+        else:
+            self._ended = True
+            self.runner.next_frame = header, size
 
     # -- test processes
 
     def _next_lane(self) -> Lane:
-        if self._fresh:
-            tests = [self._fresh.pop(0)]
-        else:
-            size = self._lane_tests if self._lanes else 1
-            tests, self._queue = self._queue[:size], self._queue[size:]
-            self._lane_tests = LANE_TESTS
-        lane = Lane(tests)
+        confirms = bool(self._fresh)
+        tests = [self._fresh.pop(0)] if confirms else self._take()
+        lane = Lane(tests, confirms=confirms)
         offsets = self.job.offsets
         for test in tests:
             lane.stdin.append(self._file("stdin"))
@@ -125,6 +126,17 @@ class Program:
         lane.stderr = os.memfd_create("stderr")
         lane.told = os.memfd_create("told")
         return lane
+
+    def _take(self) -> list[int]:
+        """The next tests of the queue that one process runs."""
+        size = 1
+        if self._lanes and self._queue[0] not in self.job.alone:
+            most = min(self._lane_tests, len(self._queue))
+            while size < most and self._queue[size] not in self.job.alone:
+                size += 1
+            self._lane_tests = LANE_TESTS
+        tests, self._queue = self._queue[:size], self._queue[size:]
+        return tests
 
     def _file(self, name: str) -> int:
         if not self._named_files:
@@ -163,19 +175,22 @@ class Program:
         wall = time.monotonic() - self._started
         if self.job.collect:
             collect(self.job.collect, self.runner.folders[0], lane.result[0], self.job.limits["output"])
-        self.runner.empty_folders()
-        rows, parts = self._results(lane, stopped_by, ended, wall)
-        if rows and not self._ended:
-            self._channel.send(
-                {"type": "results", "job": self.job.number, "worn": self.runner.worn, "rows": rows}, parts
-            )
+        if stopped_by is PREEMPTED:
+            self._queue[:0] = lane.tests
+        else:
+            rows, parts = self._results(lane, stopped_by, ended, wall)
+            if rows:
+                self._channel.send(
+                    {"type": "results", "job": self.job.number, "worn": self.runner.worn, "rows": rows}, parts
+                )
+        self.runner.empty_folders()  # while the host compares
         lane.close()
 
     def _wait(self, lane: Lane, running: Running) -> tuple[str | None, Ended]:
         """Until the process has ended: the limit that ended it, None when it ended by itself, and how."""
         limits = self.job.limits
         allowed: float = limits["cpu_time"] + (LANE_SLICE if lane.several else 0)
-        patience = LANE_SLICE + LANE_PATIENCE * limits["cpu_time"] + 0.1
+        patience = LANE_SLICE + LANE_PATIENCE + LANE_PATIENCE_SHARE * limits["cpu_time"]
         pid: int | None = None
         stopped_by: str | None = None
         seen_cpu = idle = 0.0
@@ -187,24 +202,30 @@ class Program:
                 break
             if ready:
                 self._obey()
-                if not self._ended:
+                if lane.confirms and not self._ended:
                     continue
+                stopped_by = PREEMPTED
             forked = pid is not None
             pid = running.pid() if pid is None else pid
             clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
-            now, cpu = time.monotonic(), time.clock_gettime(clock)
-            if forked and cpu - seen_cpu < IDLE_SHARE * (now - seen_at):  # before, it may not have begun
-                idle += now - seen_at
-            seen_cpu, seen_at = cpu, now
-            if cpu >= allowed or (lane.several and cpu >= patience and self._started_in(lane) > 1):
-                stopped_by = "cpu_time"
-            elif idle >= limits["idle_time"]:
-                stopped_by = "idle_time"
-            elif now - self._started >= limits["wall_time"]:
-                stopped_by = "wall_time"
-            if stopped_by or self._ended:
-                os.kill(pid, signal.SIGKILL)
-                break
+            try:
+                now, cpu = time.monotonic(), time.clock_gettime(clock)
+                if forked and cpu - seen_cpu < IDLE_SHARE * (now - seen_at):  # before, it may not have begun
+                    idle += now - seen_at
+                seen_cpu, seen_at = cpu, now
+                if stopped_by:
+                    pass
+                elif cpu >= allowed or (lane.several and cpu >= patience and self._started_in(lane) > 1):
+                    stopped_by = "cpu_time"
+                elif idle >= limits["idle_time"]:
+                    stopped_by = "idle_time"
+                elif now - self._started >= limits["wall_time"]:
+                    stopped_by = "wall_time"
+                if stopped_by:
+                    os.kill(pid, signal.SIGKILL)
+                    break
+            except OSError:
+                stopped_by = None  # it ended this moment, by itself
         self._poll.unregister(running.fd)
         if pid is None:
             running.pid()
@@ -253,6 +274,8 @@ class Program:
             verdict = self._verdict(lane, place, 0, None, figures[2], state, 0)
             told = state == CLEAN and verdict.outcome == "finished" and stderr_start <= stderr_end <= stderr
             if not (sound and told):
+                if stopped_by:  # the last takes long: the others may well decide before
+                    return self._doubt(lane, 0, started)
                 # Most likely the test that it was at when it ended: run that one first.
                 return self._doubt(lane, place if sound else started - 1, started)
             row, more = self._row(lane, place, verdict, figures, (stderr_start, stderr_end))

@@ -53,6 +53,7 @@ class Job:
         self.tests: list[int] = header["tests"]
         self.lanes: bool = header["lanes"]
         self.first_lane: int = header["first_lane"]
+        self.alone = frozenset[int](header["alone"])
         self.modules = frozenset[str](header["modules"])
         self.limits: dict[str, Any] = header["limits"]
         self.compiled = compiled
@@ -75,6 +76,8 @@ class Runner:
         self.loaded: set[str] = set()
         """Modules that the zygote has imported."""
         self._missed: frozenset[str] = frozenset()
+        self.next_frame: tuple[dict[str, Any], int] | None = None
+        """What ended the program: a frame that nobody has acted on yet."""
 
     def configure(self) -> None:
         header, size = self.channel.receive()
@@ -88,7 +91,8 @@ class Runner:
             os.setresuid(*[header["become"]] * 3)
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
             drop_capabilities()
-        os.environ.pop("PWD", None)  # bubblewrap's
+        for name in ("PWD", "LD_BIND_NOW"):  # bubblewrap's; ours
+            os.environ.pop(name, None)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         limit(resource.RLIMIT_CORE, 0)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # for the tests, as is all that follows
@@ -134,8 +138,11 @@ class Runner:
     def serve(self) -> None:
         """Frames, for ever."""
         while True:
-            header, size = self.channel.receive()
+            header, size = self.next_frame or self.channel.receive()
+            self.next_frame = None
             match header["type"]:
+                case "end":
+                    pass
                 case "load":
                     self._inputs[header["key"]] = (
                         self.channel.read_into_file(size, executable=self.executes),
@@ -156,7 +163,9 @@ class Runner:
         source = size - files - header["prelude"]
         if header["command"] is None:
             texts = self.channel.read(header["prelude"]), self.channel.read(source)
-            compiled = self.compiler.compile(*texts, header["limits"], header["modules"], guarded=header["guarded"])
+            limits, modules, guarded = header["limits"], header["modules"], header["guarded"]
+            lanes = header["lanes"] and len(header["tests"]) > 1
+            compiled = self.compiler.compile(*texts, limits, modules, guarded=guarded, lanes=lanes)
         else:
             file = self.channel.read_into_file(source, executable=True)
             if header["executable"] is not None:  # loaded before, as inputs are

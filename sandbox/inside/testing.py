@@ -62,17 +62,22 @@ class TestProcess:
         """(prelude, program), where a process of this program has loaded it already."""
         self.make_module()
 
-    def run(self, message: memoryview) -> NoReturn:
+    def take(self, message: memoryview) -> None:
         """The message is a marshalled Task; its files are the descriptors from FIRST_FILE on."""
-        task = self.task = Task._make(marshal.loads(message))
-        tests = task.tests
-        self.prelude, self.program = self.compiled or load(self.code, task.size)
+        self.task = Task._make(marshal.loads(message))
+        self.prelude, self.program = self.compiled or load(self.code, self.task.size)
+
+    def forget(self) -> None:
+        """What was taken."""
+        del self.task, self.prelude, self.program
+
+    def run(self, message: memoryview) -> NoReturn:
+        self.take(message)
         os.dup2(FIRST_FILE, 2)
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
-        for which, most in task.limits:
-            resource.setrlimit(which, (most, most))
-        self.surroundings.program_filter.install()
+        self.confine()
         gc.enable()
+        task, tests = self.task, self.task.tests
         if tests == 1:
             state, code = self.run_test(0)
             if state == OUT_OF_MEMORY:
@@ -93,6 +98,11 @@ class TestProcess:
             more = told and place < tests and used < LANE_SLICE * 1e9 and size_of(1) < LANE_BYTES
             if code or not more or not self.restore():
                 os._exit(code & 0xFF)
+
+    def confine(self) -> None:
+        for which, most in self.task.limits:
+            resource.setrlimit(which, (most, most))
+        self.surroundings.program_filter.install()
 
     def tell(self, place: int, *what: int) -> bool:
         """False when the program closed the file; then the process is alone with its first test."""

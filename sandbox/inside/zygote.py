@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from .compiler import load
 from .kernel import Incoming, send_with_files, socket_pair
+from .rehearsal import rehearse
 from .testing import FIRST_FILE, TestProcess
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _serve(surroundings: Surroundings, fd: int, pids: int) -> NoReturn:
     incoming = Incoming(fd, REQUEST_BYTES, FILES)
     receive, data, message = incoming.receive, incoming.data, incoming.data[1:]
     test_process = TestProcess(surroundings, code)
+    rehearse(test_process)
     fork, write, close, wait = os.fork, os.write, os.closerange, os.wait4
     pid_bytes, reply_bytes = _PID.pack, _REPLY.pack
     _settle()
@@ -161,6 +163,7 @@ def import_quietly(names: Iterable[str]) -> None:
 
 def _settle() -> None:
     """Leave to the collector of a test process what it makes itself."""
+    gc.collect()
     gc.freeze()
     gc.collect(0)  # sets the counter back: a test process that is above it would begin with a collection
 

@@ -1,0 +1,66 @@
+"""Which test of a problem runs first, and what a program that is wrong is not made to wait for."""
+
+from __future__ import annotations
+
+from microcoder.evaluator import Evaluator, Problem, Report, Status, TestCase
+from microcoder.evaluator.prepared import Prepared
+from microcoder.evaluator.report import TestResult
+from microcoder.sandbox.limits import Limits
+
+THREE = Problem(
+    problem_id="three",
+    tests=tuple(TestCase(input=f"{n}\n", output=f"{n}\n") for n in range(3)),
+    limits=Limits(cpu_time=300, wall_time=600),
+)
+
+
+def prepared(*programs: list[tuple[Status, float]]) -> Prepared:
+    """After these programs: status and seconds of each test."""
+    found = Prepared(THREE)
+    for tests in programs:
+        results = [TestResult(status=status, cpu_time=seconds) for status, seconds in tests]
+        failed = next((n for n, (status, _) in enumerate(tests) if status is not Status.ACCEPTED), None)
+        found.judged(results, failed)
+    return found
+
+
+OK, WRONG = Status.ACCEPTED, Status.WRONG_ANSWER
+
+
+def test_tests_keep_their_order_until_one_fails() -> None:
+    assert prepared([(OK, 0.9), (OK, 0.1), (OK, 0.2)]).order() == [0, 1, 2]
+
+
+def test_what_failed_comes_first() -> None:
+    assert prepared([(OK, 0.001), (OK, 0.001), (WRONG, 0.001)]).order() == [2, 0, 1]
+
+
+def test_what_failed_once_and_takes_long_comes_after_what_costs_nothing() -> None:
+    assert prepared([(OK, 0.001), (OK, 0.001), (WRONG, 2.0)]).order() == [0, 1, 2]
+
+
+def test_tests_that_take_long_share_no_process() -> None:
+    assert prepared([(OK, 0.001), (OK, 0.5), (OK, 0.001)]).alone() == [1]
+
+
+async def test_a_test_that_takes_long_does_not_keep_a_failure_waiting() -> None:
+    """The last test is known to take long. When it runs without end, the failure before it is looked at nonetheless."""
+    long = "n = input()\nif n == '2':\n    sum(range(3_000_000))\nprint(n)\n"
+    endless = "n = input()\nwhile n == '2':\n    pass\nprint(n + '1')\n"
+    async with Evaluator(workers=1) as evaluator:
+        assert (await evaluator.evaluate(THREE, long)).accepted
+        report: Report = await evaluator.evaluate(THREE, endless)
+    assert report.status is Status.WRONG_ANSWER
+    assert report.tests[2].status is Status.SKIPPED
+
+
+async def test_a_test_that_was_put_off_runs_after_what_was_doubted() -> None:
+    """The second test fails only because it shares a process with the first."""
+    program = (
+        "import heapq\nn = input()\nif n == '2':\n    sum(range(3_000_000))\n"
+        "print('x' if 1 in heapq.__all__ else n)\nheapq.__all__.append(1)\n"
+    )
+    async with Evaluator(workers=1, run_all=True) as evaluator:
+        for number in range(3):
+            report = await evaluator.evaluate(THREE, f"{program}# {number}")
+            assert (report.status, report.passed) == (Status.ACCEPTED, 3)
