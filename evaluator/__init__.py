@@ -1,6 +1,7 @@
 """The evaluator: programs in, reports out. The trusted side: expected outputs live here and nowhere else.
 
 engine       Evaluator, the asyncio engine: order, batches, early stop, retry
+streams      what every evaluator can do that can judge one program
 sync         the same for callers without an event loop
 background   an event loop in a thread of its own
 judgement    one program: executions become test results; what a lane rejects is confirmed
@@ -9,9 +10,11 @@ kept         whole outputs in reports, to be judged again
 rejudge      the same reports under another rule, without running anything
 asserts/     tests that are assertions: read and compared, or run apart from the program
 compare/     rules that decide whether an output is the expected one
+version      which microcoder this is
 problem, submission, report, status   the types in files, on the wire and in the API
 datasets/    problems and programs from the files that data sets are published as
 cli/         microcoder-eval
+cluster/     the same on a Ray cluster
 server/      microcoder-eval serve
 client/      clients of it
 integrations/  adapters for RL trainers and harnesses

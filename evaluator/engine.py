@@ -11,8 +11,8 @@ import asyncio
 import functools
 import os
 import time
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -22,7 +22,7 @@ from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
 from ..sandbox.interpreter import probe
 from ..sandbox.jails import candidates
 from ..sandbox.kinds import PACKAGES, PYTHON
-from ..sandbox.languages import LANGUAGES, NAMES, Builder, CompileError
+from ..sandbox.languages import LANGUAGES, Builder, CompileError
 from ..sandbox.languages import Program as RunnableProgram
 from ..sandbox.limits import Limits
 from ..sandbox.modules import named_modules
@@ -35,8 +35,9 @@ from .compare import preset as find_preset
 from .judgement import Judgement
 from .prepared import Prepared
 from .problem import Problem, TestCase
-from .report import Report, TestResult
+from .report import Report, not_run
 from .status import Status
+from .streams import Program, Streams
 from .submission import Submission
 
 SOURCE_BYTES = 4 << 20
@@ -44,15 +45,11 @@ PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
 PREPARED_BYTES = 1 << 30
 """Of their inputs and expected outputs; the latest problem is kept whatever its size."""
-LOOK_AHEAD = 64
-"""Programs begun before their turn, for each worker, so that a slow one holds nobody up."""
 SPLIT_TESTS = 32
 """A program is split over idle workers when each part has at least so many tests."""
 
-Program = Submission | str
 
-
-class Evaluator:
+class Evaluator(Streams):
     """Judges programs. ``async with Evaluator() as evaluator``, then ``evaluate``, ``evaluate_many`` or ``stream``.
 
     workers     programs judged at the same time; None: one for each processor this process may use
@@ -108,6 +105,16 @@ class Evaluator:
         return self._pool
 
     @property
+    def busy(self) -> int:
+        """Workers that have a program."""
+        return self.pool.busy
+
+    @property
+    def restarts(self) -> int:
+        """Workers that broke and were replaced."""
+        return self.pool.restarts
+
+    @property
     def builder(self) -> Builder:
         """Compiles, in the same pool."""
         if self._builder is None or self._builder.pool is not self.pool:
@@ -148,56 +155,9 @@ class Evaluator:
 
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
-        submission = Submission(code=program) if isinstance(program, str) else program
-        if submission.language not in NAMES:
-            raise ValueError(f"language: unknown language {submission.language!r}; known are {', '.join(NAMES)}")
+        submission = Submission.of(program)
         report = await self._cached(self._prepare(problem), submission.language, submission.code or "")
-        return msgspec.structs.replace(
-            report,
-            name=submission.name,
-            found=submission.found,
-            accept=submission.accept,
-            timing_sensitive=submission.timing_sensitive,
-        )
-
-    async def evaluate_many(self, pairs: Pairs) -> AsyncGenerator[Report, None]:
-        """Reports in the order of the pairs, which are read as they are needed."""
-        waiting: deque[asyncio.Task[Report]] = deque()
-        try:
-            async for problem, program in _each(pairs):
-                waiting.append(asyncio.create_task(self.evaluate(problem, program)))
-                while waiting and (waiting[0].done() or len(waiting) >= LOOK_AHEAD * self.workers):
-                    yield await waiting.popleft()
-                if len(waiting) % self.workers == 0:
-                    await asyncio.sleep(0)
-            while waiting:
-                yield await waiting.popleft()
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-
-    async def stream(self, pairs: Pairs) -> AsyncGenerator[tuple[int, Report], None]:
-        """(place in the input, report) as programs finish."""
-        running: dict[asyncio.Task[Report], int] = {}
-        finished: asyncio.Queue[asyncio.Task[Report]] = asyncio.Queue()
-        try:
-            place = 0
-            async for problem, program in _each(pairs):
-                task = asyncio.create_task(self.evaluate(problem, program))
-                task.add_done_callback(finished.put_nowait)
-                running[task] = place
-                place += 1
-                while len(running) >= LOOK_AHEAD * self.workers or not finished.empty():
-                    task = await finished.get()
-                    yield running.pop(task), task.result()
-            while running:
-                task = await finished.get()
-                yield running.pop(task), task.result()
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        return report.labelled(submission)
 
     async def execute(
         self,
@@ -213,7 +173,7 @@ class Evaluator:
         ``collect`` names files that are wanted back, see `sandbox.protocol.collected`. Raises LanguageUnavailable, and
         WorkerFailure when two workers broke. Cancelling frees the worker.
         """
-        submission = Submission(code=program) if isinstance(program, str) else program
+        submission = Submission.of(program)
         source = submission.code or ""
         test = TestCase(input="-")  # stands for bytes that need not be text
         prepared = Prepared(Problem(problem_id="-", tests=(test,), limits=limits or Limits()))
@@ -284,16 +244,16 @@ class Evaluator:
 
     async def _judge(self, prepared: Prepared, language: str, source: str) -> Report:
         if not source.strip():
-            return _without_running(prepared, Status.NO_CODE, "there is no program")
+            return not_run(prepared.problem, Status.NO_CODE, "there is no program")
         try:
             code = source.encode()
         except UnicodeEncodeError as error:
-            return _without_running(prepared, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
+            return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
         if len(code) > SOURCE_BYTES:
-            return _without_running(prepared, Status.COMPILE_ERROR, f"the source is longer than {SOURCE_BYTES} bytes")
+            return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is longer than {SOURCE_BYTES} bytes")
         if language in LANGUAGES and prepared.problem.mode != "stdio":
             lack = f"language: {prepared.problem.mode} problems are for Python, not {language!r}"
-            return _without_running(prepared, Status.SYSTEM_ERROR, lack)
+            return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
         asked = time.monotonic()
         failure = None
         for again in (False, True):
@@ -316,12 +276,12 @@ class Evaluator:
                 failure = error
                 continue
             except LanguageUnavailable as lack:
-                return _without_running(prepared, Status.SYSTEM_ERROR, str(lack))
+                return not_run(prepared.problem, Status.SYSTEM_ERROR, str(lack))
             report = judgement.report()
             now = time.monotonic()
             started = clock.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
-        return _without_running(prepared, Status.SYSTEM_ERROR, f"two workers failed on this program: {failure}")
+        return not_run(prepared.problem, Status.SYSTEM_ERROR, f"two workers failed on this program: {failure}")
 
     async def _program(
         self,
@@ -456,28 +416,3 @@ class _Clock:
     def start(self) -> None:
         if self.started is None:
             self.started = time.monotonic()
-
-
-Pairs = Iterable[tuple[Problem, Program]] | AsyncIterable[tuple[Problem, Program]]
-
-
-async def _each(pairs: Pairs) -> AsyncGenerator[tuple[Problem, Program], None]:
-    if isinstance(pairs, AsyncIterable):
-        async for pair in pairs:
-            yield pair
-    else:
-        for pair in pairs:
-            yield pair
-
-
-def _without_running(prepared: Prepared, status: Status, message: str) -> Report:
-    skipped = TestResult(status=Status.SKIPPED)
-    total = len(prepared)
-    return Report(
-        problem_id=prepared.problem.problem_id,
-        status=status,
-        passed=0,
-        total=total,
-        tests=(skipped,) * total,
-        message=message,
-    )

@@ -7,7 +7,9 @@ import msgspec
 from .compare import weakest
 from .extract import Found
 from .kept import KeptOutput
+from .problem import Problem
 from .status import Status
+from .submission import Submission
 
 
 class TestResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,6 +66,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The label, when the submission carried one."""
     timing_sensitive: bool = False
 
+    def labelled(self, submission: Submission) -> Report:
+        """With what the submission says of the program."""
+        return msgspec.structs.replace(
+            self,
+            name=submission.name,
+            found=submission.found,
+            accept=submission.accept,
+            timing_sensitive=submission.timing_sensitive,
+        )
+
     @property
     def accepted(self) -> bool:
         return self.status is Status.ACCEPTED
@@ -79,3 +91,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def rule(self) -> str | None:
         """The most lenient rule that an accepted program needed on any of its tests."""
         return weakest(filter(None, (test.rule for test in self.tests))) if self.accepted else None
+
+
+def not_run(problem: Problem, status: Status, message: str) -> Report:
+    """The verdict on a program none of whose tests was run."""
+    total = len(problem.tests)
+    skipped = TestResult(status=Status.SKIPPED)
+    return Report(
+        problem_id=problem.problem_id,
+        status=status,
+        passed=0,
+        total=total,
+        tests=(skipped,) * total,
+        message=message,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..sandbox.languages import NAMES
 from .extract import Found
 
 
@@ -22,3 +23,11 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """How the program was found, when it was extracted from a completion."""
     timing_sensitive: bool = False
     """The label depends on the speed of the machine; counted apart."""
+
+    @classmethod
+    def of(cls, program: Submission | str) -> Submission:
+        """Raises ValueError for a language that is not known."""
+        submission = cls(code=program) if isinstance(program, str) else program
+        if submission.language not in NAMES:
+            raise ValueError(f"language: unknown language {submission.language!r}; known are {', '.join(NAMES)}")
+        return submission

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from .background import Background
-from .engine import Evaluator, Program
+from .engine import Evaluator
 from .problem import Problem
 from .report import Report
+from .streams import Program
 
 
 class SyncEvaluator:

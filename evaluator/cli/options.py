@@ -50,6 +50,21 @@ _engines = _number("N", Annotated[int, msgspec.Meta(ge=1, le=256)])
 _workers = _number("N", Annotated[int, msgspec.Meta(ge=1, le=1024)])
 
 
+def _at_most_one(words: list[str]) -> str:
+    if len(words) > 1:
+        raise ValueError(f"one address, not {len(words)}")
+    return words[0] if words else "auto"
+
+
+_address: PrimitiveConstructorSpec[str] = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="[ADDRESS]",
+    instance_from_str=_at_most_one,
+    is_instance=lambda value: isinstance(value, str),
+    str_from_instance=lambda value: [value],
+)
+
+
 class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What each test may use. A limit given here replaces that of every problem."""
 
@@ -166,6 +181,9 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Engine processes behind the one port. One keeps some dozen processors busy; docs/serve.md tells when to add."""
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs judged at the same time, by all engines together. Without it: one for each processor."""
+    ray: Annotated[str | None, _address, _plain] = None
+    """Judge on the nodes of a Ray cluster: that at this address (HOST:PORT), or else the one that this machine is in.
+    Without --workers on all its processors, as nodes come and go; with it, Ray is asked for so many."""
     run_all: Annotated[bool, _argument("")] = False
     """Run all tests of a program, not only up to the first failure."""
     preset: Annotated[str | None, _argument("NAME")] = None

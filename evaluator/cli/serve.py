@@ -34,12 +34,16 @@ def main(options: Serve) -> int:
     for_engine = engine_options(options)
     tokens = _tokens(options)
     _check_address(options, tokens)
-    workers = for_engine["workers"] = options.workers or len(os.sched_getaffinity(0))
-    if options.engines > workers:
+    workers = options.workers or (0 if options.ray else len(os.sched_getaffinity(0)))
+    for_engine["workers"] = workers
+    if options.ray and options.engines > 1 and not workers:
+        raise UsageError("--ray with --engines needs --workers: the engines share out so many processors")
+    if options.engines > workers > 0:
         raise UsageError(f"--engines {options.engines} but only {workers} workers: each engine needs one at least")
     with _state(options.state) as state, _listening(options) as listening:
         settings = Settings(
             **for_engine,
+            ray=options.ray,
             tokens=tokens,
             hosts=None if tokens or options.insecure or options.unix else _LOOPBACK,
             caps=Caps(

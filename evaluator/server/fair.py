@@ -20,6 +20,12 @@ class FairQueue:
         self._clients: OrderedDict[str, OrderedDict[asyncio.Future[None], None]] = OrderedDict()
         """Only those that wait. The first is next; who had a turn goes to the end."""
 
+    def resize(self, places: int) -> None:
+        """Others go in as soon as there are more places; nobody is sent out when there are fewer."""
+        self.places = places
+        while self.inside < places and self._next():
+            self.inside += 1
+
     @property
     def clients(self) -> int:
         return len(self._clients)
@@ -64,6 +70,11 @@ class FairQueue:
 
     def _leave(self) -> None:
         """The place of whoever leaves goes to the next client."""
+        if self.inside > self.places or not self._next():
+            self.inside -= 1
+
+    def _next(self) -> bool:
+        """Give a place to the next client; False when nobody waits."""
         while self._clients:
             client, theirs = self._clients.popitem(last=False)
             place, _ = theirs.popitem(last=False)
@@ -72,5 +83,5 @@ class FairQueue:
             self.waiting -= 1
             if not place.done():  # done: cancelled, and its task has not run since
                 place.set_result(None)
-                return
-        self.inside -= 1
+                return True
+        return False

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..problem import Problem
+from ..version import VERSION
 from .decode import JSON, MSGPACK, NDJSON
 from .errors import Refused
 from .messages import (
@@ -24,7 +25,6 @@ from .messages import (
 )
 from .remote_rewards import GetRewardRequest, GetRewardResponse, RemoteRmRequest
 from .sandbox_fusion import RunCodeRequest, RunCodeResponse
-from .version import VERSION
 
 _TYPES = (
     Problem,

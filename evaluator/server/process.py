@@ -13,12 +13,14 @@ import signal
 import socket
 import sys
 from types import FrameType
+from typing import Any
 
 import msgspec
 import uvicorn
 import uvloop
 
 from ...sandbox.errors import JailUnavailable, MicrocoderError
+from ..cluster import RayEvaluator
 from ..engine import Evaluator
 from .gate import Gate
 from .logs import logger
@@ -42,17 +44,20 @@ def run(settings: Settings, sockets: list[socket.socket]) -> None:
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     log = logger(settings.log_format, settings.log_level, engine=settings.engine)
     metrics = Metrics()
-    evaluator = Evaluator(
-        workers=settings.workers,
-        jail=settings.jail,
-        python=settings.python,
-        packages=settings.packages,
-        lanes=settings.lanes,
-        run_all=settings.run_all,
-        preset=settings.preset,
-        cache=0,
-        unsafe_no_jail=settings.unsafe_no_jail,
-    )
+    options: dict[str, Any] = {
+        "jail": settings.jail,
+        "python": settings.python,
+        "packages": settings.packages,
+        "lanes": settings.lanes,
+        "run_all": settings.run_all,
+        "preset": settings.preset,
+        "cache": 0,
+        "unsafe_no_jail": settings.unsafe_no_jail,
+    }
+    if settings.ray is None:
+        evaluator = Evaluator(workers=settings.workers, **options)
+    else:
+        evaluator = RayEvaluator(settings.ray, workers=settings.workers or None, **options)
     async with evaluator, Siblings(settings) as siblings, Service(settings, evaluator, metrics, log) as service:
         app = Gate(application(service, siblings), settings, metrics, log)
         config = uvicorn.Config(
@@ -71,7 +76,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         )
         server = _Server(config, service)
         watch = asyncio.create_task(_watch_supervisor(server)) if settings.engines > 1 else None
-        log.info("ready", pid=os.getpid(), workers=settings.workers, jail=evaluator.jail)
+        log.info("ready", pid=os.getpid(), workers=evaluator.workers, jail=evaluator.jail)
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await server.serve(sockets)

@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from ..version import VERSION
 from . import decode
 from .asking import Asking, answer, body_of, client_of, gone, note, service_of, siblings_of
 from .errors import BadRequest, NotFound, Refused, Unavailable
@@ -23,7 +24,6 @@ from .problems import kind
 from .remote_rewards import get_reward, remote_rm
 from .sandbox_fusion import ping, run_code
 from .service import Service, until
-from .version import VERSION
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp

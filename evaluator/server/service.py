@@ -20,10 +20,12 @@ import msgspec
 
 from ...sandbox.errors import SandboxError
 from ...sandbox.languages import NAMES
+from ..cluster import RayEvaluator
 from ..engine import Evaluator
 from ..report import Report
 from ..status import Status
 from ..submission import Submission
+from ..version import identity
 from .decode import Decoder, bad_field
 from .errors import BadRequest, Conflict, Refused, TooLarge, TooMany, Unavailable, WaitedTooLong
 from .fair import FairQueue
@@ -33,7 +35,6 @@ from .metrics import Metrics
 from .problems import Held, Problems
 from .settings import Settings
 from .verdicts import Verdicts
-from .version import identity
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -77,7 +78,9 @@ class _Shared:
 class Service:
     """``async with Service(...) as service``, inside that of its evaluator, which must have no cache of its own."""
 
-    def __init__(self, settings: Settings, evaluator: Evaluator, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, settings: Settings, evaluator: Evaluator | RayEvaluator, metrics: Metrics, log: FilteringBoundLogger
+    ) -> None:
         self.settings = settings
         self.evaluator = evaluator
         self.metrics = metrics
@@ -91,7 +94,7 @@ class Service:
             disk=settings.problem_bytes,
         )
         self.history = History(settings.history, settings.engine)
-        self.queue = FairQueue(settings.workers + 1)  # the next one is ready when a worker gets free
+        self.queue = FairQueue(places(evaluator))
         self.draining = False
         self._closed = False
         self._verdicts: Verdicts | None = None
@@ -333,19 +336,18 @@ class Service:
     @property
     def waiting(self) -> int:
         """Programs without a worker, those that have their turn already included."""
-        return self.queue.waiting + max(0, self.queue.inside - self.evaluator.pool.busy)
+        return self.queue.waiting + max(0, self.queue.inside - self.evaluator.busy)
 
     def status(self) -> EngineStatus:
-        pool = self.evaluator.pool
         return EngineStatus(
             engine=self.settings.engine,
             pid=os.getpid(),
             seconds=time.monotonic() - self._started,
             draining=self.draining,
             jail=self.evaluator.jail,
-            workers=pool.places,
-            busy=pool.busy,
-            restarts=pool.restarts,
+            workers=self.evaluator.workers,
+            busy=self.evaluator.busy,
+            restarts=self.evaluator.restarts,
             waiting=self.waiting,
             clients=self.queue.clients,
             judged=self._judged,
@@ -385,8 +387,18 @@ class Service:
                 second += 1
                 self._per_second.append(0)
                 self._lags.append(0.0)
-                pool = self.evaluator.pool
-                self.metrics.state(busy=pool.busy, workers=pool.places, waiting=self.waiting, restarts=pool.restarts)
+                judge = self.evaluator
+                self.queue.resize(places(judge))
+                self.metrics.state(
+                    busy=judge.busy, workers=judge.workers, waiting=self.waiting, restarts=judge.restarts
+                )
+
+
+def places(evaluator: Evaluator | RayEvaluator) -> int:
+    """Programs that leave the queue at the same time: the next one is ready when a worker gets free. On a cluster some
+    are on the way there and back.
+    """
+    return evaluator.workers + 1 if isinstance(evaluator, Evaluator) else evaluator.capacity
 
 
 def check_program(program: Program) -> None:

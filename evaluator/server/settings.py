@@ -49,6 +49,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one engine process."""
 
     workers: int = 1
+    """With a cluster, 0 is all processors that it has."""
+    ray: str | None = None
+    """Address of the Ray cluster that judges; None: this machine does."""
     jail: str = "auto"
     python: str | None = None
     packages: tuple[str, ...] | None = None

@@ -11,12 +11,12 @@ import httpx2
 import msgspec
 from litestar import Response
 
+from ..version import VERSION
 from .decode import JSON
 from .errors import Unavailable
 from .history import LISTED, SLOWEST
 from .messages import EngineStatus, StatusResponse
 from .settings import Settings
-from .version import VERSION
 
 SECONDS = 2.0
 """For a sibling to answer; one that does not is left out."""

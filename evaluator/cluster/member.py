@@ -1,0 +1,113 @@
+"""One actor as RayEvaluator sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..report import Report
+from .messages import Answer, Answers, Asked, Batch
+from .parcels import Parcel
+from .placement import Place
+
+ON_THE_WAY = 0.05
+"""Seconds of work that an actor holds beyond its workers, to bridge the way there and back."""
+QUICK = 0.001
+"""Seconds; no program counts as quicker."""
+WEIGHT = 0.1
+"""Of the latest program in the mean of the time that they take."""
+_answers = msgspec.msgpack.Decoder(Answers)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Waiting:
+    """A program on its way."""
+
+    def __init__(self, number: int, parcel: Parcel, language: str, code: bytes | None, asked_at: float) -> None:
+        self.parcel = parcel
+        self.asked = Asked(number, parcel.digest, language, code)
+        self.asked_at = asked_at
+        self.future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
+        self.member: Member | None = None
+        """Who holds it."""
+        self.losses: list[str] = []
+        """Why those who held it before gave nothing."""
+
+
+class Member:
+    """An actor that has started. ``run`` carries programs there and answers back, until the actor is lost."""
+
+    def __init__(self, place: Place, actor: Any, jail: str) -> None:
+        self.place = place
+        self.actor = actor
+        self.jail = jail
+        self.restarts = 0
+        self.executing = 0
+        """Programs outside of batches."""
+        self.held: dict[int, Waiting] = {}
+        self.digests: set[str] = set()
+        """Problems that were sent there."""
+        self._seconds = ON_THE_WAY  # mean of a program
+        self._batch: list[Waiting] = []
+        self._cancelled: list[int] = []
+        self._something = asyncio.Event()
+
+    @property
+    def load(self) -> float:
+        """Programs for each worker."""
+        return (len(self.held) + self.executing) / self.place.workers
+
+    @property
+    def capacity(self) -> int:
+        """Few programs wait there when they take long, so that another node may have them; many when they are quick."""
+        return self.place.workers + max(1, int(self.place.workers * ON_THE_WAY / max(self._seconds, QUICK)))
+
+    @property
+    def room(self) -> bool:
+        return len(self.held) < self.capacity
+
+    def give(self, waiting: Waiting) -> None:
+        waiting.member = self
+        self.held[waiting.asked.number] = waiting
+        self._batch.append(waiting)
+        self._something.set()
+
+    def cancel(self, waiting: Waiting) -> None:
+        del self.held[waiting.asked.number]
+        self._cancelled.append(waiting.asked.number)
+        self._something.set()
+
+    def took(self, seconds: float) -> None:
+        self._seconds += (seconds - self._seconds) * WEIGHT
+
+    async def run(self, answered: Callable[[Member, list[Answer]], None]) -> None:
+        """Ends with an exception of Ray."""
+        sending, fetching = asyncio.create_task(self._send()), asyncio.create_task(self._fetch(answered))
+        try:
+            await asyncio.gather(sending, fetching)
+        finally:
+            for task in (sending, fetching):
+                task.cancel()
+            await asyncio.gather(sending, fetching, return_exceptions=True)
+
+    async def _send(self) -> None:
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            batch, self._batch = self._batch, []
+            cancelled, self._cancelled = self._cancelled, []
+            parcels: dict[str, tuple[Any, int]] = {}
+            for each in batch:
+                if each.parcel.digest not in self.digests:
+                    self.digests.add(each.parcel.digest)
+                    parcels[each.parcel.digest] = each.parcel.reference, each.parcel.size
+            await self.actor.give.remote(_encode(Batch([each.asked for each in batch], cancelled)), parcels)
+
+    async def _fetch(self, answered: Callable[[Member, list[Answer]], None]) -> None:
+        while True:
+            answers = _answers.decode(await self.actor.fetch.remote())
+            self.restarts = answers.restarts
+            answered(self, answers.answers)

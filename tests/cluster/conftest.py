@@ -1,0 +1,52 @@
+"""A Ray cluster of several nodes on this machine, on the loopback interface. Skips where ray is not installed.
+
+cluster   one without processors of its own, shared by the tests of a process; ``nodes`` adds some for one test
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    # Ray takes the address of the machine for its own unless it believes that there can be no cluster.
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("ray", reason="the extra `ray` is not installed")
+        from ray.cluster_utils import Cluster
+
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    folder = tempfile.mkdtemp(prefix="ray-")  # a short name: sockets lie in it
+    head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1", "temp_dir": folder}
+    running = Cluster(initialize_head=True, head_node_args=head)
+    yield running
+    running.shutdown()
+    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    _, alive = psutil.wait_procs(left, 10)
+    shutil.rmtree(folder, ignore_errors=True)
+    assert not alive
+
+
+@pytest.fixture
+def nodes(cluster: Any) -> Iterator[Callable[..., Any]]:
+    """Adds a node with so many processors."""
+    added: list[Any] = []
+
+    def add(cpus: int) -> Any:
+        added.append(cluster.add_node(num_cpus=cpus, node_ip_address="127.0.0.1"))
+        return added[-1]
+
+    yield add
+    for node in added:
+        if node in cluster.worker_nodes:
+            cluster.remove_node(node)
