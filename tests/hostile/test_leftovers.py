@@ -255,7 +255,7 @@ async def test_a_stopped_jail_can_be_closed(jail, problem):
         for process in before:
             process.suspend()
         started = time.monotonic()
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
     assert await survivors(before) == []
 
 

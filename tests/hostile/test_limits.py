@@ -50,7 +50,7 @@ async def test_processor_time(arena, name):
     result = await arena.run(CPU[name], cpu_time=0.25, idle_time=2, memory=512 * MIB)
     assert (result.status, result.limit) == (Status.TIME_LIMIT_EXCEEDED, "cpu_time"), (result.message, result.stderr)
     assert 0.25 <= (result.cpu_time or 0) < 1
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
 
 
 async def test_processor_time_is_measured_in_fractions_of_a_second(arena):
@@ -93,7 +93,7 @@ async def test_waiting(arena, name):
     started = time.monotonic()
     result = await arena.run(WAITING[name], idle_time=0.2)
     assert (result.status, result.limit) == (Status.TIME_LIMIT_EXCEEDED, "idle_time"), (result.message, result.stderr)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("pause", [0.05, 0.01, 0.001, 0.0001, 0])
