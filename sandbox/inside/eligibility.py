@@ -52,9 +52,11 @@ def lane_allowed(code: CodeType, names: frozenset[str], modules: list[str]) -> b
     if not (roots <= LANE_MODULES and names.isdisjoint(LANE_NAMES)):
         return False
     everything = all_code(code)
+    writes = [write for one in everything for write in attribute_writes(one) if write[1] not in STREAMS]
+    if not writes:
+        return True
     own = frozenset[str]().union(*(_own_names(one) for one in everything))
-    return all(attribute in STREAMS or root is None or root in own
-               for one in everything for root, attribute in attribute_writes(one))  # fmt: skip
+    return all(root is None or root in own for root, _ in writes)
 
 
 def attribute_writes(code: CodeType) -> list[tuple[str | None, str]]:
