@@ -6,6 +6,7 @@ confusion   verdicts against labels, counted
 presets     what other rules say of the same outputs
 workloads   the programs it judges
 conformance who judges the traps right, and whom do the hacks fool
+load        what the server costs over the library; fusion asks SandboxFusion's server the same
 lifting     how many tests of assertions are read instead of run
 measure     interleaved rounds, ratios, agreement
 compare     what comparing outputs costs, and how long it holds others up

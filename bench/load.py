@@ -2,7 +2,7 @@
 
 The same programs are judged by an Evaluator in this process and by a server that many clients ask for one program at a
 time, in turn, round by round. Clients and server share the machine with the workers, so the clients' processor time is
-told apart. Writes ``results/load.json``.
+told apart. With a checkout of SandboxFusion its server is asked the same, see `fusion`. Writes ``results/load.json``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import uvloop
 
 from ..evaluator import Evaluator, Problem, Report, TestCase
 from ..evaluator.client import AsyncClient
+from .fusion import Compared, Fusion, compare
 from .machine import Machine, command_line, machine
 from .served import Served, cpu
 
@@ -44,6 +45,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Engine processes of the server."""
     work: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Processor seconds that each test takes beyond next to nothing."""
+    sandbox_fusion: Path | None = None
+    """Checkout of SandboxFusion, whose server is then compared as well."""
+    sandbox_fusion_python: Path | None = None
+    """Interpreter of its virtual environment."""
+    sandbox_fusion_programs: Annotated[int, msgspec.Meta(ge=1)] = 64
+    """Programs of a round for it."""
     out: Path = Path(__file__).with_name("results")
     """Folder for load.json."""
 
@@ -89,6 +96,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     programs: int
     tests: int
     loads: list[Load]
+    sandbox_fusion: list[Compared]
+    """Round by round."""
 
 
 class _Judged(msgspec.Struct):
@@ -192,8 +201,32 @@ def measure(options: Options, clients: int) -> Load:
     )
 
 
+def measure_fusion(options: Options, clients: int) -> list[Compared]:
+    if options.sandbox_fusion is None or options.sandbox_fusion_python is None:
+        return []
+    arguments = ("--workers", str(options.workers), "--engines", str(options.engines))
+    compared: list[Compared] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="load-") as folder,
+        Fusion(options.sandbox_fusion, options.sandbox_fusion_python) as theirs,
+        Served(Path(folder), *arguments) as ours,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        for number in range(options.rounds + 1):
+            work = pairs(options, number)
+            few = work[: options.sandbox_fusion_programs]
+            for each in runner.run(compare(ours.address, theirs.address, work, few, clients)):
+                rates = f"{each.ours.programs_per_second} by ours, {each.theirs.programs_per_second} by SandboxFusion"
+                print(f"{each.way}, {clients} clients, round {number}: {rates} programs/s", flush=True)
+                if number:
+                    compared.append(each)
+    return compared
+
+
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
+    if (options.sandbox_fusion is None) != (options.sandbox_fusion_python is None):
+        raise SystemExit("--sandbox-fusion and --sandbox-fusion-python: give both or none")
     here = machine()
     result = Result(
         command=command_line("microcoder.bench.load"),
@@ -203,6 +236,7 @@ def main() -> None:
         programs=options.programs,
         tests=TESTS,
         loads=[measure(options, clients) for clients in options.clients],
+        sandbox_fusion=[each for clients in options.clients for each in measure_fusion(options, clients)],
     )
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "load.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
@@ -217,6 +251,14 @@ def main() -> None:
             f" queue p50 {last.queue_p50:.3f} s, p99 {last.queue_p99:.3f} s;"
             f" service p50 {last.service_p50:.3f} s, p99 {last.service_p99:.3f} s"
         )
+    for way in ("run_code", "submit"):
+        for clients in options.clients:
+            rounds = [each for each in result.sandbox_fusion if (each.way, each.clients) == (way, clients)]
+            if rounds:
+                ratio = statistics.median(each.ratio for each in rounds)
+                theirs = f"{sum(each.theirs.wrong for each in rounds)} of its verdicts wrong"
+                print(f"{way}, {clients} clients: {ratio:.1f} times the throughput of SandboxFusion; {theirs}")
+                wrong += sum(each.ours.wrong for each in rounds)
     raise SystemExit(1 if wrong else 0)
 
 

@@ -37,6 +37,8 @@ CUT_OFF = 5.0
 
 def run(settings: Settings, sockets: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT. Raises JailUnavailable."""
+    for each in sockets:
+        each.listen(BACKLOG)  # connections wait while the workers start
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, sockets))
 
