@@ -143,8 +143,12 @@ def large_cases() -> list[tuple[str, Mode, bytes, bytes]]:
         ("decimals, all written longer", "stdio", b"\n".join(decimals), b"\n".join(word + b"000" for word in decimals)),
         ("Case n: decimals", "stdio", b"\n".join(told), b"\n".join(line + b"00" for line in told)),
         ("one word more at the end", "stdio", b"\n".join(integers), b"\n".join([*integers, b"1"])),
+        ("one long word", "stdio", b"x" * SIZE, b"x" * (SIZE - 1) + b"y"),
+        ("all words are others", "stdio", b"\n".join(integers), b"\n".join(word + b"1" for word in integers)),
         ("a list of integers", "call", b"[%b]" % b", ".join(integers), b"[%b]" % b",".join(integers)),
         ("a list within a list", "call", b"[[%b]]" % b", ".join(integers), b"[[%b]]" % b",".join(integers)),
+        ("a list, the last item differs", "call", b"[%b,1]" % b", ".join(integers), b"[%b,2]" % b",".join(integers)),
+        ("decimals in a list", "call", b"[%b]" % b", ".join(decimals), b"[%b]" % b"1,".join(decimals)),
     ]
 
 

@@ -440,8 +440,19 @@ def test_symmetric_where_words_alone_decide(one: str, other: str) -> None:
         assert rule.compare(first, second).accepted == rule.compare(second, first).accepted
 
 
-async def test_others_get_their_turn_while_a_large_output_is_compared() -> None:
-    expected = b"\n".join(b"%d" % n for n in range(200_000))
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        ("\n".join(map(str, range(200_000))), " \n".join(map(str, range(200_000)))),
+        (" ".join(map(str, range(200_000))), " ".join(map(str, range(199_999, -1, -1)))),
+        ("\n".join(f"{n / 7:.6f}" for n in range(100_000)), "\n".join(f"{n / 7:.6f}0" for n in range(100_000))),
+    ],
+    ids=["spaces", "order", "decimals"],
+)
+async def test_others_get_their_turn_while_a_large_output_is_compared(expected: str, actual: str) -> None:
+    rules = {name: comparison(name) for name in ("default", "kattis", "codeforces", "lcb", "prime", "lenient")}
+    rules |= {flag: comparison("default", flags=flag) for flag in ("unordered_tokens", "case_insensitive")}
+    reference = {name: rule.compare(expected.encode(), actual.encode()) for name, rule in rules.items()}
     ticks = 0
 
     async def tick() -> None:
@@ -451,11 +462,12 @@ async def test_others_get_their_turn_while_a_large_output_is_compared() -> None:
             await asyncio.sleep(0)
 
     ticking = asyncio.create_task(tick())
-    for name in ("default", "kattis", "codeforces", "lcb"):
+    for name, rule in rules.items():
         ticks = 0
-        match = await in_turns(comparison(name).steps(expected, expected.replace(b"\n", b" \n")))
-        assert match.accepted
-        assert ticks > 20
+        match = await in_turns(rule.steps(expected.encode(), actual.encode()))
+        assert match == reference[name]
+        if match.accepted or name == "lenient":  # else the first difference may decide
+            assert ticks > 20, name
     ticking.cancel()
 
 

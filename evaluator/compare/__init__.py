@@ -7,6 +7,7 @@
     case        ... because they differ in case alone
     spaces      white space counts
     unordered   lines or words in any order
+    bag, lines  counts of very many things, lines as Python splits them: in steps
     default     the rule of a problem that asks for nothing else, built from these; flags says what a problem may ask
     values      returned JSON values: equal as Python says, floats within a tolerance
     presets     rules by name, those of other graders among them:

@@ -18,9 +18,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections import Counter
 from collections.abc import Callable, Generator
 
+from .bag import Bag
 from .base import STEP_ITEMS, Comparison, Match, Steps, shorten
 from .decimals import floats
 from .exact import ACCEPTED as EXACT
@@ -200,21 +200,21 @@ def integers(answer: Stream, output: Stream) -> Steps:
 
 
 def unordered_integers(answer: Stream, output: Stream) -> Steps:
-    counts: Counter[bytes] = Counter()
+    bag: Bag[bytes] = Bag()
     sizes: list[int] = []
-    for stream, count in ((answer, counts.update), (output, counts.subtract)):
+    for stream, times in ((answer, 1), (output, -1)):
         sizes.append(0)
         while (yield from stream.words.fill()):
             words = stream.words.take(min(stream.words.left, 4 * STEP_ITEMS))
             for word in words:
                 if not is_integer(word, INT64):
                     raise stream.refuse(f"expected an integer of 64 bits, got {shorten(word)}")
-            count(words)
+            bag.add(words, times)
             sizes[-1] += len(words)
             yield
+    missing, _ = yield from bag.emptied()
     if sizes[0] != sizes[1]:
         return Match(False, message=f"expected {sizes[0]} numbers, got {sizes[1]}")
-    missing = next((word for word, count in counts.items() if count > 0), None)
     if missing is not None:
         return Match(False, message=f"in any order: {shorten(missing)} is missing")
     return _UNORDERED

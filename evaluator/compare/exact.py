@@ -64,7 +64,7 @@ def common_prefix(one: bytes, other: bytes) -> int:
     """How many bytes agree."""
     size = min(len(one), len(other))
     at = 0
-    while at < size and one[at : at + CHUNK] == other[at : at + CHUNK]:
+    while at < size and other.startswith(one[at : min(at + CHUNK, size)], at):
         at += CHUNK
     if at >= size:
         return size

@@ -13,6 +13,7 @@ import math
 
 from .base import Comparison, Steps
 from .case import RULE as CASE
+from .case import same_but_case
 from .decimals import RULE as DECIMAL
 from .decimals import all_close
 from .exact import ACCEPTED as EXACT
@@ -56,8 +57,9 @@ class Alike:
     """-1: not given."""
 
     def one(self, expected: bytes, actual: bytes) -> str | None:
-        expected, _, _ = expected.partition(b"\0")
-        actual, _, _ = actual.partition(b"\0")
+        if b"\0" in expected or b"\0" in actual:
+            expected, _, _ = expected.partition(b"\0")
+            actual, _, _ = actual.partition(b"\0")
         if self.tolerant and (wanted := finite(expected)) is not None:
             got = finite(actual)
             if got is None:
@@ -66,7 +68,7 @@ class Alike:
             return DECIMAL if gap <= self.absolute or gap <= self.relative * abs(wanted) else None
         if expected == actual:
             return "tokens"
-        return CASE if self.any_case and expected.lower() == actual.lower() else None
+        return CASE if self.any_case and same_but_case(expected, actual) else None
 
     def many(self, expected: list[bytes], actual: list[bytes]) -> str | None:
         if self.tolerant:

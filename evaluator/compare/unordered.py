@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator
 
+from .bag import Bag
 from .base import STEP, Comparison, Match, Steps, shorten
 from .tokens import ASCII, Words
 
@@ -29,13 +29,12 @@ class Unordered(Comparison):
         match = yield from self.ordered.steps(expected, actual)
         if match.accepted:
             return match
-        counts: Counter[bytes] = Counter()
-        for text, count in ((expected, counts.update), (actual, counts.subtract)):
-            for parts in self.parts(text.lower() if self.any_case else text):
-                count(parts)
+        bag: Bag[bytes] = Bag()
+        for text, times in ((expected, 1), (actual, -1)):
+            for parts in self.parts(text):
+                bag.add(map(bytes.lower, parts) if self.any_case else parts, times)
                 yield
-        missing = next((part for part, count in counts.items() if count > 0), None)
-        extra = next((part for part, count in counts.items() if count < 0), None)
+        missing, extra = yield from bag.emptied()
         if missing is None and extra is None:
             return ACCEPTED
         told = [f"{shorten(missing)} is missing"] if missing is not None else []

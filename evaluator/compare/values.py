@@ -10,18 +10,20 @@ A long list is decoded and compared in parts, a step each. One item of it is dec
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import math
 import reprlib
-from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from ..problem import TestCase
-from .base import SHOWN, STEP, Comparison, Match, Steps
+from .bag import Bag
+from .base import SHOWN, STEP, STEP_ITEMS, Comparison, Match, Steps
 from .decimals import RULE as DECIMAL
-from .decimals import close
+from .decimals import all_near, close
 from .exact import ACCEPTED as EXACT
 from .flags import Flags
 
@@ -93,7 +95,9 @@ class Values(Comparison):
         walk = _Walk(self.absolute, self.relative, self.strict)
         try:
             if max(len(expected), len(actual)) > PART and is_list(expected) and is_list(actual):
-                difference = yield from walk.in_long_lists(Items(expected), Items(actual))
+                wanted = Items(expected)
+                yield
+                difference = yield from walk.in_long_lists(wanted, Items(actual))
             else:
                 difference = walk.difference(decode(expected), decode(actual))
             if difference is None:
@@ -124,13 +128,13 @@ def same_but_spaces(expected: bytes, actual: bytes) -> Generator[None, None, boo
 
 def same_items(expected: bytes, actual: bytes) -> Generator[None, None, bool]:
     """Whether two lists hold the same items, each as often, in whatever order."""
-    counts: Counter[str] = Counter()
-    for text, count in ((expected, counts.update), (actual, counts.subtract)):
+    bag: Bag[str] = Bag()
+    for text, times in ((expected, 1), (actual, -1)):
         items = Items(text)
-        while left := items.available():
-            count([canonical(item) for item in items.take(left)])
+        while left := min(items.available(), STEP_ITEMS):
+            bag.add(map(canonical, items.take(left)), times)
             yield
-    return not any(counts.values())
+    return (yield from bag.emptied()) == (None, None)
 
 
 def canonical(value: Value) -> str:
@@ -185,14 +189,28 @@ class _Walk:
     def in_lists(self, expected: list[Value], actual: list[Value], first: int = 0) -> str | None:
         for start in range(0, min(len(expected), len(actual)), SLICE):
             wanted, got = expected[start : start + SLICE], actual[start : start + SLICE]
-            if wanted == got and not self.strict and _PLAIN.issuperset([*map(type, wanted), *map(type, got)]):
-                continue  # the same at C speed; with a bool or a list inside, == would call True and 1 the same
+            if self.all_same(wanted, got):
+                continue
             for index, (one, other) in enumerate(zip(wanted, got, strict=False), first + start):
                 if difference := self.difference(one, other):
                     return at(f"[{index}]", difference)
         if len(expected) != len(actual):
             return f"expected {len(expected)} items, got {len(actual)}"
         return None
+
+    def all_same(self, expected: list[Value], actual: list[Value]) -> bool:
+        """Quick, for items that are not lists. False: unknown."""
+        types = list(map(type, expected)), list(map(type, actual))
+        if expected == actual and (types[0] == types[1] or not self.strict):
+            return _PLAIN.issuperset(itertools.chain(*types))  # of bools and of what is in lists == says too little
+        if self.strict or {*types[0], *types[1]} != {float} or len(expected) != len(actual):
+            return False
+        wanted, got = cast("list[float]", expected), cast("list[float]", actual)
+        if not all(map(math.isfinite, itertools.chain(wanted, got))):
+            return False
+        near = all_near(wanted, got, self.absolute, self.relative)
+        self.approximated |= near
+        return near
 
     def in_dicts(self, expected: dict[str, Value], actual: dict[str, Value]) -> str | None:
         for key, value in expected.items():
@@ -256,7 +274,8 @@ def is_list(text: bytes) -> bool:
 class Items:
     """The items of a JSON list, some at a time. One item alone is decoded in one go, however long it is."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, load: Callable[[str], Any] | None = None) -> None:
+        self.load = load or _loads
         self.text = text.decode("utf-8", "surrogatepass").strip(" \t\r\n")
         if not self.text.endswith("]"):
             raise ValueError("a list without an end")
@@ -283,7 +302,7 @@ class Items:
             cut = self.text.find(self.separator, self.place + size, self.end)
             stop = self.end if cut < 0 else cut + len(self.separator) - 1
             try:
-                part = cast("list[Value]", _loads(f"[{self.text[self.place : stop]}]"))
+                part = cast("list[Value]", self.load(f"[{self.text[self.place : stop]}]"))
                 break
             except ValueError:
                 if stop == self.end:
