@@ -150,6 +150,39 @@ async def test_a_function_of_the_program_may_have_the_name_of_one_of_the_prelude
         assert (await evaluator.evaluate(named, "def count(x): return len(x)")).accepted
 
 
+SHARED = "from math import gcd, isclose\n\ndef add(a, b):\n    return a + b\n\ndef near(a, b):\n    return abs(a - b) < 1e-6\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "right", "wrong"),
+    [
+        ("assert add(2, 3) == 5", "def add(a, b): return a + b", "def add(a, b): return a - b"),
+        ("assert gcd(12, 8) == 4", "def gcd(a, b): return a if not b else gcd(b, a % b)", "def gcd(a, b): return 1"),
+        (
+            "assert near(add(0.1, 0.2), 0.3)",
+            "def add(a, b): return a + b",
+            "def add(a, b): return 1\ndef near(*_): return True",
+        ),
+        ("x = [1]\nassert add(2, 3) == gcd(5, 10)", "def add(a, b): return a + b", "def add(a, b): return 6"),
+        (
+            "try:\n    assert add(2, 3) == 5\nfinally:\n    pass",
+            "def add(a, b): return a + b",
+            "def add(a, b): return 6",
+        ),
+        ("assert sum(2, 3) == 5", "def sum(a, b): return a + b", "def sum(a, b): return 6"),
+        ("assert add(2, 3) == 5", "x = 1", "def add(a, b): raise OSError"),
+    ],
+    ids=["defined", "imported", "inside a helper", "beside a helper", "replayed", "builtin", "not redefined"],
+)
+async def test_what_a_test_asks_for_is_the_programs_whatever_the_prelude_has(
+    evaluator: Evaluator, code: str, right: str, wrong: str
+) -> None:
+    for program, accepted in ((right, True), (wrong, False)):
+        report = await evaluator.evaluate(problem(code, prelude=SHARED), program)
+        assert report.accepted == accepted
+        assert report.status is not Status.CHECKER_ERROR
+
+
 async def test_a_program_does_not_replace_what_the_test_uses(evaluator: Evaluator) -> None:
     program = "def isclose(*a): return True\nabs = sum = isclose\ndef f(x): return 5"
     for code in (

@@ -18,7 +18,7 @@ from ...sandbox.worker import Inputs
 from ..status import Status
 from .expressions import Outside
 from .lift import Lifted, lift
-from .speculation import called_names, free_names, provided_names, speculative
+from .speculation import asserted_builtins, called_names, free_names, innermost_calls, provided_names, speculative
 
 if TYPE_CHECKING:
     from ..problem import Problem
@@ -195,14 +195,23 @@ def _other(inner: Any) -> Any:
 
 
 def _entry_point(tree: ast.Module, names: list[str], provided: frozenset[str]) -> str | None:
-    """What the test calls and nothing else gives; or else the one thing that it calls with arguments from a list."""
+    """What the test calls and nothing else gives; or else the one thing that it calls with arguments from a list.
+
+    Or else, as the test has to ask for something: what it calls although the prelude or Python has something by that
+    name, too. In Python, where the program comes after both, the name is the program's.
+    """
     called = called_names(tree)
     own = [name for name in names if name in called and name not in provided]
     if own:
         return own[0]
     bound = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     spread = set(called_names(tree, spread=True)) - bound
-    return spread.pop() if len(spread) == 1 else None
+    if len(spread) == 1:
+        return spread.pop()
+    if not provided.issuperset(names):
+        return None
+    shared = [name for name in innermost_calls(tree) if name in names]
+    return next(iter([*shared, *asserted_builtins(tree)]), None)
 
 
 def _parse(code: str) -> ast.Module:

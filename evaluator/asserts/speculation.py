@@ -59,6 +59,24 @@ def called_names(tree: ast.Module, *, spread: bool = False) -> list[str]:
     return [node.func.id for node in calls if isinstance(node.func, ast.Name)]
 
 
+def innermost_calls(tree: ast.AST) -> list[str]:
+    """Names that are called with arguments that call nothing by name, in the order of the source."""
+    found: list[tuple[int, int, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            within = (inner for argument in node.args for inner in ast.walk(argument))
+            if not any(isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) for inner in within):
+                found.append((node.lineno, node.col_offset, node.func.id))
+    return [name for *_, name in sorted(found)]
+
+
+def asserted_builtins(tree: ast.Module) -> list[str]:
+    """Those of them that are builtin functions, in assertions, and not bound by the test."""
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    names = [name for node in ast.walk(tree) if isinstance(node, ast.Assert) for name in innermost_calls(node)]
+    return [name for name in names if isinstance(getattr(builtins, name, None), type(len)) and name not in bound]
+
+
 def provided_names(prelude: str) -> frozenset[str]:
     """What a prelude binds, as far as it can be known without running it."""
     found: set[str] = set()
