@@ -91,7 +91,7 @@ class Evaluator(Streams):
         self._python = python
         self._packages = PROGRAM_PACKAGES if packages is None else tuple(packages)
         self._cache_size = cache
-        self._cache: OrderedDict[tuple[int, str, str], _Shared] = OrderedDict()
+        self._cache: OrderedDict[tuple[object, ...], _Shared] = OrderedDict()
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
         self._prepared_bytes = 0
         self._pool: Pool | None = None
@@ -156,7 +156,7 @@ class Evaluator(Streams):
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
-        report = await self._cached(self._prepare(problem), submission.language, submission.code or "")
+        report = await self._cached(self._prepare(problem), submission)
         return report.labelled(submission)
 
     async def execute(
@@ -218,13 +218,14 @@ class Evaluator(Streams):
                 self._prepared_bytes -= self._prepared.popitem(last=False)[1].size
         return prepared
 
-    async def _cached(self, prepared: Prepared, language: str, source: str) -> Report:
+    async def _cached(self, prepared: Prepared, submission: Submission) -> Report:
         if not self._cache_size:
-            return await self._judge(prepared, language, source)
-        key = (prepared.inputs.key, language, source)
+            return await self._judge(prepared, submission)
+        source = submission.code or ""
+        key = (prepared.inputs.key, submission.language, source, *sorted(submission.files.items()))
         shared = self._cache.get(key)
         if shared is None:
-            shared = self._cache[key] = _Shared(asyncio.create_task(self._judge(prepared, language, source)))
+            shared = self._cache[key] = _Shared(asyncio.create_task(self._judge(prepared, submission)))
         self._cache.move_to_end(key)
         while len(self._cache) > self._cache_size and next(iter(self._cache.values())).task.done():
             self._cache.popitem(last=False)
@@ -242,17 +243,22 @@ class Evaluator(Streams):
             self._cache.pop(key, None)
         return report
 
-    async def _judge(self, prepared: Prepared, language: str, source: str) -> Report:
+    async def _judge(self, prepared: Prepared, submission: Submission) -> Report:
+        language, source = submission.language, submission.code or ""
         if not source.strip():
             return not_run(prepared.problem, Status.NO_CODE, "there is no program")
         try:
             code = source.encode()
+            files = {name: text.encode() for name, text in submission.files.items()}
         except UnicodeEncodeError as error:
             return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
-        if len(code) > SOURCE_BYTES:
+        if len(code) + sum(map(len, files.values())) > SOURCE_BYTES:
             return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is longer than {SOURCE_BYTES} bytes")
         if language in LANGUAGES and prepared.problem.mode != "stdio":
             lack = f"language: {prepared.problem.mode} problems are for Python, not {language!r}"
+            return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
+        if files and prepared.problem.mode != "stdio":
+            lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
         asked = time.monotonic()
         failure = None
@@ -267,7 +273,7 @@ class Evaluator(Streams):
             )
             clock = _Clock()
             try:
-                program = await self._program(language, source, code, prepared, clock, new=again)
+                program = await self._program(language, source, code, prepared, clock, new=again, files=files)
                 if isinstance(program, CompileError):
                     judgement.compile_error(program.words)
                 else:
@@ -299,10 +305,13 @@ class Evaluator(Streams):
             return await self.builder.program(
                 LANGUAGES[language], code, prepared.limits, files=files, new=new, started=clock.start
             )
-        modules = named_modules(source, self._allowed)
+        texts = (source, *(data.decode() for name, data in (files or {}).items() if name.endswith(".py")))
+        own = {name.partition("/")[0].removesuffix(".py") for name in files or {}}
+        named = (module for text in texts for module in named_modules(text, self._allowed))
+        modules = [module for module in named if module.partition(".")[0] not in own]
         roots = {module.partition(".")[0] for module in (*modules, *prepared.modules_of_tests)}
         kind = PYTHON if self._allowed.isdisjoint(roots) else PACKAGES
-        return RunnableProgram(kind, code, modules=(*modules, *prepared.modules))
+        return RunnableProgram(kind, code, files=files or {}, modules=(*modules, *prepared.modules))
 
     async def _run(self, judgement: Judgement, program: RunnableProgram, clock: _Clock, *, new: bool) -> None:
         """All tests on one worker, or in parts on several when they would be idle otherwise."""
@@ -351,7 +360,7 @@ class Evaluator(Streams):
                 command=program.command,
                 files=program.files,
                 guarded=new,
-                lanes=self.lanes,
+                lanes=self.lanes and (program.command is not None or not program.files),
                 first_lane=prepared.first_lane,
                 alone=prepared.alone(),
             )

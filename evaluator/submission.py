@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from ..sandbox.languages import NAMES
@@ -15,6 +17,9 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """Source text. None, or only white space: there was no program; the verdict is no_code."""
     name: str | None = None
     language: str = "python"
+    files: dict[str, str] = {}
+    """Name and text of files beside the source, which is where the program begins: Python modules, headers, further
+    sources, which are compiled with it."""
     accept: bool | None = None
     """Label: whether the program is right. None: unknown."""
     verdict: str | None = None
@@ -26,8 +31,17 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, program: Submission | str) -> Submission:
-        """Raises ValueError for a language that is not known."""
+        """Raises ValueError for a language that is not known, or a file in another folder."""
         submission = cls(code=program) if isinstance(program, str) else program
         if submission.language not in NAMES:
             raise ValueError(f"language: unknown language {submission.language!r}; known are {', '.join(NAMES)}")
+        if submission.files:
+            check_names(submission.files, "files")
         return submission
+
+
+def check_names(names: Iterable[str], field: str) -> None:
+    """Raises ValueError for the name of a file that would not lie in the program's folder."""
+    for name in names:
+        if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+            raise ValueError(f"{field}: not a plain relative name: {name!r}")

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from microcoder.evaluator import Problem, Submission
+from microcoder.evaluator import Evaluator, Problem, Submission, TestCase
 from microcoder.evaluator.datasets import BadRow, Rows
 
 YAML = "source: A contest\nlimits:\n    memory: 512\n    output: 4\n"
@@ -120,14 +121,54 @@ def test_programs_that_cannot_be_judged(tmp_path: Path) -> None:
     files = {
         "submissions/accepted/a.kt": "x",
         "submissions/accepted/b.py": "print 'hello'",
-        "submissions/accepted/c/main.cpp": "int main() {}",
-        "submissions/accepted/c/util.h": "x",
+        "submissions/accepted/c/main.go": "x",
+        "submissions/accepted/c/util.go": "x",
         "submissions/accepted/d.py": "print('hello')",
+        "submissions/accepted/e/main.py": "x",
+        "submissions/accepted/e/util.cpp": "x",
     }
     rows = Rows([package(tmp_path, files)], skip_bad=True)
     assert [program.name for _, program in rows] == ["accepted/d.py"]
     assert rows.left_out == {"kotlin": 1, "python2": 1}
-    assert [(error.field, error.value) for error in rows.bad] == [("submissions/accepted/c", '"util.h"')]
+    assert [error.field for error in rows.bad] == ["submissions/accepted/c", "submissions/accepted/e"]
+
+
+SEVERAL = {
+    "py/__main__.py": "from util import double\nfrom parts.more import n\nprint(double(n()))",
+    "py/util.py": "import queue\ndef double(n): return n + n if queue.mine else 0",
+    "py/queue.py": "mine = True",
+    "cpp/solve.cc": '#include "util.h"\nint main() { std::cout << twice(read()) << "\\n"; }',
+    "cpp/util.h": "#include <iostream>\nint twice(int);\nint read();",
+    "cpp/main.cpp": '#include "util.h"\nint twice(int n) { return 2 * n; }',
+    "cpp/other.cxx": '#include "util.h"\nint read() { int n; std::cin >> n; return n; }',
+    "c/main.c": '#include <stdio.h>\nint twice(int);\nint main() { int n; scanf("%d", &n); printf("%d\\n", twice(n)); }',
+    "c/util.c": "int twice(int n) { return 2 * n; }",
+}
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_programs_of_several_files(tmp_path: Path, evaluator: Evaluator) -> None:
+    files = {f"submissions/accepted/{name}": text for name, text in SEVERAL.items()}
+    files |= {
+        f"submissions/wrong_answer/{name}": text.replace("2 * n", "3 * n").replace("n + n", "n")
+        for name, text in SEVERAL.items()
+    }
+    files |= {"data/secret/2.in": "4\n", "data/secret/2.ans": "8\n"}
+    rows = list(Rows([package(tmp_path, files)]))
+    assert len(rows) == 6
+    for problem, program in rows:
+        program = msgspec.structs.replace(
+            program, files={**program.files, "parts/more.py": "def n(): return int(input())"}
+        )
+        report = await evaluator.evaluate(problem, program)
+        assert report.accepted == program.accept, (program.name, report.message, report.tests)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_file_of_a_program_lies_in_its_folder(evaluator: Evaluator) -> None:
+    problem = Problem(problem_id="p", tests=(TestCase("", "1"),))
+    with pytest.raises(ValueError, match=r"files: not a plain relative name: '\.\./x'"):
+        await evaluator.evaluate(problem, Submission(code="print(1)", files={"../x": ""}))
 
 
 def test_packages_below_a_directory(tmp_path: Path) -> None:

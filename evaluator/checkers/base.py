@@ -10,6 +10,7 @@ import msgspec
 from ...sandbox.execution import Execution
 from ...sandbox.limits import MIB, Limits
 from ..problem import Checker, Problem
+from ..submission import check_names
 
 LIMITS = Limits(cpu_time=30, memory=1024 * MIB, output=4 * MIB, compile_time=60)
 """Of a checker whose problem says nothing."""
@@ -48,9 +49,7 @@ class CheckerProgram(abc.ABC):
             raise ValueError(f"checker.type: {kind} reads what programs print, but mode is {problem.mode}")
         if not (self.checker.source or "").strip():
             raise ValueError(f"checker.source: required when checker.type is {kind}")
-        for name in self.checker.files:
-            if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
-                raise ValueError(f"checker.files: not a plain relative name: {name!r}")
+        check_names(self.checker.files, "checker.files")
         if self.checker.float_tol is not None:
             raise ValueError(f"checker.float_tol: means nothing to {kind}")
         self.limits = self.checker.limits or LIMITS

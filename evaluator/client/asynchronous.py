@@ -90,6 +90,8 @@ class AsyncClient:
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
         submission = Submission(code=program) if isinstance(program, str) else program
+        if submission.files:
+            raise ValueError("files: programs of several files are judged in the process only, not by a server")
         try:
             (submission.code or "").encode()
         except UnicodeEncodeError as error:

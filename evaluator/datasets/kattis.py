@@ -67,6 +67,9 @@ _LABELS: dict[str, tuple[bool, str]] = {
     "partially_accepted": (False, "PARTIAL"),
     "rejected": (False, "REJECTED"),
 }
+_ENTRIES = ("__main__.py", "main.py", "Main.java")
+"""Where a program of several files begins, whatever the others hold."""
+_OF_SEVERAL_FILES = ("python", "cpp", "c", "java")
 _BY_SPEED = ("slow_accepted", "time_limit_exceeded")
 _TYPES = ("pass-fail", "scoring")
 
@@ -206,10 +209,18 @@ class _Package:
         folders = [entry for entry in entries if entry.is_dir()]
         if not sources and len(folders) == 1:
             return self._program(folders[0])
-        main = sources if len(sources) == 1 else [entry for entry in sources if _is_main(self._text(entry))]
+        main = [entry for entry in sources if entry.name in _ENTRIES] or sources
+        if len(main) > 1:
+            main = [entry for entry in sources if _is_main(self._text(entry))]
         if len(main) != 1 or folders:
             found = ", ".join(self._relative(entry) for entry in (*(main or sources), *folders))
             raise Unusable(self._relative(folder), "must hold one program", found)
+        language = LANGUAGES[main[0].suffix]
+        others = {LANGUAGES[entry.suffix] for entry in sources} - {language}
+        if others - {"c"}:
+            raise Unusable(
+                self._relative(folder), "programs in two languages are not supported", ", ".join(sorted(others))
+            )
         files = {entry.name: self._text(entry) for entry in entries if entry != main[0] and _is_text(entry)}
         return LANGUAGES[main[0].suffix], self._text(main[0]), files
 
@@ -289,9 +300,11 @@ class _Package:
             if not any(entry.suffix in LANGUAGES for entry in path.iterdir()):
                 return None
             language, code, files = self._program(path)
-            if files:
-                raise Unusable(self._relative(path), "programs of several files are not supported", ", ".join(files))
+            if files and language not in _OF_SEVERAL_FILES:
+                reason = f"programs of several files are supported in {', '.join(_OF_SEVERAL_FILES)}"
+                raise Unusable(self._relative(path), reason, ", ".join(files))
         else:
+            files = {}
             language = LANGUAGES.get(path.suffix, "")
             if not language:  # notes, build files
                 return None
@@ -304,6 +317,7 @@ class _Package:
             code=code,
             name=name,
             language=language,
+            files=files,
             accept=accept,
             verdict=verdict,
             timing_sensitive=label in _BY_SPEED,

@@ -30,6 +30,7 @@ OUTPUT = "program"
 _OWN = ".microcoder"
 _HEADERS_KEPT = 6
 PARTS = ("crt1.o", "libc.a", "libm.a", "libgcc.a", "libgcc_eh.a")
+_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".c++", ".C")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _THREADS = b"""
 #include <pthread.h>
@@ -93,12 +94,13 @@ class Gcc(Language):
         assert driver is not None
         threads = f"{_OWN}/threads.o"
         include = ["-I", inside(self._headers)] if self._plus else []
-        argv = [driver, *self._flags, *include, "-o", OUTPUT, self._file, threads]
+        main = self._file if self._file not in files else f"_{self._file}"
+        argv = [driver, *self._flags, *include, "-o", OUTPUT, main, threads]
         argv += _further_sources(source, files)
         if not self._plus:
             argv.append("-lm")
         command = Command(argv, driver, {"LC_ALL": "C"}, stack=COMPILER_STACK)
-        return Recipe(self._kind, command, {**files, self._file: source, threads: _threads()}, OUTPUT)
+        return Recipe(self._kind, command, {**files, main: source, threads: _threads()}, OUTPUT)
 
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
         streams = names_streams(source, files)
@@ -110,7 +112,9 @@ def _further_sources(source: bytes, files: Mapping[str, bytes]) -> list[str]:
     """Files to be compiled as well: sources that no other file includes."""
     texts = b"\n".join((source, *files.values()))
     included = {name.decode(errors="replace") for name in _INCLUDE.findall(texts)}
-    return sorted(name for name in files if name.endswith((".c", ".cc", ".cpp")) and name not in included)
+    return sorted(
+        name for name in files if name.endswith((".c", ".cc", ".cpp", ".cxx", ".c++", ".C")) and name not in included
+    )
 
 
 @cache
