@@ -75,8 +75,9 @@ class Pool:
         for kind in self._idle.values():
             while kind:
                 self._retire(kind.pop())
-        while self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        while closing := tuple(self._closing):
+            await asyncio.gather(*closing, return_exceptions=True)
+            self._closing.difference_update(closing)  # where all were done, gather gave nobody a turn
 
     def pids(self) -> list[int]:
         """Outermost processes of the running jails."""
