@@ -6,6 +6,7 @@
     verl           compute_score of verl
     verl_manager   reward manager of verl; imports verl
     openrlhf       reward_func of OpenRLHF; imports torch
+    verifiers      rewards for tasks and rubrics of verifiers
     livecodebench  codegen_metrics and pass@k
 
 They only translate shapes: no framework is needed to import them, but where it says so. What these frameworks ask over
