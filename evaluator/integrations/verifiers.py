@@ -61,8 +61,7 @@ async def rubric_reward(
 async def _judged(
     task: Any, trace: Any, column: str | None = None, server: str | None = None, starts_in_think: bool = False
 ) -> Judged:
-    kind: Any = type(task)
-    fields: dict[str, Any] = {name: getattr(task, name) for name in kind.model_fields}
+    fields: dict[str, Any] = task.__dict__  # what was set, which is all that pydantic knows of
     field = column_of(fields, column)
     judge = shared_judge(server, failures="raise", starts_in_think=starts_in_think)
     return await judge.judge(trace.last_reply, fields[field], field=field, statement=statement_of(_plain(task.prompt)))

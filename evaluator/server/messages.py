@@ -147,9 +147,11 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Clients that have programs in the queue."""
     judged: int
     per_second: float
-    """Programs judged in the last ten seconds, for each of them."""
+    """Programs judged or run in the last ten seconds, for each of them."""
     verdicts: dict[str, int]
     cached: int
+    ran: int
+    """Programs of /run_code, which have no verdict."""
     problems: int
     """Held in memory."""
     loop_lag: float
@@ -171,6 +173,8 @@ class StatusResponse(msgspec.Struct, frozen=True, kw_only=True):
     per_second: float
     verdicts: dict[str, int]
     cached: int
+    ran: int
+    """Programs of /run_code, which have no verdict."""
     slowest: list[Slow]
     latest: list[Latest]
     engines: list[EngineStatus]

@@ -16,6 +16,8 @@ from ..report import Report
 from ..status import Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+RUNS = ("finished", "crashed", "time_limit", "memory_limit", "output_limit", "compile_error", "sandbox_error")
+"""How programs of /run_code end: outcomes of the sandbox, and those of programs that did not run."""
 ENDPOINTS = ("evaluate", "stream", "problems", "status", "other")
 _LONG = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _LAG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
@@ -40,7 +42,8 @@ class Metrics:
         self.requests = counter("requests_total", "Requests answered.", "endpoint", "status")
         self._verdicts = counter("verdicts_total", "Programs judged; those whose verdict was known, too.", "status")
         self._cache_hits = counter("cache_hits_total", "Programs whose verdict was known.", "cache")
-        self._cpu = counter("program_cpu_seconds_total", "Processor seconds inside tests.")
+        self._runs = counter("runs_total", "Programs run once for /run_code, without a verdict.", "outcome")
+        self._cpu = counter("program_cpu_seconds_total", "Processor seconds inside tests and runs.")
         self._own_cpu = counter("engine_cpu_seconds_total", "Processor seconds of the engine processes themselves.")
         self._restarts = counter("worker_restarts_total", "Workers that broke and were replaced.")
         self.damaged = counter("verdict_cache_damaged_total", "Entries or files of the verdict cache thrown away.")
@@ -51,6 +54,8 @@ class Metrics:
         self._lag = histogram("event_loop_lag", "How late the event loop wakes up.", _LAG)
         for status in Status:
             self._verdicts.labels(status.value)
+        for outcome in RUNS:
+            self._runs.labels(outcome)
         for cache in ("memory", "disk"):
             self._cache_hits.labels(cache)
         for state in ("busy", "idle"):
@@ -67,6 +72,13 @@ class Metrics:
         self._cpu.inc(report.cpu_time)
         self._queue_time.observe(report.queue_time)
         self._run_time.observe(report.run_time)
+
+    def ran(self, outcome: str, *, cpu_time: float, queue_time: float, run_time: float) -> None:
+        """A program was run, or could not be. ``outcome``: one of RUNS."""
+        self._runs.labels(outcome).inc()
+        self._cpu.inc(cpu_time)
+        self._queue_time.observe(queue_time)
+        self._run_time.observe(run_time)
 
     def lag(self, seconds: float) -> None:
         self._lag.observe(seconds)

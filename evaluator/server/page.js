@@ -39,6 +39,7 @@ function show(status) {
   get("busy").textContent = `${status.busy} / ${status.workers}`;
   get("judged").textContent = status.judged;
   get("cached").textContent = status.cached;
+  get("ran").textContent = status.ran;
   get("restarts").textContent = status.restarts;
   get("lag").textContent = seconds(Math.max(...status.engines.map((engine) => engine.loop_lag)));
   rates.push(status.per_second);

@@ -23,7 +23,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, get, post
 
-from ...sandbox.errors import LanguageUnavailable, SandboxError
+from ...sandbox.errors import SandboxError
 from ...sandbox.execution import Execution, Outcome
 from ...sandbox.languages import LANGUAGES, NAMES, CompileError
 from ...sandbox.limits import MIB, Limits, Seconds
@@ -112,14 +112,12 @@ async def run(service: Service, client: Client, asked: RunCodeRequest) -> RunCod
         asked.code.encode()
     except UnicodeEncodeError as error:
         raise BadRequest(f"not Unicode text: {error.reason}", path="$.code") from None
-    async with service.queue.turn(client.key, min(WAIT, service.settings.queue.seconds)):
-        try:
-            ran = await service.evaluator.execute(source, stdin, limits=limits, files=files, collect=asked.fetch_files)
-        except LanguageUnavailable as lack:
-            return RunCodeResponse(status="SandboxError", message=str(lack))
-        except SandboxError as error:
-            service.log.error("the sandbox failed", error=str(error))
-            return RunCodeResponse(status="SandboxError", message=str(error))
+    try:
+        ran = await service.execute(
+            client, source, stdin, seconds=WAIT, limits=limits, files=files, collect=asked.fetch_files
+        )
+    except SandboxError as error:
+        return RunCodeResponse(status="SandboxError", message=str(error))
     return response_of(ran, compiled=language in LANGUAGES, fetch=asked.fetch_files)
 
 

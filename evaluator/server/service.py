@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...sandbox.errors import SandboxError
-from ...sandbox.languages import NAMES
+from ...sandbox.errors import LanguageUnavailable, SandboxError
+from ...sandbox.execution import Execution
+from ...sandbox.languages import NAMES, CompileError
 from ..cluster import RayEvaluator
 from ..engine import Evaluator
 from ..report import Report
@@ -105,7 +106,7 @@ class Service:
         self._body_bytes = 0
         self._started = time.monotonic()
         self._counts: Counter[Status] = Counter()
-        self._judged = self._cached = 0
+        self._judged = self._cached = self._ran = 0
         self._per_second: deque[int] = deque([0], maxlen=RECENT)
         self._lags: deque[float] = deque([0.0], maxlen=RECENT)
         # All that a verdict depends on, besides the problem and the program.
@@ -270,6 +271,34 @@ class Service:
             self._verdicts.put(key, report)
         return report
 
+    async def execute(
+        self, client: Client, submission: Submission, stdin: bytes, *, seconds: float, **about: Any
+    ) -> Execution | CompileError:
+        """Run a program once, when it is its turn. Raises TimeoutError when that does not come within so many seconds,
+        and what Evaluator.execute raises. No verdict, so neither remembered nor in the history; but counted.
+        """
+        asked = time.monotonic()
+        async with self.queue.turn(client.key, min(seconds, self.settings.queue.seconds)):
+            started = time.monotonic()
+            outcome, cpu_time = "sandbox_error", 0.0
+            try:
+                ran = await self.evaluator.execute(submission, stdin, **about)
+                if isinstance(ran, CompileError):
+                    outcome = "compile_error"
+                else:
+                    outcome, cpu_time = ran.outcome.value, ran.cpu_time
+                return ran
+            except SandboxError as error:
+                if not isinstance(error, LanguageUnavailable):
+                    self.log.error("the sandbox failed", error=str(error))
+                raise
+            finally:
+                if not _cancelled():
+                    now = time.monotonic()
+                    self._ran += 1
+                    self._per_second[-1] += 1
+                    self.metrics.ran(outcome, cpu_time=cpu_time, queue_time=started - asked, run_time=now - started)
+
     def _fingerprint(self, digest: str, program: Program) -> bytes:
         """Of all that the verdict depends on."""
         known = hashlib.sha256(self._identity)
@@ -354,6 +383,7 @@ class Service:
             per_second=self.per_second,
             verdicts={status.value: self._counts[status] for status in Status if self._counts[status]},
             cached=self._cached,
+            ran=self._ran,
             problems=len(self.problems),
             loop_lag=max(self._lags),
             slowest=self.history.slowest(),
@@ -405,6 +435,11 @@ def check_program(program: Program) -> None:
     """Raises ValueError, ``field: reason``."""
     if program.language not in NAMES:
         raise ValueError(f"language: {program.language!r} is not supported; known: {', '.join(NAMES)}")
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

@@ -86,6 +86,7 @@ def together(engines: Sequence[EngineStatus], *, history: bool) -> StatusRespons
         per_second=sum(engine.per_second for engine in engines),
         verdicts=dict(verdicts),
         cached=sum(engine.cached for engine in engines),
+        ran=sum(engine.ran for engine in engines),
         slowest=slowest[:SLOWEST],
         latest=latest[:LISTED],
         engines=[

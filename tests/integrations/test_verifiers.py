@@ -86,7 +86,6 @@ async def test_a_rubric_gets_the_verdict_and_never_makes_up_one(
 
 
 class Data:
-    model_fields = ("prompt", "hidden")
     prompt = "Add."
 
     def __init__(self, hidden: Any) -> None:

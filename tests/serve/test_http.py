@@ -209,6 +209,20 @@ def test_metrics_have_closed_labels(http: httpx2.Client) -> None:
     assert "sums" not in text and "such" not in text
 
 
+def test_runs_without_verdict_are_counted_apart(http: httpx2.Client) -> None:
+    def counted(outcome: str) -> tuple[float, int, int]:
+        line = next(
+            line for line in http.get("/metrics").text.splitlines() if f'runs_total{{outcome="{outcome}"}}' in line
+        )
+        status = http.get("/v1/status").json()
+        return float(line.split()[-1]), status["ran"], status["judged"]
+
+    for code, outcome in (("print(1)", "finished"), ("1 / 0", "crashed"), ("def", "compile_error")):
+        before = counted(outcome)
+        assert http.post("/run_code", json={"code": code, "language": "python"}).status_code == 200
+        assert counted(outcome) == (before[0] + 1, before[1] + 1, before[2])
+
+
 def test_small_pages(http: httpx2.Client) -> None:
     assert http.get("/health").json() == {"status": "ok"}
     assert http.get("/ready").json() == {"status": "ready"}
