@@ -40,6 +40,7 @@ from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
 
+FAILED = "every worker that ran this program failed, the last with"
 SOURCE_BYTES = 4 << 20
 PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
@@ -171,14 +172,15 @@ class Evaluator(Streams):
         """Run a program once, with files in its folder, and say what it did: no expected output, no opinion.
 
         ``collect`` names files that are wanted back, see `sandbox.protocol.collected`. Raises LanguageUnavailable, and
-        WorkerFailure when two workers broke. Cancelling frees the worker.
+        WorkerFailure when three workers broke. Cancelling frees the worker.
         """
         submission = Submission.of(program)
         source = submission.code or ""
         test = TestCase(input="-")  # stands for bytes that need not be text
         prepared = Prepared(Problem(problem_id="-", tests=(test,), limits=limits or Limits()))
         inputs = Inputs([stdin])
-        for again in (False, True):
+        failure: WorkerFailure | None = None
+        for again in (False, True, True):  # the first may have ended of compiling, which is only guarded then
             try:
                 runnable = await self._program(
                     submission.language, source, source.encode(), prepared, _Clock(), new=again, files=files
@@ -203,7 +205,7 @@ class Evaluator(Streams):
                     return CompileError(received) if isinstance(received, str) else received[0]
             except WorkerFailure as error:
                 failure = error
-        raise WorkerFailure(f"two workers failed on this program: {failure}")
+        raise WorkerFailure(f"{FAILED}: {failure}")
 
     # -- within
 
@@ -261,8 +263,9 @@ class Evaluator(Streams):
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
         asked = time.monotonic()
-        failure = None
-        for again in (False, True):
+        failures, failure = 0, None
+        while failures < 2:
+            again = failure is not None
             judgement = Judgement(
                 prepared,
                 code,
@@ -279,6 +282,8 @@ class Evaluator(Streams):
                 else:
                     await self._run(judgement, program, clock, new=again)
             except WorkerFailure as error:
+                # Before there is a result it may have been the compiler, which is only guarded from now on.
+                failures += again or bool(judgement.results)
                 failure = error
                 continue
             except LanguageUnavailable as lack:
@@ -287,7 +292,7 @@ class Evaluator(Streams):
             now = time.monotonic()
             started = clock.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
-        return not_run(prepared.problem, Status.SYSTEM_ERROR, f"two workers failed on this program: {failure}")
+        return not_run(prepared.problem, Status.SYSTEM_ERROR, f"{FAILED}: {failure}")
 
     async def _program(
         self,

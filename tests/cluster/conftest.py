@@ -5,6 +5,7 @@ cluster   one without processors of its own, shared by the tests of a process; `
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -23,12 +24,12 @@ def cluster() -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("ray", reason="the extra `ray` is not installed")
-        from ray.cluster_utils import Cluster
+        make_cluster = importlib.import_module("ray.cluster_utils").Cluster
 
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     folder = tempfile.mkdtemp(prefix="ray-")  # a short name: sockets lie in it
     head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1", "temp_dir": folder}
-    running = Cluster(initialize_head=True, head_node_args=head)
+    running = make_cluster(initialize_head=True, head_node_args=head)
     yield running
     running.shutdown()
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]

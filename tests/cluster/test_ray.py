@@ -88,7 +88,7 @@ async def test_a_node_that_is_killed_loses_nothing_and_a_new_one_is_used(cluster
 
 
 async def test_a_program_whose_actors_are_lost_twice_has_no_reward(cluster: Any, nodes: Nodes) -> None:
-    import ray
+    ray: Any = pytest.importorskip("ray")
 
     nodes(1)
     async with RayEvaluator(cluster.address) as evaluator:

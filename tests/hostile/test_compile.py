@@ -107,9 +107,9 @@ async def test_a_strange_source_gets_a_verdict_of_its_own(arena, name):
 
 
 @pytest.mark.parametrize("long", [False, True], ids=["short", "long"])
-@pytest.mark.parametrize("depth", [17, 19])
+@pytest.mark.parametrize("depth", [18, 19])
 async def test_memory_for_compiling_is_limited_and_given_back(arena, depth, long):
-    """0.4 and 1.6 GB of instructions, where 0.25 GB are allowed."""
+    """0.8 and 1.6 GB of instructions, where 0.25 GB are allowed."""
     source = finally_in_finally(depth) + ("# padding\n" * 4_000 if long else "")
     report = await arena.judge(source, arena.product)
     assert report.status in (Status.COMPILE_ERROR, Status.MEMORY_LIMIT_EXCEEDED)
