@@ -48,5 +48,5 @@ def _prepare(problem: Problem) -> dict[str, Prepared]:
     prepared = {f"preset {name}": Prepared(problem, preset(name)) for name in PRESETS}
     if problem.mode == "stdio":
         prepared[STRIPPED] = Prepared(problem, preset("strict"))
-        prepared[STRIPPED].comparison = Stripped()
+        prepared[STRIPPED].comparisons = [Stripped()] * len(problem.tests)
     return prepared

@@ -18,7 +18,7 @@ from .checkers import CheckerFailed, CheckerProgram, Checkers
 from .compare import Match
 from .kept import keep
 from .prepared import Prepared
-from .report import Report, TestResult
+from .report import Report, TestResult, explanation
 from .status import Status
 
 LARGE = 256 * 1024
@@ -124,8 +124,9 @@ class Judgement:
 
     async def _result(self, execution: Execution, ruling: Ruling | None) -> TestResult:
         score = None
-        if ruling is None and self.prepared.checker is not None and execution.outcome is Outcome.FINISHED:
-            status, rule, message, score = await self._checked(self.prepared.checker, execution)
+        checker = self.prepared.checkers[execution.test]
+        if ruling is None and checker is not None and execution.outcome is Outcome.FINISHED:
+            status, rule, message, score = await self._checked(checker, execution)
         elif ruling is None:
             status, rule, message = await self._verdict(execution)
         else:
@@ -180,10 +181,10 @@ class Judgement:
         expected = prepared.expected[execution.test]
         actual = execution.result if prepared.problem.mode == "call" else execution.stdout
         if len(actual) + len(expected) <= LARGE:
-            match = prepared.comparison.compare(expected, actual)
+            match = prepared.comparisons[execution.test].compare(expected, actual)
         else:
             async with self._turn:  # one at a time, or many small steps would add up
-                match = await in_turns(prepared.comparison.steps(expected, actual))
+                match = await in_turns(prepared.comparisons[execution.test].steps(expected, actual))
         return status_of(match), match.rule, match.message
 
     def report(self) -> Report:
@@ -206,7 +207,7 @@ class Judgement:
             passed=passed,
             total=total,
             tests=tests,
-            message=self.message,
+            message=self.message or explanation(tests, failed, self.prepared.problem),
             cpu_time=sum(result.cpu_time or 0.0 for result in tests),
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
+
 from ..sandbox.interpreter import PACKAGES
 from ..sandbox.modules import named_modules
 from ..sandbox.protocol import Mode
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, assertions
-from .checkers import checker_program
-from .compare import comparison_for, with_preset
+from .checkers import CheckerProgram, checker_program
+from .compare import Comparison, comparison_for, with_preset
 from .problem import Checker, Problem
 from .report import TestResult
 
@@ -28,9 +30,11 @@ class Prepared:
     def __init__(self, problem: Problem, preset: Checker | None = None) -> None:
         """With a preset, that decides instead of the comparison of the problem."""
         self.problem = problem = with_preset(problem, preset) if preset else problem
-        self.checker = checker_program(problem)
-        """The program that decides instead of the comparison."""
-        self.comparison = comparison_for(problem)
+        by_flags = {flags: _deciding(problem, flags) for flags in {test.flags for test in problem.tests}}
+        self.comparisons: Sequence[Comparison] = [by_flags[test.flags][0] for test in problem.tests]
+        """One a test."""
+        self.checkers: Sequence[CheckerProgram | None] = [by_flags[test.flags][1] for test in problem.tests]
+        """The programs that decide instead."""
         self.assertions: list[Assertion] = assertions(problem) if problem.mode == "assert" else []
         """assert mode: what decides each test, instead of the comparison."""
         self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode
@@ -86,3 +90,9 @@ class Prepared:
                 self._seconds[number] += (test.cpu_time - self._seconds[number]) / self._runs[number]
         if failed is not None:
             self._failures[failed] += 1
+
+
+def _deciding(problem: Problem, flags: str | None) -> tuple[Comparison, CheckerProgram | None]:
+    if flags is not None:
+        problem = msgspec.structs.replace(problem, checker=msgspec.structs.replace(problem.checker, flags=flags))
+    return comparison_for(problem), checker_program(problem)

@@ -40,6 +40,8 @@ class TestCase(msgspec.Struct, frozen=True):
     code: str | None = None
     group: str | None = None
     """Name of the group that the test belongs to: sample, secret/group1, base, plus."""
+    flags: str | None = None
+    """Instead of the flags of the checker, for this test."""
 
 
 class Checker(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.mode == "call" and self.entry_point is None:
             raise ValueError("entry_point: required when mode is call")
+        if any(test.flags is not None for test in self.tests) and self.mode != "stdio":
+            raise ValueError(f"tests[].flags: are for problems that compare text, but mode is {self.mode}")
         if self.mode == "assert":
             for number, test in enumerate(self.tests):
                 if test.code is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from .compare import Comparison
 from .judgement import status_of
 from .kept import restore
 from .prepared import Prepared
-from .report import Report, TestResult
+from .report import Report, TestResult, explanation
 from .status import Status
 
 _COMPARED = (Status.ACCEPTED, Status.WRONG_ANSWER, Status.CHECKER_ERROR)
@@ -21,12 +22,13 @@ def rejudge(prepared: Prepared, report: Report) -> Report:
     """
     if len(report.tests) != len(prepared):
         raise ValueError(f"a report of {len(report.tests)} tests, but the problem has {len(prepared)}")
-    if prepared.assertions or prepared.checker or report.status in _NOT_RUN:  # these decide whatever the rule
+    if prepared.assertions or prepared.checkers[0] or report.status in _NOT_RUN:  # these decide whatever the rule
         return report
-    tests = tuple(map(_again, [prepared] * len(prepared), prepared.expected, report.tests))
+    tests = tuple(_again(prepared.comparisons[n], prepared.expected[n], test) for n, test in enumerate(report.tests))
     passed = sum(test.status is Status.ACCEPTED for test in tests)
-    failed = next((test.status for test in tests if test.status not in (Status.ACCEPTED, Status.SKIPPED)), None)
-    status, message = failed or Status.ACCEPTED, None
+    failed = next((n for n, test in enumerate(tests) if test.status not in (Status.ACCEPTED, Status.SKIPPED)), None)
+    status = Status.ACCEPTED if failed is None else tests[failed].status
+    message = explanation(tests, failed, prepared.problem)
     if failed is None and passed < len(tests):
         number = next(number for number, test in enumerate(tests) if test.status is Status.SKIPPED)
         why = tests[number].message or "it was not run (--run-all runs all tests)"
@@ -34,7 +36,7 @@ def rejudge(prepared: Prepared, report: Report) -> Report:
     return msgspec.structs.replace(report, status=status, passed=passed, tests=tests, message=message)
 
 
-def _again(prepared: Prepared, expected: bytes, result: TestResult) -> TestResult:
+def _again(comparison: Comparison, expected: bytes, result: TestResult) -> TestResult:
     if result.status not in _COMPARED:
         return result
     try:
@@ -43,5 +45,5 @@ def _again(prepared: Prepared, expected: bytes, result: TestResult) -> TestResul
         actual = restore(result.output, expected)
     except ValueError as error:
         return msgspec.structs.replace(result, status=Status.SKIPPED, rule=None, message=str(error))
-    match = prepared.comparison.compare(expected, actual)
+    match = comparison.compare(expected, actual)
     return msgspec.structs.replace(result, status=status_of(match), rule=match.rule, message=match.message)

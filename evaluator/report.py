@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from .compare import weakest
@@ -53,7 +55,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tests: tuple[TestResult, ...]
     """One a test, in the order of the problem; ``skipped`` where an earlier failure decided."""
     message: str | None = None
-    """The compiler's words, or what failed in the judge."""
+    """Why not: the compiler's words, what failed in the judge, or what the test says that the verdict comes from, after
+    its number, counted from 1, and its group. None: accepted."""
     cpu_time: float = 0.0
     """Processor seconds of all tests that ran."""
     queue_time: float = 0.0
@@ -91,6 +94,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def rule(self) -> str | None:
         """The most lenient rule that an accepted program needed on any of its tests."""
         return weakest(filter(None, (test.rule for test in self.tests))) if self.accepted else None
+
+
+def explanation(tests: Sequence[TestResult], failed: int | None, problem: Problem) -> str | None:
+    """What a report says of the test that its verdict comes from."""
+    if failed is None:
+        return None
+    group = problem.tests[failed].group
+    where = f"test {failed + 1} ({group})" if group else f"test {failed + 1}"
+    return f"{where}: {tests[failed].message or tests[failed].status.value}"
 
 
 def not_run(problem: Problem, status: Status, message: str) -> Report:

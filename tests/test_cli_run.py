@@ -294,6 +294,7 @@ def test_help_needs_no_engine() -> None:
         (["ROWS", "--jail", "none"], "it needs --unsafe-no-jail as well"),
         (["ROWS", "--jail", "nsjail", "--unsafe-no-jail"], "take one of them"),
         (["ROWS", "--python", "OUT"], "is not an executable file"),
+        (["ROWS", "--testlib", "OUT"], "--testlib: there is no testlib.h"),
         (["ROWS", "--preset", "kind"], "--preset: there is no preset 'kind'; known: default, strict, kattis"),
         (["ROWS", "--preset", "codeforces:pointscmp"], "--preset: checker.name: codeforces has no checker 'pointscmp'"),
         (["ROWS", "--keep-outputs", "100"], "--keep-outputs needs --output"),

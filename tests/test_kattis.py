@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from microcoder.evaluator import Evaluator, Problem, Submission, TestCase
+from microcoder.evaluator import Evaluator, Problem, Status, Submission, TestCase
 from microcoder.evaluator.datasets import BadRow, Rows
 
 YAML = "source: A contest\nlimits:\n    memory: 512\n    output: 4\n"
@@ -67,10 +67,32 @@ def test_groups_in_groups_inherit_their_flags(tmp_path: Path) -> None:
     assert problem.checker.flags == "case_sensitive float_tolerance 1e-6"
 
 
-def test_flags_that_differ_between_groups_are_refused(tmp_path: Path) -> None:
-    files = {"data/sample/testdata.yaml": "output_validator_flags: float_tolerance 1e-6\n"}
-    error = refused(package(tmp_path, files))
-    assert (error.field, error.reason) == ("output_validator_flags", "differ between groups of tests, not supported")
+@pytest.mark.parametrize("validator", ["default", "custom"])
+@pytest.mark.asyncio(loop_scope="session")
+async def test_flags_of_a_group_are_for_its_tests(tmp_path: Path, evaluator: Evaluator, validator: str) -> None:
+    files = {
+        "problem.yaml": f"validation: {validator}\nvalidator_flags: case_sensitive\n",
+        "output_validators/v.py": "import sys\nsys.exit(42 if '0.1' in sys.argv or sys.stdin.read() == '5.0\\n' else 43)",
+        "data/secret/2.in": "",
+        "data/secret/2.ans": "5.0\n",
+        "data/secret/near/3.in": "",
+        "data/secret/near/3.ans": "5.0\n",
+        "data/secret/near/testdata.yaml": "output_validator_flags: float_tolerance 0.1\n",
+        "data/sample/1.ans": "5.0\n",
+    }
+    problem, _ = read(package(tmp_path, files))
+    assert problem.checker.flags == "case_sensitive"
+    assert [test.flags for test in problem.tests] == [None, None, "case_sensitive float_tolerance 0.1"]
+    report = await evaluator.evaluate(problem, "print('5.05')")
+    assert report.status is Status.WRONG_ANSWER
+    assert (report.message or "").startswith("test 1 (sample): ")
+    ends = [(await judge_all(evaluator, problem, code)) for code in ("print('5.0')", "print('5.05')")]
+    assert ends == [[True, True, True], [False, False, True]]
+
+
+async def judge_all(evaluator: Evaluator, problem: Problem, code: str) -> list[bool]:
+    alone = (msgspec.structs.replace(problem, tests=(test,)) for test in problem.tests)
+    return [(await evaluator.evaluate(one, code)).accepted for one in alone]
 
 
 @pytest.mark.parametrize(

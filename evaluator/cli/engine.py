@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import Any
 
+from ...sandbox.languages import testlib
 from ..compare import preset
 from .errors import UsageError
 from .options import Calibrate, Run, Serve
@@ -22,6 +24,11 @@ def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
     python = None
     if options.python and not (python := shutil.which(str(options.python))):
         raise UsageError(f"--python: {options.python} is not an executable file")
+    if options.testlib:
+        place = options.testlib / testlib.HEADER if options.testlib.is_dir() else options.testlib
+        if not place.is_file():
+            raise UsageError(f"--testlib: there is no {testlib.HEADER}: {options.testlib}")
+        os.environ[testlib.VARIABLE] = str(place.resolve())  # for the processes of serve, too
     found = {
         "workers": options.workers,
         "jail": jail,

@@ -143,6 +143,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Interpreter that runs the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
     """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    testlib: Annotated[Path | None, _argument("PATH")] = None
+    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
+    names, else the one beside the compiler's headers."""
     no_lanes: Annotated[bool, _argument("")] = False
     """A process of its own for every test, also for quick ones. Slower; the verdicts are the same."""
     quiet: Annotated[bool, _argument("", "-q")] = False
@@ -196,6 +199,9 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Interpreter that runs the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
     """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    testlib: Annotated[Path | None, _argument("PATH")] = None
+    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
+    names, else the one beside the compiler's headers."""
     no_lanes: Annotated[bool, _argument("")] = False
     """A process of its own for every test, also for quick ones. Slower; the verdicts are the same."""
 
@@ -278,6 +284,9 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     """Interpreter that runs the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
     """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    testlib: Annotated[Path | None, _argument("PATH")] = None
+    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
+    names, else the one beside the compiler's headers."""
 
 
 class Inspect(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,13 +49,18 @@ def with_preset(problem: Problem, chosen: Checker) -> Problem:
     if problem.mode not in ("stdio", "call") or own.type not in (*PRESETS, "python_eq"):
         return problem
     kind = "default" if problem.mode == "call" and chosen.type in _STDIO_ONLY else chosen.type
-    flags = own.flags if kind in ("default", "kattis") else ""
-    if kind == "kattis":
-        flags = kattis.known(flags)
+
+    def known(flags: str) -> str:
+        return kattis.known(flags) if kind == "kattis" else flags if kind == "default" else ""
+
+    tests = problem.tests
+    if any(test.flags for test in tests):
+        tests = tuple(
+            test if test.flags is None else msgspec.structs.replace(test, flags=known(test.flags)) for test in tests
+        )
     name = chosen.name or own.name if kind == "codeforces" else None
-    return msgspec.structs.replace(
-        problem, checker=msgspec.structs.replace(own, type=kind, flags=flags, float_tol=None, name=name)
-    )
+    checker = msgspec.structs.replace(own, type=kind, flags=known(own.flags), float_tol=None, name=name)
+    return msgspec.structs.replace(problem, checker=checker, tests=tests)
 
 
 def comparison(problem: Problem) -> Comparison:

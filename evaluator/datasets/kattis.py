@@ -1,7 +1,7 @@
 """Kattis problem packages: a directory with problem.yaml, tests, validators and labelled programs.
 
 Reads the legacy format and those named 2023-07 and 2025-09. Not supported, and said so: interactive, multi-pass and
-submit-answer problems, command line arguments for tests, and validator flags that differ between groups of tests.
+submit-answer problems, and command line arguments for tests.
 
 Nothing outside of the package is read, wherever a link leads, and no more of it than `PACKAGE` bytes.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar
@@ -154,8 +155,8 @@ class _Package:
     def problem(self, problem_id: str) -> Problem:
         settings = self._settings("problem.yaml", _Settings)
         _check_type(settings)
-        tests, flags = self._tests()
         given = _words(settings.validator_flags)
+        tests, flags = self._tests(given)
         limits = settings.limits or _Limits()
         statement = self._statement()
         return make_problem(
@@ -167,7 +168,7 @@ class _Package:
                 output=limits.output and int(limits.output * MIB),
                 compile_time=limits.compilation_time,
             ),
-            checker=self._checker(settings, f"{given} {flags}".strip(), limits),
+            checker=self._checker(settings, flags, limits),
             title=_in_english(settings.name) or _title(statement),
             statement=statement,
             source=_source(settings.source),
@@ -233,23 +234,19 @@ class _Package:
 
     # -- the tests
 
-    def _tests(self) -> tuple[tuple[TestCase, ...], str]:
-        """Samples first; and the flags of the validator, which must be the same for all."""
-        tests: list[TestCase] = []
-        flags: dict[str, str] = {}
+    def _tests(self, given: str) -> tuple[tuple[TestCase, ...], str]:
+        """Samples first; and the flags of the validator, those of most tests. The other tests have their own."""
+        found: list[tuple[TestCase, str]] = []
         for name in ("sample", "secret"):
             folder = self.path / "data" / name
             if folder.is_dir():
                 inherited = self._group(self.path / "data", _Group())
-                for test, words in self._folder(folder, inherited):
-                    tests.append(test)
-                    flags.setdefault(words, test.group or name)
-        if len(flags) > 1:
-            pairs = ", ".join(f"{group}: {words or 'none'}" for words, group in flags.items())
-            raise Unusable("output_validator_flags", "differ between groups of tests, not supported", pairs)
-        if not tests:
+                found += ((test, f"{given} {words}".strip()) for test, words in self._folder(folder, inherited))
+        if not found:
             raise Unusable("data", "holds no tests: no .in files in data/sample and data/secret")
-        return tuple(tests), next(iter(flags))
+        [(most, _)] = Counter(flags for _, flags in found).most_common(1)
+        tests = (test if flags == most else msgspec.structs.replace(test, flags=flags) for test, flags in found)
+        return tuple(tests), most
 
     def _folder(self, folder: Path, inherited: _Group) -> Iterator[tuple[TestCase, str]]:
         group = self._group(folder, inherited)

@@ -199,9 +199,8 @@ def submission_of(
 
 
 def why_not(report: Report) -> str:
-    """What the judge says of its failure, in the report or at the test where it failed."""
-    messages = (report.message, *(test.message for test in report.tests if test.status.is_judge_failure))
-    return f"{report.status}: {next(filter(None, messages), 'no message')}"
+    """What the judge says of its failure."""
+    return f"{report.status}: {report.message or 'no message'}"
 
 
 @functools.cache

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 HEADER = "testlib.h"
+VARIABLE = "MICROCODER_TESTLIB"
+"""Names the file, or its folder."""
 _PLACES = ("/usr/include/testlib.h", "/usr/local/include/testlib.h")
 
 
 def header() -> Path | None:
     """The testlib.h of this host."""
-    named = os.environ.get("MICROCODER_TESTLIB")
+    named = os.environ.get(VARIABLE)
     places = [Path(named)] if named else [Path(place) for place in _PLACES]
     found = next((place for place in places if place.exists()), None)
     return found / HEADER if found and found.is_dir() else found
@@ -22,7 +24,7 @@ def missing() -> str | None:
     found = header()
     if found is not None and found.is_file():
         return None
-    named = os.environ.get("MICROCODER_TESTLIB")
+    named = os.environ.get(VARIABLE)
     if named:
-        return f"MICROCODER_TESTLIB names no testlib.h: {named}"
-    return "no testlib.h: get it from github.com/MikeMirzayanov/testlib, set MICROCODER_TESTLIB to its path"
+        return f"{VARIABLE} names no testlib.h: {named}"
+    return f"no testlib.h: get it from github.com/MikeMirzayanov/testlib, name it with --testlib or {VARIABLE}"
