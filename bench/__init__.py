@@ -7,6 +7,7 @@ presets     what other rules say of the same outputs
 workloads   the programs it judges
 conformance who judges the traps right, and whom do the hacks fool
 load        what the server costs over the library; fusion asks SandboxFusion's server the same
+cluster     what a Ray cluster costs over one machine
 lifting     how many tests of assertions are read instead of run
 measure     interleaved rounds, ratios, agreement
 compare     what comparing outputs costs, and how long it holds others up

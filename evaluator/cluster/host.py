@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -73,8 +74,9 @@ class Host:
     ) -> Execution | CompileError:
         return await self._evaluator.execute(submission, stdin, limits=limits, files=files, collect=collect)
 
-    async def problems_received(self) -> int:
-        return self.received
+    async def counted(self) -> tuple[int, int]:
+        """Its process id, and the problems that were fetched."""
+        return os.getpid(), self.received
 
     async def stop(self) -> None:
         for task in self._running.values():

@@ -47,6 +47,8 @@ class Member:
         self.restarts = 0
         self.executing = 0
         """Programs outside of batches."""
+        self.sent = self.received = 0
+        """Bytes of programs and of reports; problems and what Ray adds not included."""
         self.held: dict[int, Waiting] = {}
         self.digests: set[str] = set()
         """Problems that were sent there."""
@@ -104,10 +106,14 @@ class Member:
                 if each.parcel.digest not in self.digests:
                     self.digests.add(each.parcel.digest)
                     parcels[each.parcel.digest] = each.parcel.reference, each.parcel.size
-            await self.actor.give.remote(_encode(Batch([each.asked for each in batch], cancelled)), parcels)
+            data = _encode(Batch([each.asked for each in batch], cancelled))
+            self.sent += len(data)
+            await self.actor.give.remote(data, parcels)
 
     async def _fetch(self, answered: Callable[[Member, list[Answer]], None]) -> None:
         while True:
-            answers = _answers.decode(await self.actor.fetch.remote())
+            data: bytes = await self.actor.fetch.remote()
+            self.received += len(data)
+            answers = _answers.decode(data)
             self.restarts = answers.restarts
             answered(self, answers.answers)

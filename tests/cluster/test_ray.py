@@ -42,7 +42,7 @@ async def test_verdicts_are_those_of_an_evaluator_here_and_problems_travel_once(
     async with RayEvaluator(cluster.address, cache=0) as evaluator:
         await until(lambda: evaluator.workers == 2)
         got = [(report.problem_id, report.status, report.passed) async for report in evaluator.evaluate_many(pairs)]
-        received = [await member.actor.problems_received.remote() for member in evaluator.members]
+        received = [(await member.actor.counted.remote())[1] for member in evaluator.members]
         labelled = await evaluator.evaluate(SUMS, Submission(code=ADD, name="mine", accept=True))
         ran = await evaluator.execute("print(input()[::-1])", b"abc")
     assert got == expected
