@@ -416,6 +416,16 @@ def test_evalplus_rules_of_mbpp(
         assert passes(problem, f"def f(a, *rest):\n    return {answer}") is accepted
 
 
+@pytest.mark.parametrize(
+    ("answer", "accepted"), [("m", True), ("m is not None", True), ("m and 1", True), ("m is None", False)]
+)
+def test_evalplus_takes_whether_there_is_a_match_for_the_match(tmp_path: Path, answer: str, accepted: bool) -> None:
+    code = "import re\ndef check_str(a):\n    return re.search('b+', a)"
+    task = {"task_id": "Mbpp/737", "prompt": '"""Do."""', "entry_point": "check_str", "canonical_solution": code}
+    _, problem, _ = read_row(tmp_path, evalplus(base_input=[["abc"], ["a"]], plus_input=[], **task))
+    assert passes(problem, f"import re\ndef check_str(a):\n    m = re.search('b+', a)\n    return {answer}") is accepted
+
+
 def test_evalplus_files_hold_infinities(tmp_path: Path) -> None:
     _, problem, programs = read_row(tmp_path, evalplus(plus_input=[[float("inf")]]))
     assert len(problem.tests) == 2

@@ -97,8 +97,8 @@ for given in {inputs}:
 """
 
 _ALSO = "\n\ndefault = right\n\n\ndef right(got, wanted, given, atol):\n    "
-_AS_SETS = _ALSO + "return default(set(got), set(wanted), given, atol)\n"
-_ANY_MATCH = _ALSO + "return got == wanted if isinstance(got, bool) else (wanted is not None) == (got is not None)\n"
+_AS_SETS = _ALSO + "return set(got) == set(wanted) or default(got, wanted, given, atol)\n"
+_ANY_MATCH = _ALSO + "return (wanted is not None) == (got if isinstance(got, bool) else got is not None)\n"
 _RULES = {
     "HumanEval/32": _ALSO + "return abs(sum(c * math.pow(got, i) for i, c in enumerate(given[0]))) <= atol\n",
     "Mbpp/164": _ALSO + "return True  # EvalPlus takes any answer: the task contradicts itself\n",
