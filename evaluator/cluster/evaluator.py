@@ -54,6 +54,8 @@ class RayEvaluator(Streams):
     workers     processors to ask for, wherever they are, also of nodes that an autoscaler has yet to start;
                 None: all processors of all nodes, as nodes come and go
     actor_workers  at most so many workers in one actor; each actor is one event loop, as an engine of the server is
+    idle        with a number of workers: seconds without a program after which an actor gives its processors back,
+                until programs wait again; one actor stays. None: never
     nobody      seconds that programs wait while no actor is there, before ClusterUnavailable
     runtime_env of Ray, for the actors
     options     of Evaluator, for each actor: jail, python, packages, lanes, run_all, preset, keep_outputs, cache, ...
@@ -68,6 +70,7 @@ class RayEvaluator(Streams):
         *,
         workers: int | None = None,
         actor_workers: int = 16,
+        idle: float | None = 600.0,
         nobody: float = 300.0,
         runtime_env: Mapping[str, Any] | None = None,
         preset: str | None = None,
@@ -81,6 +84,7 @@ class RayEvaluator(Streams):
         self._address = address
         self._wanted = workers
         self._most = actor_workers
+        self._idle = idle if workers is not None else None
         self._nobody = nobody
         self._runtime_env = runtime_env
         self._members: dict[Place, Member] = {}
@@ -283,12 +287,23 @@ class RayEvaluator(Streams):
             nodes = await asyncio.to_thread(self._ray.nodes)
             wanted = places(nodes, self._wanted, self._most)
             now = time.monotonic()
+            full = all(member.load >= 1 for member in self._members.values())  # or nobody is there
+            if self._idle is not None and not self._queue and not full:
+                wanted = []
+                self._dismiss(now - self._idle)
             for place in wanted:
                 if place not in self._tasks and now - self._failed_at.get(place, -PAUSE) >= PAUSE:
                     self._tasks[place] = asyncio.create_task(self._employ(place))
             if not self._members and now - self._alone_since > self._nobody:
                 self._give_up(self._failure())
             await asyncio.sleep(LOOK)
+
+    def _dismiss(self, before: float) -> None:
+        """End the actors that have had no program since; all but one."""
+        idle = [place for place, member in self._members.items() if member.idle and member.used_at < before]
+        for place in idle[len(idle) == len(self._members) :]:
+            del self._members[place]  # nothing is given to it any more
+            self._tasks[place].cancel()
 
     async def _employ(self, place: Place) -> None:
         """One actor, from its start to its end."""
@@ -322,7 +337,8 @@ class RayEvaluator(Streams):
                 self._lose(place, member)
 
     def _lose(self, place: Place, member: Member) -> None:
-        del self._members[place]
+        if self._members.pop(place, None) is None:
+            return  # dismissed
         if not self._members:
             self._alone_since = time.monotonic()
         self._restarts += member.restarts + place.workers

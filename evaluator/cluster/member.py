@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -52,10 +53,16 @@ class Member:
         self.held: dict[int, Waiting] = {}
         self.digests: set[str] = set()
         """Problems that were sent there."""
+        self.used_at = time.monotonic()
+        """When it last got a program, or finished one."""
         self._seconds = ON_THE_WAY  # mean of a program
         self._batch: list[Waiting] = []
         self._cancelled: list[int] = []
         self._something = asyncio.Event()
+
+    @property
+    def idle(self) -> bool:
+        return not self.held and not self.executing
 
     @property
     def load(self) -> float:
@@ -73,6 +80,7 @@ class Member:
 
     def give(self, waiting: Waiting) -> None:
         waiting.member = self
+        self.used_at = time.monotonic()
         self.held[waiting.asked.number] = waiting
         self._batch.append(waiting)
         self._something.set()
@@ -83,6 +91,7 @@ class Member:
         self._something.set()
 
     def took(self, seconds: float) -> None:
+        self.used_at = time.monotonic()
         self._seconds += (seconds - self._seconds) * WEIGHT
 
     async def run(self, answered: Callable[[Member, list[Answer]], None]) -> None:

@@ -104,6 +104,16 @@ async def test_a_program_whose_actors_are_lost_twice_has_no_reward(cluster: Any,
         assert (await evaluator.evaluate(SUMS, ADD)).accepted
 
 
+async def test_idle_actors_give_their_processors_back_until_programs_wait(cluster: Any, nodes: Nodes) -> None:
+    nodes(2)
+    async with RayEvaluator(cluster.address, workers=2, actor_workers=1, idle=0.5) as evaluator:
+        await until(lambda: evaluator.workers == 2)
+        await until(lambda: evaluator.workers == 1)
+        reports = [report async for report in evaluator.evaluate_many((SUMS, f"{SLOW}# {n}") for n in range(30))]
+        assert evaluator.workers == 2
+    assert all(report.accepted for report in reports)
+
+
 async def test_cancelling_frees_the_worker(cluster: Any, nodes: Nodes) -> None:
     nodes(1)
     async with RayEvaluator(cluster.address, workers=1) as evaluator:
