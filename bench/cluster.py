@@ -144,8 +144,10 @@ def main() -> None:
     library.load()
     utilities: Any = importlib.import_module("ray.cluster_utils")
     here = machine()
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        head = {"include_dashboard": False, "node_ip_address": "127.0.0.1", "temp_dir": folder}
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+        os.environ["RAY_TMPDIR"] = folder
+        os.mkdir(f"{folder}/ray")  # which Ray takes for granted
+        head = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
         running = utilities.Cluster(initialize_head=True, head_node_args=head | {"num_cpus": options.workers})
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

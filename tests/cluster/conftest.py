@@ -27,13 +27,16 @@ def cluster() -> Iterator[Any]:
         make_cluster = importlib.import_module("ray.cluster_utils").Cluster
 
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    folder = tempfile.mkdtemp(prefix="ray-")  # a short name: sockets lie in it
-    head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1", "temp_dir": folder}
+    folder = tempfile.mkdtemp(prefix="r")  # a short name: sockets lie in it
+    os.environ["RAY_TMPDIR"] = folder
+    os.mkdir(f"{folder}/ray")  # which Ray takes for granted
+    head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
     running = make_cluster(initialize_head=True, head_node_args=head)
     yield running
     running.shutdown()
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
     _, alive = psutil.wait_procs(left, 10)
+    del os.environ["RAY_TMPDIR"]
     shutil.rmtree(folder, ignore_errors=True)
     assert not alive
 
