@@ -18,6 +18,7 @@ from .problem import Checker, Problem
 from .report import TestResult
 
 FEW = 8
+"""Tests of the first lane while nobody knows how programs of the problem fare."""
 OVERHEAD = 0.002
 """Seconds that a test takes besides its own."""
 UNSEEN = 0.1
@@ -73,9 +74,12 @@ class Prepared:
 
     @property
     def first_lane(self) -> int:
-        """Tests worth running before the verdict on the first is known: few, unless programs mostly pass."""
-        passed = self._judged - self._failures.total()
-        return LANE_TESTS if passed > self._failures.total() else FEW
+        """Tests worth running before the verdict on the first is known. Where most programs fail, one: what fails alone
+        needs no second run."""
+        failed = self._failures.total()
+        if not self._judged:
+            return FEW
+        return 1 if 2 * failed > self._judged else LANE_TESTS
 
     def alone(self) -> list[int]:
         """Tests that took so long that they gain nothing by sharing a process, and would keep others waiting."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from microcoder.evaluator import Evaluator, Problem, Report, Status, TestCase
-from microcoder.evaluator.prepared import Prepared
+from microcoder.evaluator.prepared import FEW, Prepared
 from microcoder.evaluator.report import TestResult
 from microcoder.sandbox.limits import Limits
+from microcoder.sandbox.worker import LANE_TESTS
 
 THREE = Problem(
     problem_id="three",
@@ -41,6 +44,14 @@ def test_what_failed_once_and_takes_long_comes_after_what_costs_nothing() -> Non
 
 def test_tests_that_take_long_share_no_process() -> None:
     assert prepared([(OK, 0.001), (OK, 0.5), (OK, 0.001)]).alone() == [1]
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "first"), [(0, 0, FEW), (1, 0, LANE_TESTS), (1, 1, LANE_TESTS), (1, 2, 1)]
+)
+def test_a_test_that_most_programs_fail_is_not_run_twice(passed: int, failed: int, first: int) -> None:
+    right, wrong = [(OK, 0.001)] * 3, [(WRONG, 0.001)]
+    assert prepared(*[right] * passed, *[wrong] * failed).first_lane == first
 
 
 async def test_a_test_that_takes_long_does_not_keep_a_failure_waiting() -> None:
