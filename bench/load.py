@@ -1,18 +1,21 @@
 """What does the server cost, over the library? ``python -m microcoder.bench.load``.
 
 The same programs are judged by an Evaluator in this process and by a server that many clients ask for one program at a
-time, in turn, round by round. Clients and server share the machine with the workers, so the clients' processor time is
-told apart. With a checkout of SandboxFusion its server is asked the same, see `fusion`. Writes ``results/load.json``.
+time, in turn, round by round. The clients' processor time is told apart, and with --cores they have processors of their
+own: then the library and the server with their workers have the very same ones. With a checkout of SandboxFusion its
+server is asked the same, see `fusion`. Writes ``results/load.json``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -43,8 +46,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Of the library and of the server."""
     engines: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Engine processes of the server."""
-    work: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """Processor seconds that each test takes beyond next to nothing."""
+    cores: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Processors of the library, and of the server, with the workers; the clients get the others. 0: all share all."""
+    work: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = (0,)
+    """Rounds of an empty loop in each test; 100 000 take 2 ms or so."""
     sandbox_fusion: Path | None = None
     """Checkout of SandboxFusion, whose server is then compared as well."""
     sandbox_fusion_python: Path | None = None
@@ -79,6 +84,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     clients: int
+    work: int
     library: list[Round]
     served: list[Round]
     throughput_ratio: list[float]
@@ -91,6 +97,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     command: str
     machine: Machine
+    cores: int
     workers: int
     engines: int
     programs: int
@@ -105,37 +112,37 @@ class _Judged(msgspec.Struct):
     latency: float
 
 
-def pairs(options: Options, number: int) -> list[tuple[Problem, str, bool]]:
-    """Problem, program, whether it is right. No two rounds share a program."""
+Work = Sequence[tuple[Problem, str, bool]]
+"""Problem, program, whether it is right."""
+
+
+def pairs(options: Options, number: int, work: int = 0) -> Work:
+    """No two rounds share a program."""
     problems = [
         Problem(problem_id=str(p), tests=tuple(TestCase(f"{n} {p}\n", f"{n + p}\n") for n in range(TESTS)))
         for p in range(PROBLEMS)
     ]
-    work = f"import time\nwhile time.process_time() < {options.work}: pass\n" if options.work else ""
+    before = f"for _ in range({work}): pass\n" if work else ""
     programs = {
-        True: f"{work}a, b = map(int, input().split())\nprint(a + b)\n",
-        False: f"{work}a, b = map(int, input().split())\nprint(a - b - 1)\n",
+        True: f"{before}a, b = map(int, input().split())\nprint(a + b)\n",
+        False: f"{before}a, b = map(int, input().split())\nprint(a - b - 1)\n",
     }
     return [
         (problems[n % PROBLEMS], f"{programs[n % 3 > 0]}# {number} {n}\n", n % 3 > 0) for n in range(options.programs)
     ]
 
 
-async def library(options: Options, clients: int, number: int) -> Round:
-    work = pairs(options, number)
+async def library(options: Options, clients: int, work: Work) -> Round:
     async with Evaluator(workers=options.workers, cache=0) as evaluator:
         return await _round(work, clients, evaluator, None)
 
 
-async def served(options: Options, clients: int, number: int, server: Served) -> Round:
-    work = pairs(options, number)
+async def served(clients: int, work: Work, server: Served) -> Round:
     async with AsyncClient(server.address, connections=clients) as client:
         return await _round(work, clients, client, server)
 
 
-async def _round(
-    work: Sequence[tuple[Problem, str, bool]], clients: int, judge: Evaluator | AsyncClient, server: Served | None
-) -> Round:
+async def _round(work: Work, clients: int, judge: Evaluator | AsyncClient, server: Served | None) -> Round:
     left = iter(enumerate(work))
     judged: dict[int, _Judged] = {}
 
@@ -177,28 +184,45 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 5)
 
 
-def measure(options: Options, clients: int) -> Load:
+def measure(options: Options, clients: int, work: int) -> Load:
     ours: list[Round] = []
     theirs: list[Round] = []
+    every = os.sched_getaffinity(0)
+    judges = set(sorted(every)[: options.cores]) or every
     arguments = ("--workers", str(options.workers), "--engines", str(options.engines))
     with (
         tempfile.TemporaryDirectory(prefix="load-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         for number in range(options.rounds + 1):
-            ours.append(runner.run(library(options, clients, number)))
-            with Served(Path(folder), *arguments) as server:
-                theirs.append(runner.run(served(options, clients, number, server)))
+            programs = pairs(options, number, work)
+            with _only(judges):
+                ours.append(runner.run(library(options, clients, programs)))
+                with Served(Path(folder), *arguments) as server, _only(every - judges or every):
+                    theirs.append(runner.run(served(clients, programs, server)))
             rates = f"{ours[-1].programs_per_second} by the library, {theirs[-1].programs_per_second} served"
-            print(f"{clients} clients, round {number} of {options.rounds}: {rates} programs/s", flush=True)
+            about = f"{clients} clients, work {work}, round {number} of {options.rounds}"
+            print(f"{about}: {rates} programs/s", flush=True)
     ratios = [b.programs_per_second / a.programs_per_second for a, b in zip(ours[1:], theirs[1:], strict=True)]
     return Load(
         clients=clients,
+        work=work,
         library=ours[1:],
         served=theirs[1:],
         throughput_ratio=[round(ratio, 3) for ratio in ratios],
         median_ratio=round(statistics.median(ratios), 3),
     )
+
+
+@contextlib.contextmanager
+def _only(cores: set[int]) -> Generator[None]:
+    """What runs and starts meanwhile has these processors only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def measure_fusion(options: Options, clients: int) -> list[Compared]:
@@ -228,14 +252,17 @@ def main() -> None:
     if (options.sandbox_fusion is None) != (options.sandbox_fusion_python is None):
         raise SystemExit("--sandbox-fusion and --sandbox-fusion-python: give both or none")
     here = machine()
+    if options.cores >= here.cores_used:
+        raise SystemExit(f"--cores: {options.cores} leaves none for the clients; this machine has {here.cores_used}")
     result = Result(
         command=command_line("microcoder.bench.load"),
         machine=here,
+        cores=options.cores,
         workers=options.workers,
         engines=options.engines,
         programs=options.programs,
         tests=TESTS,
-        loads=[measure(options, clients) for clients in options.clients],
+        loads=[measure(options, clients, work) for work in options.work for clients in options.clients],
         sandbox_fusion=[each for clients in options.clients for each in measure_fusion(options, clients)],
     )
     options.out.mkdir(parents=True, exist_ok=True)
@@ -245,7 +272,7 @@ def main() -> None:
         last = load.served[-1]
         wrong += sum(each.wrong for each in (*load.library, *load.served))
         print(
-            f"{load.clients} clients: {load.median_ratio:.0%} of the library's throughput;"
+            f"{load.clients} clients, work {load.work}: {load.median_ratio:.0%} of the library's throughput;"
             f" CPU a request: {last.parent_cpu_ms} ms in the server, {last.client_cpu_ms} ms in the clients,"
             f" {load.library[-1].parent_cpu_ms} ms in the library's process;"
             f" queue p50 {last.queue_p50:.3f} s, p99 {last.queue_p99:.3f} s;"

@@ -15,7 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from typing import Literal
 
-import httpx2
+import aiohttp
 import msgspec
 import stamina
 
@@ -24,7 +24,7 @@ from ..report import Report, TestResult
 from ..server.messages import ErrorResponse, EvaluateResponse
 from ..status import Status
 from ..submission import Submission
-from .endpoints import Endpoint, Endpoints
+from .endpoints import Answer, Endpoint, Endpoints
 from .errors import JudgeFailed, JudgeUnavailable, RequestRefused
 
 PROBLEMS = 1024
@@ -85,7 +85,7 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         for endpoint in self._endpoints.all:
-            await endpoint.http.aclose()
+            await endpoint.close()
 
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
@@ -168,9 +168,9 @@ class AsyncClient:
         endpoint = self._endpoints.choose(written.digest)
         for _ in range(REGISTRATIONS):
             answer = await _send(endpoint, "POST", "/v1/evaluate", body)
-            if answer.status_code == 200:
+            if answer.status == 200:
                 try:
-                    return _responses.decode(answer.content)
+                    return _responses.decode(answer.body)
                 except msgspec.MsgspecError as error:
                     raise RequestRefused(200, "no_verdict", f"the answer cannot be read: {error}", None) from None
             refused = _refused(answer)
@@ -220,30 +220,29 @@ def _pause(error: Exception) -> bool | float:
 
 async def _register(endpoint: Endpoint, written: _Written) -> None:
     answer = await _send(endpoint, "PUT", f"/v1/problems/{written.digest}", written.data)
-    if answer.status_code != 200:
+    if answer.status != 200:
         raise _refused(answer)
 
 
-async def _send(endpoint: Endpoint, method: str, path: str, body: bytes) -> httpx2.Response:
+async def _send(endpoint: Endpoint, method: str, path: str, body: bytes) -> Answer:
     try:
-        answer = await endpoint.http.request(method, path, content=body)
-    except httpx2.TransportError as error:
+        answer = await endpoint.request(method, path, body)
+    except aiohttp.ClientError as error:
         endpoint.rest()
-        raise _Again(f"{endpoint.address}: {type(error).__name__} {error}".rstrip()) from None
-    if answer.status_code in _LATER:
-        if answer.status_code == 503:
+        raise _Again(f"{endpoint.address}: {str(error) or type(error).__name__}") from None
+    if answer.status in _LATER:
+        if answer.status == 503:
             endpoint.rest()
-        after = answer.headers.get("retry-after", "")
-        raise _Again(f"{endpoint.address}: {answer.status_code}", float(after) if after.isdecimal() else None)
+        raise _Again(f"{endpoint.address}: {answer.status}", answer.retry_after)
     return answer
 
 
-def _refused(answer: httpx2.Response) -> RequestRefused:
+def _refused(answer: Answer) -> RequestRefused:
     try:
-        fault = _errors.decode(answer.content).error
+        fault = _errors.decode(answer.body).error
     except msgspec.MsgspecError:  # not our server
-        return RequestRefused(answer.status_code, "unknown", answer.text[:200], None)
-    return RequestRefused(answer.status_code, fault.code, fault.message, fault.path)
+        return RequestRefused(answer.status, "unknown", answer.body[:200].decode(errors="replace"), None)
+    return RequestRefused(answer.status, fault.code, fault.message, fault.path)
 
 
 def _not_text(problem: Problem, submission: Submission, reason: str) -> Report:

@@ -5,11 +5,22 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import httpx2
+import aiohttp
+import yarl
 
 REST = 2.0
 """Seconds for which a server that did not answer is asked only when the others do not answer, either."""
+KEEP = 60.0
+"""Seconds for which a connection stays open with nothing to send."""
+
+
+class Answer(NamedTuple):
+    status: int
+    retry_after: float | None
+    """Seconds, where the server named some."""
+    body: bytes
 
 
 class Endpoint:
@@ -19,17 +30,40 @@ class Endpoint:
         self.address = address
         scheme, _, path = address.partition(":")
         if scheme == "unix" and path:
-            transport, base = httpx2.AsyncHTTPTransport(uds=path, limits=_limits(connections)), "http://localhost"
-        elif scheme in ("http", "https") and path.startswith("//"):
-            transport, base = httpx2.AsyncHTTPTransport(limits=_limits(connections)), address
+            self._socket, self._base = path, "http://localhost"
+        elif scheme in ("http", "https") and _names_a_host(address):
+            self._socket, self._base = None, address.rstrip("/")
         else:
             raise ValueError(f"{address!r} is no address of a server: http://host:port or unix:/path")
+        self._headers = headers
+        self._connections = connections
         # A program may wait in the queue for long; the deadline of the call bounds that.
-        timeout = httpx2.Timeout(None, connect=connect_seconds)
-        self.http = httpx2.AsyncClient(
-            transport=transport, base_url=base, headers=headers, timeout=timeout, trust_env=False
-        )
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds)
+        self._session: aiohttp.ClientSession | None = None
         self._rests_until = 0.0
+
+    async def request(self, method: str, path: str, body: bytes) -> Answer:
+        """Raises aiohttp.ClientError when no answer comes."""
+        session = self._session = self._session or self._open()
+        async with session.request(method, self._base + path, data=body, allow_redirects=False) as response:
+            after = response.headers.get("retry-after", "")
+            return Answer(response.status, float(after) if after.isdecimal() else None, await response.read())
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        """In the event loop of the first request."""
+        connector: aiohttp.BaseConnector
+        if self._socket is not None:
+            connector = aiohttp.UnixConnector(self._socket, limit=self._connections, keepalive_timeout=KEEP)
+        else:
+            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP)
+        return aiohttp.ClientSession(
+            connector=connector, headers=self._headers, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     @property
     def resting(self) -> bool:
@@ -55,5 +89,8 @@ class Endpoints:
         return max(self.all, key=lambda endpoint: (not endpoint.resting, endpoint.weight(digest)))
 
 
-def _limits(connections: int) -> httpx2.Limits:
-    return httpx2.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
+def _names_a_host(address: str) -> bool:
+    try:
+        return bool(yarl.URL(address).host)
+    except ValueError:
+        return False

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx2
+import aiohttp
 import msgspec
 from litestar import Response
 
@@ -31,24 +31,28 @@ class Siblings:
 
     def __init__(self, settings: Settings) -> None:
         self._history = bool(settings.history)
-        headers = {"authorization": f"Bearer {settings.tokens[0]}"} if settings.tokens else {}
-        self._others = {
-            engine: httpx2.AsyncClient(
-                transport=httpx2.AsyncHTTPTransport(uds=str(socket_path(settings.state, engine))),
-                base_url="http://localhost",
-                headers=headers,
-                timeout=SECONDS,
-            )
+        self._headers = {"authorization": f"Bearer {settings.tokens[0]}"} if settings.tokens else {}
+        self._sockets = {
+            engine: str(socket_path(settings.state, engine))
             for engine in range(settings.engines)
             if engine != settings.engine
         }
+        self._others: dict[int, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Siblings:
+        for engine, path in self._sockets.items():
+            self._others[engine] = aiohttp.ClientSession(
+                "http://localhost",
+                connector=aiohttp.UnixConnector(path),
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(total=SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for other in self._others.values():
-            await other.aclose()
+            await other.close()
 
     async def status(self, own: EngineStatus) -> StatusResponse:
         found = await asyncio.gather(*(self._ask(engine) for engine in self._others))
@@ -56,16 +60,16 @@ class Siblings:
 
     async def forward(self, engine: int, path: str) -> Response[bytes]:
         try:
-            answer = await self._others[engine].get(path)
-        except httpx2.HTTPError:
+            async with self._others[engine].get(path) as answer:
+                return Response(await answer.read(), status_code=answer.status, media_type=JSON)
+        except (aiohttp.ClientError, TimeoutError):
             raise Unavailable(f"engine {engine} does not answer", retry_after=1.0) from None
-        return Response(answer.content, status_code=answer.status_code, media_type=JSON)
 
     async def _ask(self, engine: int) -> EngineStatus | None:
         try:
-            answer = await self._others[engine].get("/v1/status?own")
-            return msgspec.json.decode(answer.content, type=EngineStatus)
-        except (httpx2.HTTPError, msgspec.MsgspecError):
+            async with self._others[engine].get("/v1/status?own") as answer:
+                return msgspec.json.decode(await answer.read(), type=EngineStatus)
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
             return None
 
 
