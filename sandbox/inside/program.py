@@ -224,8 +224,9 @@ class Program:
                 if stopped_by:
                     os.kill(pid, signal.SIGKILL)
                     break
-            except OSError:
-                stopped_by = None  # it ended this moment, by itself
+            except OSError:  # it ended this moment, by itself
+                stopped_by = None
+                break  # and how is about to be told: what the host sent after its last word is not for this program
         self._poll.unregister(running.fd)
         if pid is None:
             running.pid()
