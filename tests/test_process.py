@@ -66,6 +66,9 @@ IDIOMS = {
     "temporary file": "import tempfile, sys\nwith tempfile.TemporaryFile('w+') as f:\n    f.write(sys.stdin.read()); f.seek(0)\n"
     "    print(*f.read().split())",
     "recursion to the limit": "import sys\ndef f(n): return n and 1 + f(n - 1)\nassert f(998) == 998\nprint(*sys.stdin.read().split())",
+    "recursion to a limit of its own": "import sys\nsys.setrecursionlimit(2**31 - 1)\nsys.setrecursionlimit(200)\n"
+    "assert sys.getrecursionlimit() == 200\ndef f(n): return n and 1 + f(n - 1)\nassert f(198) == 198\n"
+    "print(*sys.stdin.read().split())",
     "deep recursion in C": "import sys\nfrom functools import lru_cache\nsys.setrecursionlimit(10**6)\n@lru_cache(None)\n"
     "def f(n): return n and 1 + f(n - 1)\n"
     "n = 20000 if sys.version_info < (3, 12) else 200  # later interpreters have a limit of their own\n"

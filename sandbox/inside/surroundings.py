@@ -11,6 +11,8 @@ from .kernel import Filter
 
 FRAMES = 9
 """Python frames of this package that a program's first one stands on."""
+HIGHEST = 2**31 - 1
+"""Recursion limit that an interpreter takes."""
 
 
 class Surroundings:
@@ -26,8 +28,8 @@ class Surroundings:
         stream = sys.__stdin__
         assert stream is not None
         self.encoding, self.errors = stream.encoding, stream.errors or "strict"
-        # The program stands on frames of this package, and must still be able to recurse as deep as elsewhere.
-        self.recursion_limit = sys.getrecursionlimit() + FRAMES
+        self.recursion_limit = sys.getrecursionlimit()
+        _leave_out_our_frames()
         self.int_digits = sys.get_int_max_str_digits()
         self.path = [os.path.dirname(SOURCE), *sys.path]
         self.argv = [SOURCE]
@@ -37,3 +39,16 @@ class Surroundings:
         sys.set_int_max_str_digits(self.int_digits)
         sys.path[:] = self.path
         sys.argv[:] = self.argv
+
+
+def _leave_out_our_frames() -> None:
+    """Programs recurse as deep as elsewhere under any limit that they set, although they stand on frames of ours."""
+    get, put = sys.getrecursionlimit, sys.setrecursionlimit
+
+    def getrecursionlimit() -> int:
+        return get() - FRAMES
+
+    def setrecursionlimit(limit: int, /) -> None:
+        put(limit + FRAMES if 0 < limit <= HIGHEST - FRAMES else limit)
+
+    sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
