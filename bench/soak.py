@@ -30,10 +30,12 @@ from .machine import Machine, command_line, machine
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..evaluator import Evaluator, Problem
+    from ..evaluator import Evaluator, Problem, Report
 
 MIB = 1 << 20
 SAMPLES = 200
+STALL = 30.0
+"""Most seconds of a program with its worker: it may be blocked for 0.2 s, and run twice."""
 KILL_PAUSE = 3.0
 """Seconds between two kills, so that none meets a program twice: after two failures the verdict is system_error."""
 SHOWN = 20
@@ -214,6 +216,22 @@ def problems() -> dict[str, Problem]:
 # ---------------------------------------------------------------------------------------------------- what is found
 
 
+class Longest:
+    """The program that took the longest, which tells of workers that fell silent: nobody else would."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.what = ""
+
+    def see(self, report: Report, what: str) -> None:
+        if report.run_time > self.seconds:
+            self.seconds, self.what = report.run_time, what
+
+    def check(self) -> Check:
+        detail = f"at most {self.seconds:.1f} s from a worker to the verdict: {self.what}"
+        return Check(name="no stall", passed=self.seconds <= STALL, detail=detail)
+
+
 class KindCount(msgspec.Struct, kw_only=True):
     hostile: bool
     programs: int = 0
@@ -274,6 +292,7 @@ class Soak:
         self.unexpected: list[str] = []
         self.judge_failures = self.reports = self.kills = 0
         self.samples: list[Sample] = []
+        self.longest = Longest()
         self.seen: set[psutil.Process] = set()
         """Every process of a jail that was ever looked at."""
         wanted = options.programs // 500 if options.kills is None else options.kills
@@ -296,6 +315,7 @@ class Soak:
                 kind = self.pending.pop(place)
                 count = self.kinds[kind.name]
                 count.programs += 1
+                self.longest.see(report, f"program {place} ({kind.name})")
                 count.verdicts[report.status.value] = count.verdicts.get(report.status.value, 0) + 1
                 if report.status.value not in kind.verdicts.split():
                     count.unexpected += 1
@@ -403,6 +423,7 @@ async def soak(options: Options, folder: str) -> Result:
         Check(name="reports", passed=run.reports == options.programs, detail=f"{run.reports} of {options.programs}"),
         Check(name="verdicts", passed=not counts["unexpected"], detail=f"{counts['unexpected']} of another kind"),
         Check(name="judge failures", passed=not run.judge_failures, detail=str(run.judge_failures)),
+        run.longest.check(),
         none_left("processes", alive(everything | set(own.children(recursive=True)))),
         Check(name="descriptors", passed=more <= 0, detail=f"{max(more, 0)} more than before"),
         none_left("temporary files", sorted(os.listdir(folder))),

@@ -27,7 +27,7 @@ import uvloop
 from ..evaluator.client import AsyncClient, ClientError
 from .machine import Machine, command_line, machine
 from .served import Served
-from .soak import HOSTILE, MIB, ORDINARY, Check, Kind, alive, flat, none_left, problems, until
+from .soak import HOSTILE, MIB, ORDINARY, Check, Kind, Longest, alive, flat, none_left, problems, until
 
 PR_SET_CHILD_SUBREAPER = 36
 SHOWN = 20
@@ -93,6 +93,7 @@ class Soak:
         self.verdicts: dict[str, int] = {}
         self.unexpected: list[str] = []
         self.memory: list[float] = []
+        self.longest = Longest()
         self.seen: set[psutil.Process] = set()
         self.server = Served(folder, *self._arguments(), port=_free_port())
         self.left = iter(range(options.programs))
@@ -131,6 +132,7 @@ class Soak:
                 self.note(f"program {place} ({kind.name}): {error}")
                 continue
             self.judged += 1
+            self.longest.see(report, f"program {place} ({kind.name})")
             self.hostile += kind.hostile
             status = report.status.value
             self.verdicts[status] = self.verdicts.get(status, 0) + 1
@@ -204,6 +206,7 @@ async def soak(options: Options, folder: Path) -> Result:
     checks = [
         Check(name="verdicts", passed=run.judged == options.programs, detail=f"{run.judged} of {options.programs}"),
         Check(name="as expected", passed=not run.unexpected, detail=f"{len(run.unexpected)} were not"),
+        run.longest.check(),
         Check(name="end", passed=exit_code == 0, detail=f"exit code {exit_code} on SIGTERM"),
         none_left("processes", alive(run.seen)),
         flat("memory of the server", run.memory),
