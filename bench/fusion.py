@@ -20,11 +20,12 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx2
+import aiohttp
 import msgspec
 
 from ..evaluator import Problem
@@ -79,7 +80,9 @@ class Fusion:
         self._process = subprocess.Popen(
             [self._python, "-m", "uvicorn", "sandbox.server.server:app", "--host", "127.0.0.1", "--port", str(port)],
             cwd=home,
-            env=os.environ | {"PYTHONPATH": str(home), "SANDBOX_CONFIG": "local"},
+            # Its programs run what is called python: not a wrapper of it that happens to come first on this machine.
+            env=os.environ
+            | {"PYTHONPATH": str(home), "SANDBOX_CONFIG": "local", "PATH": f"{self._python.parent}:{os.defpath}"},
             stdout=subprocess.DEVNULL,
             stderr=(home / "log").open("wb"),
             start_new_session=True,
@@ -87,9 +90,9 @@ class Fusion:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             try:
-                if httpx2.get(f"{self.address}/v1/ping", trust_env=False).status_code == 200:
+                with urllib.request.urlopen(f"{self.address}/v1/ping"):
                     return self
-            except httpx2.TransportError:
+            except OSError:
                 time.sleep(0.1)
         log = (home / "log").read_text()[-2000:]
         self.__exit__()
@@ -113,9 +116,9 @@ async def compare(ours: str, theirs: str, mine: Work, few: Work, clients: int) -
 
 
 async def _rate(way: str, address: str, work: Work, clients: int, *, own: bool) -> Rate:
-    limits = httpx2.Limits(max_connections=clients, max_keepalive_connections=clients)
+    connector, timeout = aiohttp.TCPConnector(limit=clients), aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     async with (
-        httpx2.AsyncClient(base_url=address, limits=limits, timeout=ANSWER_SECONDS, trust_env=False) as http,
+        aiohttp.ClientSession(address, connector=connector, timeout=timeout) as http,
         AsyncClient(address, connections=clients) as client,
     ):
         judge = functools.partial(_run_code if way == "run_code" else _submit, http)
@@ -133,7 +136,7 @@ async def _timed(judge: Callable[[Problem, str], Awaitable[bool]], work: Work, c
         for problem, program, right in left:
             try:
                 wrong += await judge(problem, program) is not right
-            except httpx2.HTTPError:
+            except (aiohttp.ClientError, TimeoutError):
                 wrong += 1
 
     began = time.perf_counter()
@@ -143,7 +146,7 @@ async def _timed(judge: Callable[[Problem, str], Awaitable[bool]], work: Work, c
     return Rate(programs=len(work), seconds=round(seconds, 3), programs_per_second=rate, wrong=wrong)
 
 
-async def _run_code(http: httpx2.AsyncClient, problem: Problem, code: str) -> bool:
+async def _run_code(http: aiohttp.ClientSession, problem: Problem, code: str) -> bool:
     """All tests, at the same time: that is what verl does."""
 
     async def passes(stdin: str, expected: str) -> bool:
@@ -153,7 +156,7 @@ async def _run_code(http: httpx2.AsyncClient, problem: Problem, code: str) -> bo
     return all(await asyncio.gather(*(passes(test.input, test.output) for test in problem.tests)))
 
 
-async def _submit(http: httpx2.AsyncClient, problem: Problem, code: str) -> bool:
+async def _submit(http: aiohttp.ClientSession, problem: Problem, code: str) -> bool:
     tests = [{"input": {"stdin": test.input}, "output": {"stdout": test.output}} for test in problem.tests]
     config = {"language": "python", "run_timeout": 60, "provided_data": {"test": tests}, "extra": {}}
     body = {"dataset": "code_contests", "id": 0, "completion": f"```python\n{code}\n```", "config": config}
@@ -164,7 +167,7 @@ async def _evaluate(client: AsyncClient, problem: Problem, code: str) -> bool:
     return (await client.evaluate(problem, code)).accepted
 
 
-async def _post(http: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> Any:
-    answer = await http.post(path, json=body)
-    answer.raise_for_status()
-    return answer.json()
+async def _post(http: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:
+    async with http.post(path, json=body) as answer:
+        answer.raise_for_status()
+        return await answer.json()

@@ -176,8 +176,7 @@ class Evaluator(Streams):
         """
         submission = Submission.of(program)
         source = submission.code or ""
-        test = TestCase(input="-")  # stands for bytes that need not be text
-        prepared = Prepared(Problem(problem_id="-", tests=(test,), limits=limits or Limits()))
+        prepared = _under(limits or Limits())
         inputs = Inputs([stdin])
         failure: WorkerFailure | None = None
         for again in (False, True, True):  # the first may have ended of compiling, which is only guarded then
@@ -411,6 +410,12 @@ class Evaluator(Streams):
                 await judgement.settle(test, *await session.judge(prepared.assertions[test]))
             except CompileFailed as failed:
                 judgement.compile_error(str(failed))
+
+
+@functools.lru_cache(64)
+def _under(limits: Limits) -> Prepared:
+    """For a program that is run, not judged."""
+    return Prepared(Problem(problem_id="-", tests=(TestCase(input="-"),), limits=limits))
 
 
 class _Shared:
