@@ -51,7 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     work: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = (0,)
     """Rounds of an empty loop in each test; 100 000 take 2 ms or so."""
     sandbox_fusion: Path | None = None
-    """Checkout of SandboxFusion, whose server is then compared as well."""
+    """Checkout of SandboxFusion, whose server is then compared as well, both on all processors."""
     sandbox_fusion_python: Path | None = None
     """Interpreter of its virtual environment."""
     sandbox_fusion_clients: tuple[int, ...] = (16,)
@@ -230,7 +230,7 @@ def _only(cores: set[int]) -> Generator[None]:
 def measure_fusion(options: Options, clients: int) -> list[Compared]:
     if options.sandbox_fusion is None or options.sandbox_fusion_python is None:
         return []
-    arguments = ("--workers", str(options.workers), "--engines", str(options.engines))
+    arguments = ("--workers", str(len(os.sched_getaffinity(0))), "--engines", str(options.engines))
     compared: list[Compared] = []
     with (
         tempfile.TemporaryDirectory(prefix="load-") as folder,
