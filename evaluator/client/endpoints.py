@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +15,9 @@ REST = 2.0
 """Seconds for which a server that did not answer is asked only when the others do not answer, either."""
 KEEP = 60.0
 """Seconds for which a connection stays open with nothing to send."""
+
+LARGE = 1 << 20
+"""Bytes of a body from where on it is sent in pieces, so that the event loop has turns meanwhile."""
 
 
 class Answer(NamedTuple):
@@ -45,7 +49,8 @@ class Endpoint:
     async def request(self, method: str, path: str, body: bytes) -> Answer:
         """Raises aiohttp.ClientError when no answer comes."""
         session = self._session = self._session or self._open()
-        async with session.request(method, self._base + path, data=body, allow_redirects=False) as response:
+        data = body if len(body) < LARGE else io.BytesIO(body)
+        async with session.request(method, self._base + path, data=data, allow_redirects=False) as response:
             after = response.headers.get("retry-after", "")
             return Answer(response.status, float(after) if after.isdecimal() else None, await response.read())
 

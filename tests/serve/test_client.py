@@ -74,6 +74,12 @@ async def test_the_same_reports_as_the_evaluator(server: Server) -> None:
         assert refused.value.status == 400
 
 
+async def test_a_large_problem_travels(start: Start) -> None:
+    problem = Problem(problem_id="large", tests=(TestCase("x" * 3_000_000 + "\n", "3000000\n"),))
+    async with AsyncClient(start().address) as client:
+        assert (await client.evaluate(problem, "print(len(input()))")).accepted
+
+
 def test_the_same_without_an_event_loop(server: Server) -> None:
     with Client([server.address]) as judge:
         assert judge.evaluate(SUMS, ADD).accepted
