@@ -54,8 +54,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Checkout of SandboxFusion, whose server is then compared as well, both on all processors."""
     sandbox_fusion_python: Path | None = None
     """Interpreter of its virtual environment."""
-    sandbox_fusion_clients: tuple[int, ...] = (16,)
-    """Clients at the same time, for it and for ours. With many more it stands still."""
+    sandbox_fusion_clients: tuple[int, ...] = (16, 64)
+    """Clients at the same time, for it and for ours. It starts whatever is asked of it at once."""
     sandbox_fusion_programs: Annotated[int, msgspec.Meta(ge=1)] = 64
     """Programs of a round for it."""
     out: Path = Path(__file__).with_name("results")
