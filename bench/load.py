@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import os
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +30,7 @@ from ..evaluator.client import AsyncClient
 from .fusion import Compared, Fusion, compare
 from .machine import Machine, command_line, machine
 from .served import Served, cpu
+from .workloads import Workload, corpus
 
 PROBLEMS = 20
 TESTS = 10
@@ -50,6 +53,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Processors of the library, and of the server, with the workers; the clients get the others. 0: all share all."""
     work: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = (0,)
     """Rounds of an empty loop in each test; 100 000 take 2 ms or so."""
+    corpus: Path | None = None
+    """A labelled file, whose quick programs are asked for as well, see corpus-small in `workloads`."""
     sandbox_fusion: Path | None = None
     """Checkout of SandboxFusion, whose server is then compared as well, both on all processors."""
     sandbox_fusion_python: Path | None = None
@@ -86,7 +91,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     clients: int
-    work: int
+    work: str
     library: list[Round]
     served: list[Round]
     throughput_ratio: list[float]
@@ -103,7 +108,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     engines: int
     programs: int
-    tests: int
     loads: list[Load]
     sandbox_fusion: list[Compared]
     """Round by round."""
@@ -116,6 +120,27 @@ class _Judged(msgspec.Struct):
 
 Work = Sequence[tuple[Problem, str, bool]]
 """Problem, program, whether it is right."""
+
+
+def mixes(options: Options) -> dict[str, Callable[[int], Work]]:
+    """By name: the programs of a round, given its number."""
+    found: dict[str, Callable[[int], Work]] = {
+        f"{TESTS} tests of {work} rounds": functools.partial(pairs, options, work=work) for work in options.work
+    }
+    if options.corpus is not None:
+        drawn = corpus(options.corpus, options.programs, seed=0, small=True)
+        found[drawn.about] = functools.partial(again, options, drawn)
+    return found
+
+
+def again(options: Options, drawn: Workload, number: int) -> Work:
+    """As many as were asked for, each another text."""
+    return [
+        (drawn.problems[problem], f"{code}\n# {number} {n}\n", right)
+        for n, ((problem, code), right) in zip(
+            range(options.programs), itertools.cycle(zip(drawn.programs, drawn.labels, strict=True))
+        )
+    ]
 
 
 def pairs(options: Options, number: int, work: int = 0) -> Work:
@@ -186,7 +211,7 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 5)
 
 
-def measure(options: Options, clients: int, work: int) -> Load:
+def measure(options: Options, clients: int, work: str, programs_of: Callable[[int], Work]) -> Load:
     ours: list[Round] = []
     theirs: list[Round] = []
     every = os.sched_getaffinity(0)
@@ -197,13 +222,13 @@ def measure(options: Options, clients: int, work: int) -> Load:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         for number in range(options.rounds + 1):
-            programs = pairs(options, number, work)
+            programs = programs_of(number)
             with _only(judges):
                 ours.append(runner.run(library(options, clients, programs)))
                 with Served(Path(folder), *arguments) as server, _only(every - judges or every):
                     theirs.append(runner.run(served(clients, programs, server)))
             rates = f"{ours[-1].programs_per_second} by the library, {theirs[-1].programs_per_second} served"
-            about = f"{clients} clients, work {work}, round {number} of {options.rounds}"
+            about = f"{clients} clients, {work}, round {number} of {options.rounds}"
             print(f"{about}: {rates} programs/s", flush=True)
     ratios = [b.programs_per_second / a.programs_per_second for a, b in zip(ours[1:], theirs[1:], strict=True)]
     return Load(
@@ -257,6 +282,8 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     if (options.sandbox_fusion is None) != (options.sandbox_fusion_python is None):
         raise SystemExit("--sandbox-fusion and --sandbox-fusion-python: give both or none")
+    if options.corpus is not None and not options.corpus.is_file():
+        raise SystemExit(f"--corpus: {options.corpus} is not there")
     here = machine()
     if options.cores >= here.cores_used:
         raise SystemExit(f"--cores: {options.cores} leaves none for the clients; this machine has {here.cores_used}")
@@ -268,8 +295,11 @@ def main() -> None:
         workers=options.workers,
         engines=options.engines,
         programs=options.programs,
-        tests=TESTS,
-        loads=[measure(options, clients, work) for work in options.work for clients in options.clients],
+        loads=[
+            measure(options, clients, work, programs_of)
+            for work, programs_of in mixes(options).items()
+            for clients in options.clients
+        ],
         sandbox_fusion=[],
     )
     write(options.out, result)
@@ -281,7 +311,7 @@ def main() -> None:
         last = load.served[-1]
         wrong += sum(each.wrong for each in (*load.library, *load.served))
         print(
-            f"{load.clients} clients, work {load.work}: {load.median_ratio:.0%} of the library's throughput;"
+            f"{load.clients} clients, {load.work}: {load.median_ratio:.0%} of the library's throughput;"
             f" CPU a request: {last.parent_cpu_ms} ms in the server, {last.client_cpu_ms} ms in the clients,"
             f" {load.library[-1].parent_cpu_ms} ms in the library's process;"
             f" queue p50 {last.queue_p50:.3f} s, p99 {last.queue_p99:.3f} s;"
