@@ -6,7 +6,8 @@ confusion   verdicts against labels, counted
 presets     what other rules say of the same outputs
 workloads   the programs it judges
 conformance who judges the traps right, and whom do the hacks fool
-load        what the server costs over the library; fusion asks SandboxFusion's server the same
+load        what the server costs over the library
+fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine
 lifting     how many tests of assertions are read instead of run
 measure     interleaved rounds, ratios, agreement

@@ -2,8 +2,7 @@
 
 The same programs are judged by an Evaluator in this process and by a server that many clients ask for one program at a
 time, in turn, round by round. The clients' processor time is told apart, and with --cores they have processors of their
-own: then the library and the server with their workers have the very same ones. With a checkout of SandboxFusion its
-server is asked the same, see `fusion`. Writes ``results/load.json``.
+own: then the library and the server with their workers have the very same ones. Writes ``results/load.json``.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ import uvloop
 
 from ..evaluator import Evaluator, Problem, Report, TestCase
 from ..evaluator.client import AsyncClient
-from .fusion import Compared, Fusion, compare
 from .machine import Machine, command_line, machine
 from .served import Served, cpu
 from .workloads import Workload, corpus
@@ -55,14 +53,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Rounds of an empty loop in each test; 100 000 take 2 ms or so."""
     corpus: Path | None = None
     """A labelled file, whose quick programs are asked for as well, see corpus-small in `workloads`."""
-    sandbox_fusion: Path | None = None
-    """Checkout of SandboxFusion, whose server is then compared as well, both on all processors."""
-    sandbox_fusion_python: Path | None = None
-    """Interpreter of its virtual environment."""
-    sandbox_fusion_clients: tuple[int, ...] = (16, 64)
-    """Clients at the same time, for it and for ours. It starts whatever is asked of it at once."""
-    sandbox_fusion_programs: Annotated[int, msgspec.Meta(ge=1)] = 64
-    """Programs of a round for it."""
     out: Path = Path(__file__).with_name("results")
     """Folder for load.json."""
 
@@ -109,8 +99,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     engines: int
     programs: int
     loads: list[Load]
-    sandbox_fusion: list[Compared]
-    """Round by round."""
 
 
 class _Judged(msgspec.Struct):
@@ -125,7 +113,8 @@ Work = Sequence[tuple[Problem, str, bool]]
 def mixes(options: Options) -> dict[str, Callable[[int], Work]]:
     """By name: the programs of a round, given its number."""
     found: dict[str, Callable[[int], Work]] = {
-        f"{TESTS} tests of {work} rounds": functools.partial(pairs, options, work=work) for work in options.work
+        f"{TESTS} tests of {work} rounds": functools.partial(pairs, options.programs, work=work)
+        for work in options.work
     }
     if options.corpus is not None:
         drawn = corpus(options.corpus, options.programs, seed=0, small=True)
@@ -143,7 +132,7 @@ def again(options: Options, drawn: Workload, number: int) -> Work:
     ]
 
 
-def pairs(options: Options, number: int, work: int = 0) -> Work:
+def pairs(count: int, number: int, work: int = 0) -> Work:
     """No two rounds share a program."""
     problems = [
         Problem(problem_id=str(p), tests=tuple(TestCase(f"{n} {p}\n", f"{n + p}\n") for n in range(TESTS)))
@@ -154,9 +143,7 @@ def pairs(options: Options, number: int, work: int = 0) -> Work:
         True: f"{before}a, b = map(int, input().split())\nprint(a + b)\n",
         False: f"{before}a, b = map(int, input().split())\nprint(a - b - 1)\n",
     }
-    return [
-        (problems[n % PROBLEMS], f"{programs[n % 3 > 0]}# {number} {n}\n", n % 3 > 0) for n in range(options.programs)
-    ]
+    return [(problems[n % PROBLEMS], f"{programs[n % 3 > 0]}# {number} {n}\n", n % 3 > 0) for n in range(count)]
 
 
 async def library(options: Options, clients: int, work: Work) -> Round:
@@ -252,36 +239,8 @@ def _only(cores: set[int]) -> Generator[None]:
         os.sched_setaffinity(0, before)
 
 
-def measure_fusion(options: Options, clients: int) -> list[Compared]:
-    if options.sandbox_fusion is None or options.sandbox_fusion_python is None:
-        return []
-    arguments = ("--workers", str(len(os.sched_getaffinity(0))), "--engines", str(options.engines))
-    compared: list[Compared] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="load-") as folder,
-        Fusion(options.sandbox_fusion, options.sandbox_fusion_python) as theirs,
-        Served(Path(folder), *arguments) as ours,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        for number in range(options.rounds + 1):
-            work = pairs(options, number)
-            few = work[: options.sandbox_fusion_programs]
-            for each in runner.run(compare(ours.address, theirs.address, work, few, clients)):
-                rates = f"{each.ours.programs_per_second} by ours, {each.theirs.programs_per_second} by SandboxFusion"
-                print(f"{each.way}, {clients} clients, round {number}: {rates} programs/s", flush=True)
-                if number:
-                    compared.append(each)
-    return compared
-
-
-def write(folder: Path, result: Result) -> None:
-    (folder / "load.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
-
-
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    if (options.sandbox_fusion is None) != (options.sandbox_fusion_python is None):
-        raise SystemExit("--sandbox-fusion and --sandbox-fusion-python: give both or none")
     if options.corpus is not None and not options.corpus.is_file():
         raise SystemExit(f"--corpus: {options.corpus} is not there")
     here = machine()
@@ -300,12 +259,8 @@ def main() -> None:
             for work, programs_of in mixes(options).items()
             for clients in options.clients
         ],
-        sandbox_fusion=[],
     )
-    write(options.out, result)
-    for clients in options.sandbox_fusion_clients:
-        result.sandbox_fusion.extend(measure_fusion(options, clients))
-    write(options.out, result)
+    (options.out / "load.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     wrong = 0
     for load in result.loads:
         last = load.served[-1]
@@ -317,14 +272,6 @@ def main() -> None:
             f" queue p50 {last.queue_p50:.3f} s, p99 {last.queue_p99:.3f} s;"
             f" service p50 {last.service_p50:.3f} s, p99 {last.service_p99:.3f} s"
         )
-    for way in ("run_code", "submit"):
-        for clients in options.sandbox_fusion_clients:
-            rounds = [each for each in result.sandbox_fusion if (each.way, each.clients) == (way, clients)]
-            if rounds:
-                ratio = statistics.median(each.ratio for each in rounds)
-                theirs = f"{sum(each.theirs.wrong for each in rounds)} of its verdicts wrong"
-                print(f"{way}, {clients} clients: {ratio:.1f} times the throughput of SandboxFusion; {theirs}")
-                wrong += sum(each.ours.wrong for each in rounds)
     raise SystemExit(1 if wrong else 0)
 
 

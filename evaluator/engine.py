@@ -59,6 +59,7 @@ class Evaluator(Streams):
     packages    installed packages that programs may import, besides the standard library
     lanes       run quick tests of a program in turn in one process; False: always a process for each test
     run_all     go on after the first failure
+    scores      go on as long as it takes to know the score, where tests are worth points
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
@@ -77,6 +78,7 @@ class Evaluator(Streams):
         packages: Sequence[str] | None = None,
         lanes: bool = True,
         run_all: bool = False,
+        scores: bool = False,
         preset: str | None = None,
         keep_outputs: int = 0,
         cache: int = 4096,
@@ -85,6 +87,7 @@ class Evaluator(Streams):
         self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
         self.lanes = lanes
         self.run_all = run_all
+        self.scores = scores
         self.preset = find_preset(preset) if preset else None
         self.keep_outputs = keep_outputs
         self._turn = asyncio.Lock()
@@ -262,13 +265,14 @@ class Evaluator(Streams):
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
         asked = time.monotonic()
-        failures, failure = 0, None
+        failures, failure, lanes = 0, None, self.lanes
         while failures < 2:
             again = failure is not None
             judgement = Judgement(
                 prepared,
                 code,
                 run_all=self.run_all,
+                scores=self.scores,
                 keep_outputs=self.keep_outputs,
                 turn=self._turn,
                 checkers=lambda: self.checkers,
@@ -279,7 +283,7 @@ class Evaluator(Streams):
                 if isinstance(program, CompileError):
                     judgement.compile_error(program.words)
                 else:
-                    await self._run(judgement, program, clock, new=again)
+                    await self._run(judgement, program, clock, lanes=lanes, new=again)
             except WorkerFailure as error:
                 # Before there is a result it may have been the compiler, which is only guarded from now on.
                 failures += again or bool(judgement.results)
@@ -287,6 +291,9 @@ class Evaluator(Streams):
                 continue
             except LanguageUnavailable as lack:
                 return not_run(prepared.problem, Status.SYSTEM_ERROR, str(lack))
+            if judgement.unfaithful:
+                lanes = False
+                continue
             report = judgement.report()
             now = time.monotonic()
             started = clock.started or now
@@ -317,12 +324,14 @@ class Evaluator(Streams):
         kind = PYTHON if self._allowed.isdisjoint(roots) else PACKAGES
         return RunnableProgram(kind, code, files=files or {}, modules=(*modules, *prepared.modules))
 
-    async def _run(self, judgement: Judgement, program: RunnableProgram, clock: _Clock, *, new: bool) -> None:
+    async def _run(
+        self, judgement: Judgement, program: RunnableProgram, clock: _Clock, *, lanes: bool, new: bool
+    ) -> None:
         """All tests on one worker, or in parts on several when they would be idle otherwise."""
         parts = max(1, min(self.pool.spare, len(judgement.prepared) // SPLIT_TESTS))
         if judgement.prepared.replayed:
             parts = 1
-        run = functools.partial(self._run_part, judgement, program, clock, new=new)
+        run = functools.partial(self._run_part, judgement, program, clock, lanes=lanes, new=new)
         if parts == 1:
             await run(None)
             return
@@ -345,46 +354,51 @@ class Evaluator(Streams):
         clock: _Clock,
         tests: list[int] | None,
         *,
+        lanes: bool,
         new: bool,
     ) -> None:
         prepared = judgement.prepared
         problem = prepared.problem
         async with self.pool.worker(prepared.inputs, kind=program.kind, new=new) as worker:
             # Made only now: what was judged while this program waited says which tests come first.
-            work = Work(
-                inputs=prepared.inputs,
-                source=program.source,
-                prelude=prepared.prelude,
-                tests=prepared.order() if tests is None else tests,
-                limits=prepared.limits,
-                mode=prepared.job_mode,
-                entry_class=problem.entry_class,
-                entry_point=problem.entry_point if problem.mode == "call" else None,
-                modules=program.modules,
-                command=program.command,
-                files=program.files,
-                guarded=new,
-                lanes=self.lanes and (program.command is not None or not program.files),
-                first_lane=prepared.first_lane,
-                alone=prepared.alone(),
-            )
-            mine = set(work.job.tests)
+            order = prepared.order() if tests is None else tests
             clock.start()
-            if mine:
+            while wanted := judgement.wanted(order):
+                work = Work(
+                    inputs=prepared.inputs,
+                    source=program.source,
+                    prelude=prepared.prelude,
+                    tests=wanted,
+                    limits=prepared.limits,
+                    mode=prepared.job_mode,
+                    entry_class=problem.entry_class,
+                    entry_point=problem.entry_point if problem.mode == "call" else None,
+                    modules=program.modules,
+                    command=program.command,
+                    files=program.files,
+                    guarded=new,
+                    lanes=lanes and (program.command is not None or not program.files),
+                    first_lane=prepared.first_lane,
+                    alone=prepared.alone(),
+                )
                 worker.begin(work)
-            while not judgement.decided and not judgement.open.isdisjoint(mine):
-                received = await worker.receive()
-                if isinstance(received, str):
-                    judgement.compile_error(received)
-                    return
-                if any(execution.test not in judgement.open for execution in received):
-                    raise worker.reject(WorkerFailure("a second result for a test that was not asked for again"))
-                again = await judgement.take(received)
-                if again and not judgement.decided:
-                    worker.confirm(again)
-            if prepared.replayed and not judgement.decided:
+                await self._take(judgement, worker, wanted)
                 worker.end()
+            if prepared.replayed and not judgement.decided:
                 await self._replay(judgement, program.source, program.modules, worker)
+
+    async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
+        """What comes of these tests, until there is nothing left of them or something that need not run any more."""
+        while (left := judgement.open.intersection(wanted)) and left.isdisjoint(judgement.moot()):
+            received = await worker.receive()
+            if isinstance(received, str):
+                judgement.compile_error(received)
+                return
+            if any(execution.test not in judgement.open for execution in received):
+                raise worker.reject(WorkerFailure("a second result for a test that was not asked for again"))
+            again = await judgement.take(received)
+            if again and not judgement.decided:
+                worker.confirm(again)
 
     async def _replay(self, judgement: Judgement, code: bytes, modules: Sequence[str], worker: Worker) -> None:
         """The tests that cannot be decided by comparing: program and test in turn on one worker."""

@@ -1,15 +1,15 @@
 """One program against one problem: turns executions into test results, and says what is still open.
 
 A result is believed when the test had a process of its own, or when a lane accepted it. What a lane rejects is run
-again in a process of its own first. When that contradicts the lane, the lane was not faithful for this program, and
-everything it accepted is run again too.
+again in a process of its own first. When that contradicts the lane, the lane was not faithful for this program, which
+is then judged again without.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from ..sandbox.execution import Execution, Outcome
@@ -18,7 +18,7 @@ from .checkers import CheckerFailed, CheckerProgram, Checkers
 from .compare import Match
 from .kept import keep
 from .prepared import Prepared
-from .report import Report, TestResult, explanation
+from .report import Report, TestResult, explanation, nothing
 from .status import Status
 
 LARGE = 256 * 1024
@@ -39,7 +39,7 @@ _STATUS = {
 
 
 class Judgement:
-    """State of one program. ``take`` executions as they come, until ``open`` is empty or ``decided``."""
+    """State of one program. ``take`` executions as they come, while tests are ``wanted``."""
 
     def __init__(
         self,
@@ -47,12 +47,14 @@ class Judgement:
         source: bytes,
         *,
         run_all: bool,
+        scores: bool = False,
         keep_outputs: int = 0,
         turn: asyncio.Lock | None = None,
         checkers: Callable[[], Checkers] | None = None,
     ) -> None:
         self.prepared = prepared
         self.run_all = run_all
+        self.scoring = prepared.scoring if scores else None
         self.keep_outputs = keep_outputs
         self._turn = turn or asyncio.Lock()
         self._checkers = checkers
@@ -60,14 +62,29 @@ class Judgement:
         self.open = set(range(len(prepared)))
         self.message: str | None = None
         self._compile_error = False
+        self.unfaithful = False
+        """A lane gave a test another verdict than a process of its own: nothing here counts."""
         self._by_lane: set[int] = set()  # accepted, without a process of its own
-        self._in_doubt: set[int] = set()  # rejected by a lane, or to be confirmed
+        self._in_doubt: dict[int, bool] = {}  # to be confirmed, and whether the lane accepted it
         self._sampled = zlib.crc32(source) % CONFIRMED_SHARE == 0
 
     @property
     def decided(self) -> bool:
         """Nothing that is still open could change the verdict."""
-        return not self.open or self._compile_error or (not self.run_all and bool(self._failed()))
+        return self.open <= self.moot()
+
+    def moot(self) -> set[int]:
+        """Open tests that are not worth running any more."""
+        if self.unfaithful or self._compile_error:
+            return self.open
+        if self.run_all or not self._failed():
+            return set()
+        return self.open if self.scoring is None else self.open & self.scoring.moot(self.results)
+
+    def wanted(self, tests: Sequence[int]) -> list[int]:
+        """Those of them that are to be run."""
+        moot = self.moot()
+        return [test for test in tests if test in self.open and test not in moot]
 
     def compile_error(self, message: str) -> None:
         self._compile_error = True
@@ -79,26 +96,20 @@ class Judgement:
         for execution in executions:
             test = execution.test
             result = await self._result(execution, None)
-            if execution.fresh:
+            accepted = result.status is Status.ACCEPTED
+            if execution.fresh or accepted:
                 self.open.discard(test)
                 self.results[test] = result
-                if test in self._in_doubt:
-                    self._in_doubt.discard(test)
-                    lane_accepted = test in self._by_lane
-                    self._by_lane.discard(test)
-                    if lane_accepted != (result.status is Status.ACCEPTED):
-                        again += self._reopen()
-            elif result.status is Status.ACCEPTED:
-                self.open.discard(test)
-                self.results[test] = result
-                self._by_lane.add(test)
+                self.unfaithful = self.unfaithful or self._in_doubt.pop(test, accepted) is not accepted
+                if not execution.fresh:
+                    self._by_lane.add(test)
             else:
-                self._in_doubt.add(test)
+                self._in_doubt[test] = False
                 again.append(test)
         if self._sampled and not self.open and self._by_lane and not again:
             self._sampled = False
             test = max(self._by_lane)
-            self._in_doubt.add(test)
+            self._in_doubt[test] = True
             self.open.add(test)
             again.append(test)
         return again
@@ -110,14 +121,6 @@ class Judgement:
             self.results[test] = await self._result(execution, ruling)
         elif ruling is not None:
             self.results[test] = TestResult(status=ruling.status, rule=ruling.rule, message=ruling.message)
-
-    def _reopen(self) -> list[int]:
-        tests = sorted(self._by_lane)
-        self._by_lane.clear()
-        self.open.update(tests)
-        for test in tests:
-            self.results.pop(test, None)
-        return tests
 
     def _failed(self) -> list[int]:
         return [test for test, result in self.results.items() if result.status is not Status.ACCEPTED]
@@ -195,8 +198,9 @@ class Judgement:
         passed = sum(result.status is Status.ACCEPTED for result in tests)
         failed = min(self._failed(), default=None)
         self.prepared.judged(tests, failed)
+        score = score_of(self.prepared, tests)
         if self._compile_error:
-            status = Status.COMPILE_ERROR
+            status, score = Status.COMPILE_ERROR, nothing(self.prepared.problem)
         elif failed is not None:
             status = tests[failed].status
         else:
@@ -204,12 +208,18 @@ class Judgement:
         return Report(
             problem_id=self.prepared.problem.problem_id,
             status=status,
+            score=score,
             passed=passed,
             total=total,
             tests=tests,
             message=self.message or explanation(tests, failed, self.prepared.problem),
             cpu_time=sum(result.cpu_time or 0.0 for result in tests),
         )
+
+
+def score_of(prepared: Prepared, tests: Sequence[TestResult]) -> float | None:
+    """Of the problem's points."""
+    return prepared.scoring.score(dict(enumerate(tests))) if prepared.scoring else None
 
 
 def status_of(match: Match) -> Status:

@@ -16,6 +16,7 @@ from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, with_preset
 from .problem import Checker, Problem
 from .report import TestResult
+from .scoring import Scoring
 
 FEW = 8
 """Tests of the first lane while nobody knows how programs of the problem fare."""
@@ -54,6 +55,7 @@ class Prepared:
         self.size = self.inputs.size + sum(map(len, self.expected))
         """Bytes."""
         self.limits = problem.effective_limits
+        self.scoring = Scoring(problem) if problem.groups else None
         self.prelude = problem.prelude.encode()
         self.modules = named_modules(problem.prelude)
         self._failures: Counter[int] = Counter()

@@ -77,6 +77,19 @@ class Checker(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """What some tests are worth together, in the terms of the problem package format.
+
+    score_aggregation   of the tests' scores: ``pass-fail``, all points when every test is accepted, else none;
+                        ``min``, what the worst test gets of all points; ``sum``, every test its equal share
+    require_pass        groups whose tests must all be accepted, or this one gets nothing
+    """
+
+    max_score: Annotated[float, msgspec.Meta(gt=0)]
+    score_aggregation: Literal["pass-fail", "min", "sum"] = "pass-fail"
+    require_pass: tuple[str, ...] = ()
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Tests, limits, comparison and, for reading, description of a problem. Rows may carry more fields; left alone."""
 
@@ -87,6 +100,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Processor seconds per test. Short for ``limits.cpu_time``; wins over it."""
     limits: Limits = Limits()
     checker: Checker = Checker()
+    groups: dict[str, Group] = {}
+    """By name, the groups that are worth points, see ``Report.score``. The tests of one carry its name as ``group``."""
     entry_point: Identifier | None = None
     """call: name of the function or method. Required there."""
     entry_class: Identifier | None = None
@@ -110,6 +125,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("entry_point: required when mode is call")
         if any(test.flags is not None for test in self.tests) and self.mode != "stdio":
             raise ValueError(f"tests[].flags: are for problems that compare text, but mode is {self.mode}")
+        if self.groups:
+            _check_groups(self.groups, {test.group for test in self.tests})
         if self.mode == "assert":
             for number, test in enumerate(self.tests):
                 if test.code is None:
@@ -121,3 +138,17 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         if self.time_limit is None:
             return self.limits
         return msgspec.structs.replace(self.limits, cpu_time=self.time_limit)
+
+
+def _check_groups(groups: dict[str, Group], named: set[str | None]) -> None:
+    """Raises ValueError."""
+    before: set[str] = set()
+    for name, group in groups.items():
+        if name not in named:
+            raise ValueError(f"groups: no test is of the group {name!r}")
+        for required in group.require_pass:
+            if required not in named:
+                raise ValueError(f"groups[{name!r}].require_pass: no test is of the group {required!r}")
+            if required in groups and required not in before:
+                raise ValueError(f"groups[{name!r}].require_pass: {required!r} does not come before it")
+        before.add(name)

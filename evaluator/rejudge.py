@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .compare import Comparison
-from .judgement import status_of
+from .judgement import score_of, status_of
 from .kept import restore
 from .prepared import Prepared
 from .report import Report, TestResult, explanation
@@ -33,7 +33,8 @@ def rejudge(prepared: Prepared, report: Report) -> Report:
         number = next(number for number, test in enumerate(tests) if test.status is Status.SKIPPED)
         why = tests[number].message or "it was not run (--run-all runs all tests)"
         status, message = Status.SKIPPED, f"cannot be judged again: test {number + 1}: {why}"
-    return msgspec.structs.replace(report, status=status, passed=passed, tests=tests, message=message)
+    score = score_of(prepared, tests)
+    return msgspec.structs.replace(report, status=status, score=score, passed=passed, tests=tests, message=message)
 
 
 def _again(comparison: Comparison, expected: bytes, result: TestResult) -> TestResult:

@@ -50,6 +50,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem_id: str
     name: str | None = None
     status: Status
+    score: float | None = None
+    """0 to 1, what the program gets of the points of the problem's groups. None: they are worth none, or the score is
+    not known: tests were left out after a failure (``scores`` runs them), or the judge failed."""
     passed: int
     total: int
     tests: tuple[TestResult, ...]
@@ -112,8 +115,14 @@ def not_run(problem: Problem, status: Status, message: str) -> Report:
     return Report(
         problem_id=problem.problem_id,
         status=status,
+        score=None if status.is_judge_failure else nothing(problem),
         passed=0,
         total=total,
         tests=(skipped,) * total,
         message=message,
     )
+
+
+def nothing(problem: Problem) -> float | None:
+    """The score of a program that gets no points."""
+    return 0.0 if problem.groups else None

@@ -146,6 +146,8 @@ def test_summary(rows: Path, tmp_path: Path) -> None:
         "tests_run": 16,
         "program_cpu_seconds": 2.0,
         "verdicts": {"accepted": 4, "wrong_answer": 1, "time_limit_exceeded": 1, "runtime_error": 1, "no_code": 1},
+        "scored": 0,
+        "mean_score": None,
         "labelled": 6,
         "confusion": {
             "labelled": 6,
@@ -225,12 +227,24 @@ def test_options_reach_the_engine(rows: Path, tmp_path: Path) -> None:
         "packages": None,
         "lanes": True,
         "run_all": False,
+        "scores": False,
         "preset": None,
         "keep_outputs": 0,
         "unsafe_no_jail": False,
     }
     python = ("--python", sys.executable)
-    flags = ("-q", "--workers", 3, "--run-all", "--no-lanes", "--unsafe-no-jail", "--allow-package", "numpy", "sympy")
+    flags = (
+        "-q",
+        "--workers",
+        3,
+        "--run-all",
+        "--scores",
+        "--no-lanes",
+        "--unsafe-no-jail",
+        "--allow-package",
+        "numpy",
+        "sympy",
+    )
     rules = ("--preset", "codeforces:rcmp6", "--keep-outputs", 100, "-o", tmp_path / "out.jsonl")
     assert command(rows, *flags, *python, *rules) == 0
     assert VerdictInTheProgram.options == {
@@ -240,6 +254,7 @@ def test_options_reach_the_engine(rows: Path, tmp_path: Path) -> None:
         "packages": ("numpy", "sympy"),
         "lanes": False,
         "run_all": True,
+        "scores": True,
         "preset": "codeforces:rcmp6",
         "keep_outputs": 100,
         "unsafe_no_jail": True,

@@ -11,6 +11,7 @@ import pytest
 
 from microcoder.evaluator import Evaluator, Problem, Status, Submission, TestCase
 from microcoder.evaluator.datasets import BadRow, Rows
+from microcoder.evaluator.problem import Group
 
 YAML = "source: A contest\nlimits:\n    memory: 512\n    output: 4\n"
 
@@ -65,6 +66,78 @@ def test_groups_in_groups_inherit_their_flags(tmp_path: Path) -> None:
     problem, _ = read(package(tmp_path, files))
     assert [test.group for test in problem.tests] == ["sample", "secret", "secret/a/b"]
     assert problem.checker.flags == "case_sensitive float_tolerance 1e-6"
+
+
+LEGACY = {
+    "problem.yaml": "type: scoring\ngrading: {objective: max, show_test_data_groups: yes}\n",
+    "data/testdata.yaml": "on_reject: continue\nrange: 0 100\ngrader_flags: ignore_sample\n",
+    "data/sample/testdata.yaml": "accept_score: 0\ngrader_flags: first_error\n",
+    "data/secret/testdata.yaml": "grader_flags: first_error accept_if_any_accepted\n",
+    "data/secret/a/testdata.yaml": "on_reject: break\naccept_score: 30\ngrader_flags: min\n",
+    "data/secret/b/testdata.yaml": "accept_score: 35\ngrader_flags: sum\n",
+}
+SINCE = {
+    "problem.yaml": "problem_format_version: 2025-09\ntype: scoring\n",
+    "data/secret/a/test_group.yaml": "max_score: 30\nrequire_pass: sample\n",
+    "data/secret/b/test_group.yaml": "max_score: 70\nscore_aggregation: sum\nrequire_pass: [a]\n",
+}
+
+
+def scoring(path: Path, files: dict[str, str]) -> dict[str, Group]:
+    """A package with one test in the group a, and two in b."""
+    tests = {f"data/secret/{name}.{kind}": "" for name in ("a/1", "b/2", "b/3") for kind in ("in", "ans")}
+    made = package(path, tests | files)
+    (made / "data/secret/2.in").unlink()
+    (made / "data/secret/2.ans").unlink()
+    return dict(read(made)[0].groups)
+
+
+def test_groups_that_are_worth_points(tmp_path: Path) -> None:
+    assert scoring(tmp_path / "legacy", LEGACY) == {
+        "secret/a": Group(max_score=30, score_aggregation="min"),
+        "secret/b": Group(max_score=70, score_aggregation="sum"),
+    }
+    assert scoring(tmp_path / "since", SINCE) == {
+        "secret/a": Group(max_score=30, require_pass=("sample",)),
+        "secret/b": Group(max_score=70, score_aggregation="sum", require_pass=("secret/a",)),
+    }
+
+
+def test_a_sample_that_counts_and_a_mean(tmp_path: Path) -> None:
+    changed = {
+        "data/testdata.yaml": "on_reject: continue\n",
+        "data/sample/testdata.yaml": "accept_score: 5\n",
+        "data/secret/b/testdata.yaml": "accept_score: 35\ngrader_flags: avg\n",
+    }
+    assert scoring(tmp_path, LEGACY | changed) == {
+        "sample": Group(max_score=5, score_aggregation="sum"),
+        "secret/a": Group(max_score=30, score_aggregation="min"),
+        "secret/b": Group(max_score=35, score_aggregation="sum"),
+    }
+
+
+def test_points_of_secret_as_a_whole(tmp_path: Path) -> None:
+    problem, _ = read(package(tmp_path, {"problem.yaml": "problem_format_version: 2025-09\ntype: scoring\n"}))
+    assert problem.groups == {"secret": Group(max_score=100, score_aggregation="sum")}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        LEGACY | {"problem.yaml": ""},
+        LEGACY | {"problem.yaml": "type: scoring\ngrading: {objective: min}"},
+        LEGACY | {"data/testdata.yaml": "grader_flags: ignore_sample\ngrading: custom"},
+        LEGACY | {"data/secret/testdata.yaml": "grader_flags: max"},
+        LEGACY | {"data/secret/a/testdata.yaml": "accept_score: 30\nreject_score: 1\ngrader_flags: min"},
+        LEGACY | {"data/secret/b/testdata.yaml": "on_reject: break\naccept_score: 35"},
+        LEGACY | {"data/secret/b/c/4.in": "", "data/secret/b/c/4.ans": ""},
+        SINCE | {"data/secret/test_group.yaml": "score_aggregation: min"},
+        SINCE | {"data/secret/b/test_group.yaml": "max_score: unbounded"},
+        SINCE | {"data/secret/b/test_group.yaml": "max_score: 70\nstatic_validation_score: 10"},
+    ],
+)
+def test_points_that_groups_do_not_tell_are_left_out(tmp_path: Path, changed: dict[str, str]) -> None:
+    assert scoring(tmp_path, changed) == {}
 
 
 @pytest.mark.parametrize("validator", ["default", "custom"])

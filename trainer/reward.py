@@ -17,8 +17,8 @@ from .errors import ConfigError
 Form = Literal["fence", "raw"]
 """Where the program stands in a response: in a fenced block (evaluator/extract.py), or it is the response."""
 
-Scale = Literal["binary", "fraction"]
-"""1 or 0, or the share of tests passed."""
+Scale = Literal["binary", "fraction", "score"]
+"""1 or 0; the share of tests passed; or the share of the points, of a problem whose groups of tests are worth some."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class EvaluatorJudge:
 
         def finish(judged: Future[Report]) -> None:
             try:
-                future.set_result(verdict(judged.result(), self._scale))
+                future.set_result(verdict(problem, judged.result(), self._scale))
             except BaseException as error:
                 future.set_exception(error)
 
@@ -70,10 +70,16 @@ class EvaluatorJudge:
         self._evaluator.__exit__()
 
 
-def verdict(report: Report, scale: Scale) -> Verdict:
+def verdict(problem: Problem, report: Report, scale: Scale) -> Verdict:
     reward = report.reward
     if reward is not None and scale == "fraction":
         reward = report.passed / report.total
+    elif reward is not None and scale == "score" and problem.groups:
+        reward = report.score
+        if reward is None and not any(test.status.is_judge_failure for test in report.tests):
+            raise ConfigError(
+                "judge.reward: the server left out tests that the score depends on; start it with --scores"
+            )
     return Verdict(report.status, reward, report.run_time)
 
 
@@ -89,7 +95,7 @@ def open_judge(url: str | None, *, form: Form, scale: Scale, workers: int | None
     """The server at ``url``, or an evaluator of this process. A server that cannot be reached ends the run: it can be
     gone on with, and a step whose rewards are missing would be worth nothing."""
     if url is None:
-        evaluator = SyncEvaluator(workers=workers, jail=jail, run_all=scale == "fraction")
+        evaluator = SyncEvaluator(workers=workers, jail=jail, run_all=scale == "fraction", scores=scale == "score")
         return EvaluatorJudge(evaluator.__enter__(), form=form, scale=scale)
     if scale == "fraction":
         raise ConfigError("judge.reward: a server stops at the first failure, fraction needs the evaluator in-process")

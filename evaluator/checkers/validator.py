@@ -1,6 +1,7 @@
 """Kattis output validators: ``validator input answer feedback_dir [flags] < output``; exit code 42 accepts, 43 rejects.
 
-``judgemessage.txt`` in the feedback directory is the message, ``score.txt`` the score, where it is one from 0 to 1.
+``judgemessage.txt`` in the feedback directory is the message; ``score.txt`` is the score of what is accepted, where it
+is one from 0 to 1.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Validator(CheckerProgram):
         accepted = execution.exit_code == _ACCEPT
         message = words(left.get(_MESSAGE, b""), b"" if accepted else execution.stderr)
         try:
-            score = scale(float(left[_SCORE])) if _SCORE in left else None
+            score = scale(float(left[_SCORE])) if accepted and _SCORE in left else None
         except ValueError:
             raise CheckerFailed(f"score.txt is no number: {words(left[_SCORE])!r}") from None
         return Decision(accepted, message, score)

@@ -42,5 +42,10 @@ def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
                 preset(options.preset)
             except ValueError as error:
                 raise UsageError(f"--preset: {error}") from None
-        found |= {"lanes": not options.no_lanes, "run_all": options.run_all, "preset": options.preset}
+        found |= {
+            "lanes": not options.no_lanes,
+            "run_all": options.run_all,
+            "scores": options.scores,
+            "preset": options.preset,
+        }
     return found

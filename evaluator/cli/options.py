@@ -128,6 +128,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Leave out rows that cannot be used, and go on."""
     run_all: Annotated[bool, _argument("")] = False
     """Run all tests of a program, not only up to the first failure."""
+    scores: Annotated[bool, _argument("")] = False
+    """Where groups of tests are worth points: run what the score of a program depends on."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
@@ -189,6 +191,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     Without --workers on all its processors, as nodes come and go; with it, Ray is asked for so many."""
     run_all: Annotated[bool, _argument("")] = False
     """Run all tests of a program, not only up to the first failure."""
+    scores: Annotated[bool, _argument("")] = False
+    """Where groups of tests are worth points: run what the score of a program depends on."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program; as for run."""
     jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"

@@ -77,6 +77,10 @@ class Summary(msgspec.Struct, kw_only=True):
     program_cpu_seconds: float
     """Processor seconds inside the tests."""
     verdicts: dict[str, int]
+    scored: int
+    """Programs whose score is known."""
+    mean_score: float | None
+    """Theirs, 0 to 1."""
     labelled: int
     """Programs with a label, without the timing-sensitive ones; likewise below."""
     confusion: Labels
@@ -154,6 +158,8 @@ class Tally:
         self.tests_now = 0
         self.program_cpu = 0.0
         self.verdicts: Counter[Status] = Counter()
+        self.scored = 0
+        self.score = 0.0
         self.rules: Counter[str] = Counter()
         self.accepted_by: Counter[str] = Counter()
         self.labels = Labels()
@@ -170,6 +176,9 @@ class Tally:
             self.tests_now += tests
             self.program_cpu += report.cpu_time
         self.verdicts[report.status] += 1
+        if report.score is not None:
+            self.scored += 1
+            self.score += report.score
         self.rules.update(test.rule for test in report.tests if test.rule)
         if rule := report.rule:
             self.accepted_by[rule] += 1
@@ -210,6 +219,8 @@ class Tally:
             processors_used=round((_processor_seconds() - self._cpu) / seconds, 2),
             program_cpu_seconds=round(self.program_cpu, 3),
             verdicts={status.value: self.verdicts[status] for status in Status if self.verdicts[status]},
+            scored=self.scored,
+            mean_score=round(self.score / self.scored, 4) if self.scored else None,
             labelled=self.labels.labelled,
             confusion=self.labels,
             false_negatives=self.labels.false_negatives,
@@ -250,6 +261,8 @@ def table(summary: Summary) -> RenderableType:
     for name, count in summary.verdicts.items():
         verdicts.add_row(name, f"{count:>9,}", f"{count / max(summary.programs, 1):>7.1%}")
     parts: list[RenderableType] = [verdicts]
+    if summary.mean_score is not None:
+        parts += ["", f"mean score of {summary.scored:,} programs: {summary.mean_score:.1%}"]
     if summary.accepted_by:
         needed = ", ".join(f"{rule} {count:,}" for rule, count in summary.accepted_by.items())
         preset = f" (preset {summary.preset})" if summary.preset else ""

@@ -58,7 +58,7 @@ class RayEvaluator(Streams):
                 until programs wait again; one actor stays. None: never
     nobody      seconds that programs wait while no actor is there, before ClusterUnavailable
     runtime_env of Ray, for the actors
-    options     of Evaluator, for each actor: jail, python, packages, lanes, run_all, preset, keep_outputs, cache, ...
+    options     of Evaluator, for each actor: jail, python, packages, lanes, run_all, scores, preset, keep_outputs, ...
 
     Raises ClusterUnavailable or JailUnavailable on entering when there is no cluster, or no actor can judge. The
     methods raise what those of Evaluator do, and ClusterUnavailable. Nodes with another microcoder are left out.

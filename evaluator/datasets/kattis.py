@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Set
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,9 +20,10 @@ import msgspec
 import yaml
 
 from ...sandbox.limits import MIB
-from ..problem import Checker, Problem, TestCase
+from ..problem import Checker, Group, Problem, TestCase
 from ..submission import Submission
 from .base import BadRow, Example, Format, Row, Unusable, as_list, as_object, explain, make_problem
+from .kattis_groups import GroupSettings, groups
 from .source import Source
 
 PACKAGE = 1 << 30
@@ -72,7 +73,8 @@ _ENTRIES = ("__main__.py", "main.py", "Main.java")
 """Where a program of several files begins, whatever the others hold."""
 _OF_SEVERAL_FILES = ("python", "cpp", "c", "java")
 _BY_SPEED = ("slow_accepted", "time_limit_exceeded")
-_TYPES = ("pass-fail", "scoring")
+_SCORING = "scoring"
+_TYPES = ("pass-fail", _SCORING)
 
 
 class _Limits(msgspec.Struct):
@@ -82,6 +84,19 @@ class _Limits(msgspec.Struct):
     compilation_time: float | None = None
     validation_time: float | None = None
     validation_memory: float | None = None
+
+
+class _Grading(msgspec.Struct):
+    """What once stood here instead of in the groups, and what is best."""
+
+    objective: str = "max"
+    accept_score: float | None = None
+    reject_score: float | None = None
+    on_reject: str | None = None
+
+    @property
+    def usual(self) -> bool:
+        return self == _Grading()
 
 
 class _Settings(msgspec.Struct):
@@ -94,14 +109,16 @@ class _Settings(msgspec.Struct):
     validation: str | None = None
     validator_flags: str | list[str] | None = None
     limits: _Limits | None = None
+    grading: _Grading | None = None
 
+    @property
+    def legacy(self) -> bool:
+        return self.problem_format_version.startswith("legacy")
 
-class _Group(msgspec.Struct):
-    """testdata.yaml (legacy) or test_group.yaml, as far as it matters here."""
-
-    output_validator_flags: str | None = None
-    output_validator_args: str | list[str] | None = None
-    args: list[str] | None = None
+    @property
+    def kinds(self) -> list[str]:
+        given = self.type if isinstance(self.type, list) else [self.type or _TYPES[0]]
+        return [word for kind in given for word in kind.split()]
 
 
 class PackageSource(Source):
@@ -149,6 +166,8 @@ class _Package:
         self.path = path
         self._root = path.resolve()
         self._left = PACKAGE
+        self._groups: dict[str, GroupSettings] = {}
+        """Of the directories below data, by their path there."""
 
     # -- the problem
 
@@ -169,6 +188,7 @@ class _Package:
                 compile_time=limits.compilation_time,
             ),
             checker=self._checker(settings, flags, limits),
+            groups=self._worth(settings, tests),
             title=_in_english(settings.name) or _title(statement),
             statement=statement,
             source=_source(settings.source),
@@ -188,7 +208,7 @@ class _Package:
         folders = [self.path / name for name in ("output_validator", "output_validators")]
         folder = next((folder for folder in folders if folder.is_dir()), None)
         # The legacy format asks for it in problem.yaml; since then it is enough that the directory is there.
-        if not asked and (folder is None or settings.problem_format_version.startswith("legacy")):
+        if not asked and (folder is None or settings.legacy):
             return Checker(type="kattis", flags=flags)
         if folder is None:
             raise Unusable("validation", "custom, but there is no directory output_validators", settings.validation)
@@ -240,7 +260,7 @@ class _Package:
         for name in ("sample", "secret"):
             folder = self.path / "data" / name
             if folder.is_dir():
-                inherited = self._group(self.path / "data", _Group())
+                inherited = self._group(self.path / "data", GroupSettings())
                 found += ((test, f"{given} {words}".strip()) for test, words in self._folder(folder, inherited))
         if not found:
             raise Unusable("data", "holds no tests: no .in files in data/sample and data/secret")
@@ -248,7 +268,14 @@ class _Package:
         tests = (test if flags == most else msgspec.structs.replace(test, flags=flags) for test, flags in found)
         return tuple(tests), most
 
-    def _folder(self, folder: Path, inherited: _Group) -> Iterator[tuple[TestCase, str]]:
+    def _worth(self, settings: _Settings, tests: Sequence[TestCase]) -> dict[str, Group]:
+        """Groups that are worth points."""
+        scores = "score" in (settings.validation or "").split()
+        if _SCORING not in settings.kinds or scores or not (settings.grading or _Grading()).usual:
+            return {}
+        return groups(settings.legacy, self._groups, Counter(str(test.group) for test in tests))
+
+    def _folder(self, folder: Path, inherited: GroupSettings) -> Iterator[tuple[TestCase, str]]:
         group = self._group(folder, inherited)
         name = folder.relative_to(self.path / "data").as_posix()
         for path in sorted(folder.iterdir()):
@@ -263,17 +290,18 @@ class _Package:
                 test = TestCase(input=self._data(path), output=self._data(answer), group=name)
                 yield test, _words(own.output_validator_flags) or _words(own.output_validator_args)
 
-    def _group(self, folder: Path, inherited: _Group) -> _Group:
+    def _group(self, folder: Path, inherited: GroupSettings) -> GroupSettings:
+        group = GroupSettings().within(inherited)
         for name in ("testdata.yaml", "test_group.yaml"):
-            inherited = self._group_file(folder / name, inherited)
-        return inherited
+            group = self._group_file(folder / name, group)
+        self._groups[folder.relative_to(self.path / "data").as_posix()] = group
+        return group
 
-    def _group_file(self, path: Path, inherited: _Group) -> _Group:
+    def _group_file(self, path: Path, inherited: GroupSettings) -> GroupSettings:
         if not path.is_file():
             return inherited
-        own = self._settings(self._relative(path), _Group)
-        given = {name: value for name in own.__struct_fields__ if (value := getattr(own, name)) is not None}
-        return msgspec.structs.replace(inherited, **given)
+        own: GroupSettings = self._settings(self._relative(path), GroupSettings)
+        return own.within(inherited)
 
     # -- the programs
 
@@ -381,11 +409,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _check_type(settings: _Settings) -> None:
-    kinds = settings.type if isinstance(settings.type, list) else [settings.type or _TYPES[0]]
-    for kind in kinds:
-        for word in kind.split():
-            if word not in _TYPES:
-                raise Unusable("type", f"not supported; supported: {', '.join(_TYPES)}", word)
+    for kind in settings.kinds:
+        if kind not in _TYPES:
+            raise Unusable("type", f"not supported; supported: {', '.join(_TYPES)}", kind)
     if "interactive" in (settings.validation or "").split():
         raise Unusable("validation", "interactive problems are not supported", settings.validation)
 

@@ -53,6 +53,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         "packages": settings.packages,
         "lanes": settings.lanes,
         "run_all": settings.run_all,
+        "scores": settings.scores,
         "preset": settings.preset,
         "cache": 0,
         "unsafe_no_jail": settings.unsafe_no_jail,

@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] | None = None
     lanes: bool = True
     run_all: bool = False
+    scores: bool = False
     preset: str | None = None
     """Rule that replaces that of every problem without a checker program."""
     unsafe_no_jail: bool = False

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from microcoder.evaluator import Problem, Report, Status, TestCase
+from microcoder.evaluator.problem import Group
+from microcoder.evaluator.report import TestResult
 from microcoder.trainer.collect import Answer
 from microcoder.trainer.data import place, read
-from microcoder.trainer.errors import DataError
+from microcoder.trainer.errors import ConfigError, DataError
 from microcoder.trainer.evaluate import pass_at_k, summarize
 from microcoder.trainer.metrics import lines
 from microcoder.trainer.reward import open_judge, program, verdict
@@ -37,8 +40,12 @@ def test_program_is_a_whole_block(response: str, expected: str) -> None:
     assert program(response, "raw") == response
 
 
-def report(status: Status, passed: int) -> Report:
-    return Report(problem_id="p", status=status, passed=passed, total=4, tests=())
+PLAIN = Problem(problem_id="p", tests=(TestCase(),))
+POINTS = Problem(problem_id="p", tests=(TestCase(group="a"),), groups={"a": Group(max_score=1)})
+
+
+def report(status: Status, passed: int, score: float | None = None) -> Report:
+    return Report(problem_id="p", status=status, score=score, passed=passed, total=4, tests=())
 
 
 @pytest.mark.parametrize(
@@ -52,8 +59,22 @@ def report(status: Status, passed: int) -> Report:
     ],
 )
 def test_failures_of_the_judge_are_no_reward(one: Report, binary: float | None, fraction: float | None) -> None:
-    assert verdict(one, "binary").reward == binary
-    assert verdict(one, "fraction").reward == fraction
+    assert verdict(PLAIN, one, "binary").reward == binary
+    assert verdict(PLAIN, one, "fraction").reward == fraction
+    assert verdict(PLAIN, one, "score").reward == binary
+
+
+def test_points_as_a_reward() -> None:
+    assert verdict(POINTS, report(Status.WRONG_ANSWER, 3, 0.6), "score").reward == 0.6
+    assert verdict(POINTS, report(Status.WRONG_ANSWER, 3, 0.6), "binary").reward == 0.0
+    assert verdict(POINTS, report(Status.SYSTEM_ERROR, 3), "score").reward is None
+    failed = msgspec.structs.replace(
+        report(Status.WRONG_ANSWER, 3),
+        tests=(TestResult(status=Status.CHECKER_ERROR), TestResult(status=Status.SKIPPED)),
+    )
+    assert verdict(POINTS, failed, "score").reward is None
+    with pytest.raises(ConfigError, match="start it with --scores"):
+        verdict(POINTS, report(Status.WRONG_ANSWER, 3), "score")
 
 
 def test_judging_a_response() -> None:

@@ -1,0 +1,128 @@
+"""Groups of tests in a Kattis package: their settings, and what they are worth.
+
+The legacy format aggregates with graders, at every directory; since 2023-07 a group has a score of its own. What both
+say is told by `Group` where the groups are added up, which is how such problems are made. Other problems have no
+groups that are worth anything: those with a grader or a validator that makes scores of its own, with groups in groups,
+with points for what is rejected, or where less is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from ..problem import Group
+
+_SAMPLE, _SECRET = "sample", "secret"
+
+
+class GroupSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """testdata.yaml (legacy) or test_group.yaml, as far as it matters here."""
+
+    output_validator_flags: str | None = None
+    output_validator_args: str | list[str] | None = None
+    args: list[str] | None = None
+    # legacy
+    on_reject: str | None = None
+    grading: str | None = None
+    grader_flags: str | None = None
+    accept_score: float | None = None
+    reject_score: float | None = None
+    # since 2023-07
+    max_score: float | Literal["unbounded"] | None = None
+    score_aggregation: Literal["pass-fail", "min", "sum"] | None = None
+    static_validation_score: Any = None
+    require_pass: str | list[str] | None = None
+
+    def within(self, outer: GroupSettings) -> GroupSettings:
+        """These, and those of the directory around that are not given here; scores since 2023-07 are not handed on."""
+        own = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        return msgspec.structs.replace(
+            outer,
+            **{"max_score": None, "score_aggregation": None, "static_validation_score": None, "require_pass": None}
+            | own,
+        )
+
+
+def groups(legacy: bool, settings: Mapping[str, GroupSettings], tests: Mapping[str, int]) -> dict[str, Group]:
+    """What each is worth, by name.
+
+    settings    of each directory below data, by its path there; ``.`` is data itself
+    tests       how many lie in each
+    """
+    leaves = [name for name in tests if name != _SAMPLE]
+    if any(name.count("/") > 1 for name in tests):
+        return {}
+    worth = _legacy(settings, tests, leaves) if legacy else _since(settings, tests, leaves)
+    return worth or {}
+
+
+def _legacy(
+    settings: Mapping[str, GroupSettings], tests: Mapping[str, int], leaves: list[str]
+) -> dict[str, Group] | None:
+    around = {".", *(name.partition("/")[0] for name in leaves if "/" in name)}
+    if any(settings[name].grading == "custom" or _aggregation(settings[name]) != "sum" for name in around):
+        return None
+    if "ignore_sample" not in _words(settings["."].grader_flags) and _SAMPLE in tests:
+        leaves = [_SAMPLE, *leaves]
+    found: dict[str, Group] = {}
+    for name in leaves:
+        own = settings[name]
+        how = _aggregation(own)
+        if own.grading == "custom" or own.reject_score or how == "max":
+            return None
+        score = 1.0 if own.accept_score is None else own.accept_score
+        if score <= 0:
+            continue
+        if how == "min":
+            found[name] = Group(max_score=score, score_aggregation="min")
+        elif own.on_reject == "continue":
+            found[name] = Group(max_score=score * tests[name] if how == "sum" else score, score_aggregation="sum")
+        else:  # tests after a failure count for nothing
+            return None
+    return found
+
+
+def _since(
+    settings: Mapping[str, GroupSettings], tests: Mapping[str, int], leaves: list[str]
+) -> dict[str, Group] | None:
+    secret = settings[_SECRET]
+    whole = leaves == [_SECRET]
+    if not whole and (_SECRET in leaves or (secret.score_aggregation or "sum") != "sum"):
+        return None
+    found: dict[str, Group] = {}
+    for name in leaves:
+        own = settings[name]
+        most = own.max_score or (100.0 if whole else None)
+        if most is None or most == "unbounded" or own.static_validation_score is not None:
+            return None
+        found[name] = Group(
+            max_score=most,
+            score_aggregation=own.score_aggregation or ("sum" if whole else "pass-fail"),
+            require_pass=tuple(
+                each for each in (*_required(secret), *(() if whole else _required(own))) if each in tests
+            ),
+        )
+    return found
+
+
+def _aggregation(settings: GroupSettings) -> Literal["sum", "avg", "min", "max"]:
+    how: Literal["sum", "avg", "min", "max"] = "sum"
+    for word in _words(settings.grader_flags):
+        if word in ("sum", "avg", "min", "max"):
+            how = word
+    return how
+
+
+def _required(settings: GroupSettings) -> list[str]:
+    named = settings.require_pass or []
+    return [
+        name if name == _SAMPLE else f"{_SECRET}/{name.removeprefix(f'{_SECRET}/')}"
+        for name in ([named] if isinstance(named, str) else named)
+    ]
+
+
+def _words(flags: str | None) -> list[str]:
+    return (flags or "").split()
