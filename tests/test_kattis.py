@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def scoring(path: Path, files: dict[str, str]) -> dict[str, Group]:
 
 
 def test_groups_that_are_worth_points(tmp_path: Path) -> None:
-    assert scoring(tmp_path / "legacy", LEGACY) == {
+    in_sample = {"data/sample/more/4.in": "", "data/sample/more/4.ans": ""}
+    assert scoring(tmp_path / "legacy", LEGACY | in_sample) == {
         "secret/a": Group(max_score=30, score_aggregation="min"),
         "secret/b": Group(max_score=70, score_aggregation="sum"),
     }
@@ -101,6 +103,12 @@ def test_groups_that_are_worth_points(tmp_path: Path) -> None:
         "secret/a": Group(max_score=30, require_pass=("sample",)),
         "secret/b": Group(max_score=70, score_aggregation="sum", require_pass=("secret/a",)),
     }
+
+
+def test_a_package_of_samples_has_no_points(tmp_path: Path) -> None:
+    made = package(tmp_path, {"problem.yaml": SINCE["problem.yaml"]})
+    shutil.rmtree(made / "data/secret")
+    assert read(made)[0].groups == {}
 
 
 def test_a_sample_that_counts_and_a_mean(tmp_path: Path) -> None:

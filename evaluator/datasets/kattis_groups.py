@@ -39,11 +39,10 @@ class GroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     def within(self, outer: GroupSettings) -> GroupSettings:
         """These, and those of the directory around that are not given here; scores since 2023-07 are not handed on."""
         own = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
-        return msgspec.structs.replace(
-            outer,
-            **{"max_score": None, "score_aggregation": None, "static_validation_score": None, "require_pass": None}
-            | own,
-        )
+        return msgspec.structs.replace(outer, **(dict.fromkeys(_NOT_HANDED_ON) | own))
+
+
+_NOT_HANDED_ON = ("max_score", "score_aggregation", "static_validation_score", "require_pass")
 
 
 def groups(legacy: bool, settings: Mapping[str, GroupSettings], tests: Mapping[str, int]) -> dict[str, Group]:
@@ -52,21 +51,18 @@ def groups(legacy: bool, settings: Mapping[str, GroupSettings], tests: Mapping[s
     settings    of each directory below data, by its path there; ``.`` is data itself
     tests       how many lie in each
     """
-    leaves = [name for name in tests if name != _SAMPLE]
     if any(name.count("/") > 1 for name in tests):
         return {}
-    worth = _legacy(settings, tests, leaves) if legacy else _since(settings, tests, leaves)
+    worth = _legacy(settings, tests) if legacy else _since(settings, tests)
     return worth or {}
 
 
-def _legacy(
-    settings: Mapping[str, GroupSettings], tests: Mapping[str, int], leaves: list[str]
-) -> dict[str, Group] | None:
+def _legacy(settings: Mapping[str, GroupSettings], tests: Mapping[str, int]) -> dict[str, Group] | None:
+    ignored = "ignore_sample" in _words(settings["."].grader_flags)
+    leaves = [name for name in tests if not (ignored and _is_sample(name))]
     around = {".", *(name.partition("/")[0] for name in leaves if "/" in name)}
     if any(settings[name].grading == "custom" or _aggregation(settings[name]) != "sum" for name in around):
         return None
-    if "ignore_sample" not in _words(settings["."].grader_flags) and _SAMPLE in tests:
-        leaves = [_SAMPLE, *leaves]
     found: dict[str, Group] = {}
     for name in leaves:
         own = settings[name]
@@ -85,27 +81,30 @@ def _legacy(
     return found
 
 
-def _since(
-    settings: Mapping[str, GroupSettings], tests: Mapping[str, int], leaves: list[str]
-) -> dict[str, Group] | None:
-    secret = settings[_SECRET]
+def _since(settings: Mapping[str, GroupSettings], tests: Mapping[str, int]) -> dict[str, Group] | None:
+    leaves = [name for name in tests if not _is_sample(name)]
+    secret = settings.get(_SECRET, GroupSettings())
     whole = leaves == [_SECRET]
     if not whole and (_SECRET in leaves or (secret.score_aggregation or "sum") != "sum"):
         return None
     found: dict[str, Group] = {}
     for name in leaves:
         own = settings[name]
-        most = own.max_score or (100.0 if whole else None)
+        most = 100.0 if whole and own.max_score is None else own.max_score
         if most is None or most == "unbounded" or own.static_validation_score is not None:
             return None
-        found[name] = Group(
-            max_score=most,
-            score_aggregation=own.score_aggregation or ("sum" if whole else "pass-fail"),
-            require_pass=tuple(
-                each for each in (*_required(secret), *(() if whole else _required(own))) if each in tests
-            ),
-        )
+        required = _required(secret) + ([] if whole else _required(own))
+        if most > 0:
+            found[name] = Group(
+                max_score=most,
+                score_aggregation=own.score_aggregation or ("sum" if whole else "pass-fail"),
+                require_pass=tuple(each for each in required if each in tests),
+            )
     return found
+
+
+def _is_sample(name: str) -> bool:
+    return name.partition("/")[0] == _SAMPLE
 
 
 def _aggregation(settings: GroupSettings) -> Literal["sum", "avg", "min", "max"]:
