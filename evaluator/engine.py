@@ -397,8 +397,8 @@ class Evaluator(Streams):
             if any(execution.test not in judgement.open for execution in received):
                 raise worker.reject(WorkerFailure("a second result for a test that was not asked for again"))
             again = await judgement.take(received)
-            if again and not judgement.decided:
-                worker.confirm(again)
+            if not judgement.decided:
+                worker.go_on(again)
 
     async def _replay(self, judgement: Judgement, code: bytes, modules: Sequence[str], worker: Worker) -> None:
         """The tests that cannot be decided by comparing: program and test in turn on one worker."""

@@ -19,7 +19,9 @@ from .report import TestResult
 from .scoring import Scoring
 
 FEW = 8
-"""Tests of the first lane while nobody knows how programs of the problem fare."""
+"""Tests that a lane may as well run at once, while nobody knows how programs of the problem fare."""
+FIRST = 3
+"""Of more tests, those of the first lane then."""
 OVERHEAD = 0.002
 """Seconds that a test takes besides its own."""
 UNSEEN = 0.1
@@ -80,7 +82,7 @@ class Prepared:
         needs no second run."""
         failed = self._failures.total()
         if not self._judged:
-            return FEW
+            return FEW if len(self) <= FEW else FIRST
         return 1 if 2 * failed > self._judged else LANE_TESTS
 
     def alone(self) -> list[int]:

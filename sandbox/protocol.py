@@ -109,7 +109,8 @@ class Job(msgspec.Struct, tag="job"):
     """Compile in a process of its own: the program may have ended the runner of another worker."""
     lanes: bool
     first_lane: int
-    """Most tests in the first lane: few where a failure is likely, so that little is run for nothing."""
+    """Most tests in the first lane. Fewer than a lane may have: a failure is likely, and after the first results the
+    runner waits for a word from the host, so that nothing is run in vain."""
     alone: list[int]
     """Tests that share no lane: those known to take long."""
     modules: list[str]
@@ -127,6 +128,8 @@ class Job(msgspec.Struct, tag="job"):
 
 
 class Run(msgspec.Struct, tag="run"):
+    """Go on, and first run these again, each in a process of its own."""
+
     tests: list[int]
 
 

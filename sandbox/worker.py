@@ -155,6 +155,8 @@ class Worker(asyncio.Protocol):
         self.work: Work | None = None
         self._awaited: set[int] = set()
         """Tests of the work that there is no result of yet."""
+        self._waits = False
+        """The runner goes on only when it is told to."""
         self._ending: asyncio.TimerHandle | None = None
 
     # -- life
@@ -216,6 +218,7 @@ class Worker(asyncio.Protocol):
             raise RuntimeError("a program is already running on this worker")
         self.work = work
         self._awaited = set(work.job.tests)
+        self._waits = work.job.first_lane < LANE_TESTS
         self.jobs += 1
         work.job.number = self.jobs
         self._reader.max_blob = max(self._reader.max_blob, work.most_bytes)
@@ -271,10 +274,12 @@ class Worker(asyncio.Protocol):
         self._jailed.kill()
         return failure
 
-    def confirm(self, tests: Sequence[int]) -> None:
-        """Run these tests again, each in a process of its own."""
-        self._awaited.update(tests)
-        self._write(frame(Run(list(tests))))
+    def go_on(self, again: Sequence[int]) -> None:
+        """More is wanted; first these tests again, each in a process of its own."""
+        if again or self._waits:
+            self._waits = False
+            self._awaited.update(again)
+            self._write(frame(Run(list(again))))
 
     def end(self) -> None:
         """Nothing more is wanted of the program; whatever still runs of it is killed."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
 
 from microcoder.evaluator import Evaluator, Problem, Report, Status, TestCase
-from microcoder.evaluator.prepared import FEW, Prepared
+from microcoder.evaluator.prepared import FEW, FIRST, Prepared
 from microcoder.evaluator.report import TestResult
+from microcoder.sandbox.execution import Execution
 from microcoder.sandbox.limits import Limits
-from microcoder.sandbox.worker import LANE_TESTS
+from microcoder.sandbox.worker import LANE_TESTS, Inputs, Work, Worker
 
 THREE = Problem(
     problem_id="three",
@@ -44,6 +48,45 @@ def test_what_failed_once_and_takes_long_comes_after_what_costs_nothing() -> Non
 
 def test_tests_that_take_long_share_no_process() -> None:
     assert prepared([(OK, 0.001), (OK, 0.5), (OK, 0.001)]).alone() == [1]
+
+
+def test_of_many_tests_a_few_come_first_while_nothing_is_known() -> None:
+    tests = tuple(TestCase(f"{n}\n", f"{n}\n") for n in range(FEW + 1))
+    assert Prepared(Problem(problem_id="many", tests=tests)).first_lane == FIRST
+
+
+@pytest.mark.parametrize("lanes", [True, False])
+async def test_where_a_failure_is_likely_nothing_runs_before_it_is_looked_at(lanes: bool) -> None:
+    inputs = Inputs([f"{n}\n".encode() for n in range(6)])
+    async with Evaluator(workers=1) as evaluator, evaluator.pool.worker(inputs) as worker:
+        for first, seen in ((2, 2 if lanes else 1), (LANE_TESTS, 6)):
+            limits = Limits(cpu_time=5)
+            work = Work(
+                inputs=inputs,
+                source=b"print(input())",
+                tests=range(6),
+                limits=limits,
+                lanes=lanes,
+                first_lane=first,
+            )
+            worker.begin(work)
+            outputs: list[bytes] = []
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    while len(outputs) < 6:
+                        outputs += [execution.stdout for execution in await received(worker)]
+            assert len(outputs) == seen
+            worker.go_on([])
+            while len(outputs) < 6:
+                outputs += [execution.stdout for execution in await received(worker)]
+            assert outputs == [f"{n}\n".encode() for n in range(6)]
+            worker.end()
+
+
+async def received(worker: Worker) -> list[Execution]:
+    found = await worker.receive()
+    assert not isinstance(found, str)
+    return found
 
 
 @pytest.mark.parametrize(

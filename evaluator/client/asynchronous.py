@@ -13,7 +13,7 @@ import random
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 import msgspec
@@ -90,14 +90,14 @@ class AsyncClient:
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
         submission = Submission(code=program) if isinstance(program, str) else program
-        if submission.files:
-            raise ValueError("files: programs of several files are judged in the process only, not by a server")
         try:
-            (submission.code or "").encode()
+            "".join((submission.code or "", *submission.files.values())).encode()
         except UnicodeEncodeError as error:
             return _not_text(problem, submission, error.reason)
         written = self._write(problem)
-        one = {"code": submission.code, "language": submission.language, "id": uuid.uuid4().hex}
+        one: dict[str, Any] = {"code": submission.code, "language": submission.language, "id": uuid.uuid4().hex}
+        if submission.files:
+            one["files"] = submission.files
         request = {"problem": written.digest, "submissions": [one]}
         response = await self._evaluate(written, msgspec.msgpack.encode(request))
         return msgspec.structs.replace(

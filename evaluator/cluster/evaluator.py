@@ -162,11 +162,8 @@ class RayEvaluator(Streams):
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
-        if submission.files:
-            raise ValueError("files: programs of several files are judged in the process only, not by a cluster")
-        code = None if submission.code is None else submission.code.encode("utf-8", "surrogatepass")
         parcel = self._parcels.parcel(problem)
-        waiting = Waiting(next(self._numbers), parcel, submission.language, code, time.monotonic())
+        waiting = Waiting(next(self._numbers), parcel, submission, time.monotonic())
         self._queue.append(waiting)
         self._dispatch()
         try:

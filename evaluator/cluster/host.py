@@ -105,9 +105,8 @@ class Host:
         if held is None:
             return Answer(asked.number, None, "unknown_problem")
         self._problems.move_to_end(asked.digest)
-        code = None if asked.code is None else asked.code.decode("utf-8", "surrogatepass")
         try:
-            report = await self._evaluator.evaluate(held[0], Submission(code=code, language=asked.language))
+            report = await self._evaluator.evaluate(held[0], asked.submission)
         except ValueError as error:
             return Answer(asked.number, None, "bad_problem", str(error))
         except Exception as error:  # whatever it is, it is not the program's fault, and must not be lost

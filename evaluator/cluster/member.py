@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..report import Report
+from ..submission import Submission
 from .messages import Answer, Answers, Asked, Batch
 from .parcels import Parcel
 from .placement import Place
@@ -27,9 +28,9 @@ _encode = msgspec.msgpack.Encoder().encode
 class Waiting:
     """A program on its way."""
 
-    def __init__(self, number: int, parcel: Parcel, language: str, code: bytes | None, asked_at: float) -> None:
+    def __init__(self, number: int, parcel: Parcel, submission: Submission, asked_at: float) -> None:
         self.parcel = parcel
-        self.asked = Asked(number, parcel.digest, language, code)
+        self.asked = Asked.of(number, parcel.digest, submission)
         self.asked_at = asked_at
         self.future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self.member: Member | None = None

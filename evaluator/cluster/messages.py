@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from ..report import Report
+from ..submission import Submission
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -24,7 +25,28 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     """Of the problem."""
     language: str
     code: bytes | None
-    """UTF-8, with surrogates as Python's ``surrogatepass`` has them."""
+    """UTF-8, with surrogates as Python's ``surrogatepass`` has them; likewise the files."""
+    files: dict[str, bytes] = {}
+
+    @classmethod
+    def of(cls, number: int, digest: str, submission: Submission) -> Asked:
+        files = {name: _encoded(text) for name, text in submission.files.items()}
+        code = None if submission.code is None else _encoded(submission.code)
+        return cls(number, digest, submission.language, code, files)
+
+    @property
+    def submission(self) -> Submission:
+        """What is judged of it; its labels stay with who asks."""
+        files = {name: _decoded(text) for name, text in self.files.items()}
+        return Submission(code=None if self.code is None else _decoded(self.code), language=self.language, files=files)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):

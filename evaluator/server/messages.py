@@ -30,6 +30,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     code: str | None
     """Source text. null, or only white space: there was no program; the verdict is no_code."""
     language: str = "python"
+    files: dict[str, str] = {}
+    """Name and text of files beside the source, which is where the program begins."""
     name: str | None = None
     """Comes back in the report."""
     id: Identifier | None = None

@@ -25,7 +25,7 @@ from ..cluster import RayEvaluator
 from ..engine import Evaluator
 from ..report import Report
 from ..status import Status
-from ..submission import Submission
+from ..submission import Submission, check_names
 from ..version import identity
 from .decode import Decoder, bad_field
 from .errors import BadRequest, Conflict, Refused, TooLarge, TooMany, Unavailable, WaitedTooLong
@@ -257,7 +257,7 @@ class Service:
         try:
             async with self.queue.turn(client.key, longest):
                 waited = time.monotonic() - asked
-                submission = Submission(code=program.code, language=program.language)
+                submission = Submission(code=program.code, language=program.language, files=program.files)
                 report = await self.evaluator.evaluate(held.problem, submission)
         except TimeoutError:
             raise self._later(WaitedTooLong(f"no turn came within {longest:g} seconds")) from None
@@ -303,7 +303,8 @@ class Service:
         """Of all that the verdict depends on."""
         known = hashlib.sha256(self._identity)
         code = "\0" if program.code is None else program.code
-        for part in (digest, program.language, code):
+        files = (part for file in sorted(program.files.items()) for part in file)
+        for part in (digest, program.language, code, *files):
             data = part.encode()
             known.update(b"%d:" % len(data))
             known.update(data)
@@ -435,6 +436,7 @@ def check_program(program: Program) -> None:
     """Raises ValueError, ``field: reason``."""
     if program.language not in NAMES:
         raise ValueError(f"language: {program.language!r} is not supported; known: {', '.join(NAMES)}")
+    check_names(program.files, "files")
 
 
 def _cancelled() -> bool:

@@ -54,6 +54,8 @@ class Program:
         self._fresh: list[int] = []  # tests that must have a process of their own, before the others
         self._lanes = job.lanes and job.compiled.lanes and len(job.tests) > 1 and not job.collect
         self._lane_tests = min(job.first_lane, LANE_TESTS)
+        self._waits = job.first_lane < LANE_TESTS
+        """The host says after the first results whether it wants more."""
         self._ended = False
         self._poll = select.poll()
         self._poll.register(self._channel.fd, select.POLLIN)
@@ -80,8 +82,9 @@ class Program:
                 continue
             lane = self._next_lane()
             self._started = time.monotonic()
-            self._watch(lane, self.start(lane))
-            if not self._ended and self._poll.poll(0):
+            told = self._watch(lane, self.start(lane))
+            if not self._ended and ((told and self._waits) or self._poll.poll(0)):
+                self._waits = False
                 self._obey()
         if self._stand_in:
             self.runner.zygote.end()
@@ -169,12 +172,13 @@ class Program:
             limits=[(which, within_ceiling(which, value)) for which, value in most.items()],
         )
 
-    def _watch(self, lane: Lane, running: Running) -> None:
-        """Wait for the test process, stop it at its limits, send what came of its tests."""
+    def _watch(self, lane: Lane, running: Running) -> bool:
+        """Wait for the test process, stop it at its limits, send what came of its tests: whether anything did."""
         stopped_by, ended = self._wait(lane, running)
         wall = time.monotonic() - self._started
         if self.job.collect:
             collect(self.job.collect, self.runner.folders[0], lane.result[0], self.job.limits["output"])
+        rows: list[tuple[object, ...]] = []
         if stopped_by is PREEMPTED:
             self._queue[:0] = lane.tests
         else:
@@ -185,6 +189,7 @@ class Program:
                 )
         self.runner.empty_folders()  # while the host compares
         lane.close()
+        return bool(rows)
 
     def _wait(self, lane: Lane, running: Running) -> tuple[str | None, Ended]:
         """Until the process has ended: the limit that ended it, None when it ended by itself, and how."""

@@ -44,10 +44,14 @@ async def test_verdicts_are_those_of_an_evaluator_here_and_problems_travel_once(
         got = [(report.problem_id, report.status, report.passed) async for report in evaluator.evaluate_many(pairs)]
         received = [(await member.actor.counted.remote())[1] for member in evaluator.members]
         labelled = await evaluator.evaluate(SUMS, Submission(code=ADD, name="mine", accept=True))
+        files = {"adding.py": "add = int.__add__"}
+        main = "from adding import add\nprint(add(*map(int, input().split())))"
+        parted = await evaluator.evaluate(SUMS, Submission(code=main, files=files))
         ran = await evaluator.execute("print(input()[::-1])", b"abc")
     assert got == expected
     assert received == [2, 2]
     assert (labelled.name, labelled.accept, labelled.reward) == ("mine", True, 1.0)
+    assert parted.accepted
     assert getattr(ran, "stdout", None) == b"cba\n"
 
 

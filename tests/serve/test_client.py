@@ -53,6 +53,19 @@ def response(status: int, body: bytes = b"", *headers: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
+def of_two_files(add: str) -> Submission:
+    return Submission(code="from adding import add\nprint(add(*map(int, input().split())))", files={"adding.py": add})
+
+
+async def test_programs_of_several_files(server: Server) -> None:
+    right, wrong = "add = int.__add__", "add = int.__sub__"
+    async with AsyncClient(server.address) as judge:
+        assert [await judge.reward(SUMS, of_two_files(add)) for add in (right, wrong, right)] == [1.0, 0.0, 1.0]
+        assert (await judge.evaluate(SUMS, of_two_files("'\ud800'"))).status is Status.COMPILE_ERROR
+        with pytest.raises(RequestRefused, match=r"files: not a plain relative name: '\.\./x'"):
+            await judge.evaluate(SUMS, Submission(code=ADD, files={"../x": ""}))
+
+
 async def test_the_same_reports_as_the_evaluator(server: Server) -> None:
     async with AsyncClient(server.address, name="tests") as judge:
         right = await judge.evaluate(SUMS, Submission(code=ADD, name="n", accept=True))
