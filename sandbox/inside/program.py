@@ -100,7 +100,7 @@ class Program:
         self._queue.clear()
 
     def _obey(self) -> None:
-        """One frame from the host: tests to run again, or the end, which the runner acts on."""
+        """One frame from the host: to go on, with tests to run again first; or the end, which the runner acts on."""
         header, size = self._channel.receive()
         if header["type"] == "run":
             self._fresh += header["tests"]
