@@ -65,7 +65,7 @@ class Inspection(msgspec.Struct, kw_only=True):
     groups: dict[str, int] = {}
     """Tests, by the first word of their group."""
     described: dict[str, int] = {}
-    """Problems with a statement, title, difficulty, contest_date, starter_code, source."""
+    """Problems with a statement, title, difficulty, contest_date, starter_code, source; whose groups are worth points."""
     programs: dict[str, int] = {}
     """By language."""
     labels: dict[str, int] = {}
@@ -106,6 +106,8 @@ class Inspector:
         checker = problem.checker
         count["checkers"][" ".join(word for word in (checker.type, checker.name or "", checker.flags) if word)] += 1
         count["described"].update(name for name in DESCRIBED if getattr(problem, name))
+        if problem.groups:
+            count["described"]["points"] += 1
         if problem.time_limit is not None:
             self._limits.append(problem.time_limit)
         self._tests.append(len(problem.tests))
