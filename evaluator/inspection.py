@@ -65,7 +65,7 @@ class Inspection(msgspec.Struct, kw_only=True):
     groups: dict[str, int] = {}
     """Tests, by the first word of their group."""
     described: dict[str, int] = {}
-    """Problems with a statement, title, difficulty, contest_date, starter_code, source; whose groups are worth points."""
+    """Problems with a statement, title, difficulty, contest_date, starter_code, source; with points for groups."""
     programs: dict[str, int] = {}
     """By language."""
     labels: dict[str, int] = {}
