@@ -183,6 +183,8 @@ def suspicions(problem: Problem) -> Iterator[tuple[str, str]]:
         if numbers:
             shown = ", ".join(f"tests[{number}]" for number in numbers[:EXAMPLES])
             yield kind, shown + (f" and {len(numbers) - EXAMPLES} more" if len(numbers) > EXAMPLES else "")
+    if all((test.group or "").partition("/")[0] == "sample" for test in problem.tests):
+        yield "no tests but samples", ""
     checker = problem.checker
     statement = problem.statement if checker.type in _COMPARED and "float" not in checker.flags else None
     if hint := _SEVERAL.search(statement or ""):

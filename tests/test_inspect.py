@@ -67,6 +67,7 @@ def problem(*tests: tuple[str, str], statement: str = "", **checker: Any) -> Pro
         (problem(("1", "2"), ("1", "2")), "same test again"),
         (problem(("1" * (17 << 20), "2")), "giant test"),
         (problem(("1", "0.5 nan")), "nan or inf expected"),
+        (Problem(problem_id="p", tests=(TestCase("1", "2", group="sample"),)), "no tests but samples"),
         (
             problem(("1", "2"), statement="If there are multiple answers, print any of them."),
             "several answers may be right, but there is no checker",
