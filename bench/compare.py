@@ -33,8 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Times that each comparison is measured; the median counts."""
     presets: tuple[str, ...] = tuple(PRESETS)
     """Which ones."""
-    out: Path = Path(__file__).with_name("results") / "compare.json"
-    """Where the figures go."""
+    out: Path = Path(__file__).with_name("results")
+    """Folder for compare.json."""
 
 
 class Large(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +75,8 @@ def main() -> None:
             small.append(measure_small(name, case, mode, expected, actual, options.rounds))
             print(f"{name:10} {case:28} {small[-1].microseconds:8.1f} us, {small[-1].rule}", flush=True)
     result = Result(command=command_line("microcoder.bench.compare"), machine=machine(), large=large, small=small)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "compare.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
 
 
 def comparison(name: str, mode: Mode) -> Comparison:

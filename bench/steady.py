@@ -34,8 +34,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How many of them, from the start of the file."""
     burners: Annotated[int, msgspec.Meta(ge=1)] = 8
     """Processes that compute beside the evaluator."""
-    out: Path = Path(__file__).with_name("results") / "steady.json"
-    """Where the figures go."""
+    out: Path = Path(__file__).with_name("results")
+    """Folder for steady.json."""
 
 
 class Flip(msgspec.Struct, frozen=True):
@@ -100,8 +100,8 @@ def main() -> None:
         near_limit=sum(near),
         flips=flips,
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "steady.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     far = sum(not flip.near_limit for flip in flips)
     seconds = f"idle {result.seconds_idle} s, loaded {result.seconds_loaded} s"
     print(f"{result.programs} programs, {result.tests} tests, {seconds}")
