@@ -23,7 +23,7 @@ import tyro
 import uvloop
 
 from ..evaluator import Evaluator, Problem, TestCase
-from ..evaluator.cluster import RayEvaluator, library
+from ..evaluator.cluster import ClusterUnavailable, RayEvaluator, library
 from ..evaluator.cluster.member import Member
 from .machine import Machine, command_line, machine
 from .served import cpu
@@ -141,7 +141,10 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     # Ray takes the address of the machine for its own unless it believes that there can be no cluster.
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    library.load()
+    try:
+        library.load()
+    except ClusterUnavailable as error:
+        raise SystemExit(str(error)) from None
     utilities: Any = importlib.import_module("ray.cluster_utils")
     here = machine()
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
