@@ -80,8 +80,9 @@ class Pool:
             self._closing.difference_update(closing)  # where all were done, gather gave nobody a turn
 
     def pids(self) -> list[int]:
-        """Outermost processes of the running jails."""
-        return [w.pid for kind in self._idle.values() for w in kind] + [w.pid for w in self._busy]
+        """Outermost processes of the running jails. Of one that broke, the number may be another process's by now."""
+        held = (*self._busy, *(worker for kind in self._idle.values() for worker in kind))
+        return [worker.pid for worker in held if worker.healthy]
 
     @property
     def busy(self) -> int:
