@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -225,6 +226,15 @@ async def test_any_process_of_a_jail_may_die(jail, problem, place):
         assert report.status in allowed, report.message
         assert (await own.evaluate(problem(("1 2\n", "3\n")), SUM)).accepted
         assert (await own.evaluate(problem(("1 2\n", "4\n")), SUM)).status is Status.WRONG_ANSWER
+
+
+async def test_what_programs_compute_counts_with_the_processes_that_were_waited_for(jail, problem):
+    """In getrusage, which is how a run, or a batch system, sees what it used."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    async with Evaluator(jail=jail, workers=1, cache=0) as own:
+        report = await own.evaluate(problem(("1 2\n", "3\n"), cpu_time=5), f"sum(range(20_000_000))\n{SUM}")
+    assert report.accepted
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before >= 0.8 * report.cpu_time
 
 
 async def test_a_jail_that_dies_while_idle_is_replaced(jail, problem):
