@@ -92,6 +92,7 @@ def probe(python: str | None = None, packages: tuple[str, ...] = ()) -> Interpre
     if found.implementation != "cpython" or found.version < (3, 11):
         version = ".".join(map(str, found.version))
         raise SandboxError(f"python: {python} is {found.implementation} {version}; programs need CPython 3.11 or later")
-    inside = [found.stdlib, found.platstdlib, *(part for parts in found.packages.values() for part in parts)]
+    shown = [found.stdlib, found.platstdlib, *(part for parts in found.packages.values() for part in parts)]
+    inside = [Path(part).resolve() for part in shown]
     own = tuple(lib for lib in found.libraries if not any(Path(lib).resolve().is_relative_to(part) for part in inside))
     return msgspec.structs.replace(found, libraries=own)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import struct
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -210,6 +212,15 @@ def test_the_interpreter_knows_its_libraries() -> None:
     assert any("libc.so" in library for library in found.libraries)
     assert found.version >= (3, 11, 0)
     assert found.packages == {}
+
+
+def test_libraries_of_a_package_are_bound_with_it_also_by_another_name(tmp_path: Path) -> None:
+    """A virtual environment behind a symbolic link, as an interpreter of it sees itself."""
+    pytest.importorskip("numpy")
+    (tmp_path / "link").symlink_to(sys.prefix)
+    found = probe(str(tmp_path / "link/bin/python"), ("numpy",))
+    assert found.packages
+    assert [library for library in found.libraries if "numpy" in library] == []
 
 
 def test_a_python_that_is_none_is_named() -> None:

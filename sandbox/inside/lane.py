@@ -9,7 +9,8 @@ LANE_TESTS = 32
 LANE_SLICE = 0.010
 """Processor seconds after which a lane takes no further test."""
 LANE_BYTES = 4 << 20
-"""Bytes of output after which a lane takes no further test, and the largest file it may write."""
+"""Bytes that the tests of a lane have put out together after which it takes no further test, and the largest file it
+may write."""
 SPARE_MEMORY = 512 << 20
 """Of RLIMIT_DATA above the limit: thread stacks are reserved and mostly never touched."""
 

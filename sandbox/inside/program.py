@@ -288,6 +288,8 @@ class Program:
             rows.append(row)
             parts += more
             stderr_start = stderr_end
+        if sum(part.size for part in parts) > LANE_BYTES + 2 * limits["output"]:  # it has to fit a frame
+            return self._doubt(lane, 0, started)
         self._queue[:0] = lane.tests[started:]
         return rows, parts
 

@@ -85,7 +85,7 @@ class TestProcess:
             os._exit(code & 0xFF)
         self.modules = len(sys.modules) + (0 if task.mode == "stdio" else 1)  # "solution" comes with the first call
         self.names = self.names_in_modules()
-        place = 0
+        place = written = 0
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
@@ -94,8 +94,9 @@ class TestProcess:
             used = time.thread_time_ns()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             told = self.tell(place, state, used - cpu, time.monotonic_ns() - wall, peak, size_of(2))
+            written += size_of(1) + (size_of(FIRST_FILE + 1 + place + 2 * tests) if task.results else 0)
             place += 1
-            more = told and place < tests and used < LANE_SLICE * 1e9 and size_of(1) < LANE_BYTES
+            more = told and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES
             if code or not more or not self.restore():
                 os._exit(code & 0xFF)
 

@@ -9,6 +9,8 @@ from microcoder.evaluator.status import Status
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
+
 LANE = """
 import os, sys
 
@@ -233,4 +235,28 @@ print(a + b if a == 0 or getattr(sys, "get{hook}")() else "alone")
 getattr(sys, "set" + "{hook}")(lambda *_: None)
 """
     report = await arena.judge_in_lane(source)
+    assert report.status is Status.WRONG_ANSWER
+
+
+async def test_outputs_of_a_lane_that_are_large_together_are_judged(arena):
+    """Each is within its limit; what they are together has to fit a frame."""
+    size = 900_000
+    problem = arena.problem(*((f"{n}\n", f"{n}" + "x" * size + "\n") for n in range(24)))
+    for serial in range(2):
+        report = await arena.evaluator.evaluate(problem, f"print(input() + 'x' * {size})  # {serial}")
+        assert report.status is Status.ACCEPTED, report.message
+
+
+async def test_a_lane_that_writes_on_beyond_its_bytes_ends_no_worker(arena):
+    """It keeps the lane from noticing, and its files grow without taking time."""
+    problem = arena.problem(*((f"{n} {n + 1}\n", f"{2 * n + 1}\n") for n in range(32)))
+    assert (await arena.evaluator.evaluate(problem, SUM)).accepted
+    report = await arena.judge(
+        LANE
+        + """
+type(me).run.__globals__["size_of"] = lambda file: 0
+getattr(os, "ftrunc" + "ate")(1, 1_000_000)
+""",
+        problem,
+    )
     assert report.status is Status.WRONG_ANSWER
