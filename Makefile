@@ -8,7 +8,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 help:
 	@echo 'make demo    judge the programs of examples/demo.jsonl'
 	@echo 'make test    all checks: lint, types, layers, tests'
-	@echo 'make lint    ruff, pyright, import-linter'
+	@echo 'make lint    ruff, vulture, pyright, import-linter'
 	@echo 'make bench   how fast, against named rivals'
 	@echo 'make setup   .venv with everything in it; the others do this first'
 	@echo 'make clean   remove what these made, .venv included'
@@ -26,6 +26,7 @@ demo: setup
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check -q .
+	.venv/bin/vulture
 	.venv/bin/pyright
 	@if .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("torch"))'; then \
 		.venv/bin/pyright -p tools/pyright-train.json; fi

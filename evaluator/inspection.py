@@ -23,7 +23,6 @@ _SEVERAL = re.compile(
     r"|\b(?:absolute|relative) (?:or (?:absolute|relative) )?error\b",
     re.IGNORECASE,
 )
-_NAN = re.compile(r"(?<!\w)(?:nan|inf|infinity)(?!\w)", re.IGNORECASE)
 _COMPARED = ("default", "python_eq", "kattis")
 """Checkers that compare with the one expected output."""
 

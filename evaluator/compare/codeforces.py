@@ -31,8 +31,8 @@ from .tokens import Tokens, White, Words
 WHITE = White(b" \t\n\r")
 INT32, INT64 = 1 << 31, 1 << 63
 
-_LINES, _NUMBER = Match(True, "lines"), Match(True, "number")
-_DECIMAL, _CASE, _UNORDERED = Match(True, "decimal"), Match(True, "case"), Match(True, "unordered")
+_LINES, _DECIMAL = Match(True, "lines"), Match(True, "decimal")
+_CASE, _UNORDERED = Match(True, "case"), Match(True, "unordered")
 
 _integer = re.compile(rb"0|-?[1-9][0-9]*").fullmatch
 _lone_return = re.compile(rb"\r([^\n]|$)")

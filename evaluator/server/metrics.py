@@ -18,7 +18,6 @@ from ..status import Status
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RUNS = ("finished", "crashed", "time_limit", "memory_limit", "output_limit", "compile_error", "sandbox_error")
 """How programs of /run_code end: outcomes of the sandbox, and those of programs that did not run."""
-ENDPOINTS = ("evaluate", "stream", "problems", "status", "other")
 _LONG = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _LAG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 

@@ -10,7 +10,6 @@ import msgspec
 from ..problem import Problem
 from ..version import VERSION
 from .decode import JSON, MSGPACK, NDJSON
-from .errors import Refused
 from .messages import (
     ErrorResponse,
     EvaluateRequest,
@@ -44,7 +43,6 @@ _TYPES = (
     GetRewardResponse,
     RemoteRmRequest,
 )
-_REFUSALS = {each.status: (each.__doc__ or "") for each in Refused.__subclasses__()}
 _TAKEN = (400, 401, 403, 404, 408, 409, 413, 415, 429, 503, 504)
 _LATER = (429, 503, 504)
 _DIGEST = {"name": "digest", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 
 from .compiler import SOURCE
@@ -24,7 +23,6 @@ class Surroundings:
         self.program_filter = program_filter
         self.code = code
         """Descriptor of the file that the compiler leaves its code in."""
-        self.most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         stream = sys.__stdin__
         assert stream is not None
         self.encoding, self.errors = stream.encoding, stream.errors or "strict"

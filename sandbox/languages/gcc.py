@@ -30,7 +30,6 @@ OUTPUT = "program"
 _OWN = ".microcoder"
 _HEADERS_KEPT = 6
 PARTS = ("crt1.o", "libc.a", "libm.a", "libgcc.a", "libgcc_eh.a")
-_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".c++", ".C")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _THREADS = b"""
 #include <pthread.h>

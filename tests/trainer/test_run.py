@@ -116,6 +116,18 @@ def test_runs_are_not_written_over(described: Described, tmp_path: Path) -> None
         loop.run(described(output=str(tmp_path / "other")), resume=True, say=silent)
 
 
+def test_problems_left_out_for_their_prompts_are_told(described: Described, tiny: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (tiny / "train.jsonl").read_text().splitlines()]
+    for row in rows[:2]:
+        row["statement"] *= 50
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said: list[str] = []
+    data = {"files": [str(tmp_path / "train.jsonl")], "max_prompt_tokens": 200}
+    loop.run(described(steps=1, data=data), say=said.append)
+    assert said[0] == "2 problems are left out: their prompts have more than 200 tokens"
+    assert "left out" not in said[1]
+
+
 def test_judge_failures_leave_the_batch(described: Described, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real run in which the judge fails on every other response."""
     real, count = loop.open_judge, 0

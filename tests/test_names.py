@@ -1,0 +1,97 @@
+"""Every name is used, and what vulture is told to let pass is what it would find."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import importlib.util
+import symtable
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from vulture.core import Vulture
+
+from microcoder.evaluator.cli.options import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETTINGS = PYPROJECT["tool"]["vulture"]
+IGNORED = SETTINGS["ignore_names"]
+
+
+def table_of(file: Path) -> symtable.SymbolTable:
+    """With annotations, which are code where they are not postponed."""
+    return symtable.symtable(file.read_text().replace("from __future__ import annotations", "", 1), str(file), "exec")
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """The files that vulture looks at, by what they are imported as."""
+    files = [file for path in SETTINGS["paths"] for file in (ROOT / path).rglob("*.py")]
+    names = [".".join(("microcoder", *file.relative_to(ROOT).with_suffix("").parts)) for file in files]
+    return dict(zip((name.removesuffix(".__init__") for name in names), files, strict=True))
+
+
+def used_in_itself(table: symtable.SymbolTable, *, top: bool = True) -> Iterator[str]:
+    """Names at the top of a module that any code of it reads."""
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (top or symbol.is_global()):
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from used_in_itself(child, top=False)
+
+
+def used_elsewhere(module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(module, name) for what this one takes of others: ``from x import name``, or ``x.name``."""
+    package = module.split(".") if modules()[module].name == "__init__.py" else module.split(".")[:-1]
+    called: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join((*above, *([node.module] if node.module else [])))
+            for name in node.names:
+                yield source, name.name
+                called[name.asname or name.name] = f"{source}.{name.name}"
+        elif isinstance(node, ast.Import):
+            called |= {name.asname or name.name: name.name for name in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in called:
+            yield called[node.value.id], node.attr
+
+
+def entries() -> Iterator[tuple[str, str]]:
+    """(module, name) for what is called by a name in a text."""
+    for target in PYPROJECT["project"]["scripts"].values():
+        module, _, name = target.partition(":")
+        yield module, name
+    for _, module in COMMANDS.values():
+        yield importlib.util.resolve_name(module, "microcoder.evaluator.cli"), "main"
+    yield "microcoder.sandbox.inside.main", "main"  # launcher._START
+
+
+@cache
+def unused() -> set[str]:
+    """Names at the top of modules that nothing reads. vulture takes a name for used when one spelt the same is, anywhere."""
+    used = set(entries())
+    tops: set[tuple[str, str]] = set()
+    for module, file in modules().items():
+        table = table_of(file)
+        used.update((module, name) for name in used_in_itself(table))
+        used.update(used_elsewhere(module, ast.parse(file.read_text())))
+        if not module.startswith("microcoder.examples."):
+            bound = (symbol for symbol in table.get_symbols() if symbol.is_assigned() and not symbol.is_imported())
+            tops.update((module, symbol.get_name()) for symbol in bound)
+    return {f"{module}.{name}" for module, name in tops - used if name != "__all__"}
+
+
+def test_every_name_of_a_module_is_used() -> None:
+    assert {name for name in unused() if name.rpartition(".")[2] not in IGNORED} == set()
+
+
+def test_vulture_is_told_to_ignore_only_what_it_would_find() -> None:
+    vulture = Vulture()
+    vulture.scavenge([str(ROOT / path) for path in SETTINGS["paths"]])
+    found = {item.name for item in vulture.get_unused_code()} | {name.rpartition(".")[2] for name in unused()}
+    assert [name for name in IGNORED if not fnmatch.filter(found, name)] == []
