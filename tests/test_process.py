@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
-from microcoder.evaluator import Evaluator, Problem, TestCase
+from microcoder.evaluator import Evaluator, Problem, Submission, TestCase
 from microcoder.sandbox.limits import MIB, Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -123,3 +124,45 @@ async def test_the_traceback_is_that_of_the_program(evaluator: Evaluator) -> Non
     )
     assert stderr.endswith("KeyError: 'k'\n")
     assert "/inside/" not in stderr
+
+
+SIGNALS = """
+import signal
+numbers = signal.valid_signals() - {signal.SIGINT, signal.SIGPIPE, signal.SIGKILL, signal.SIGSTOP}
+print([n for n in numbers if signal.getsignal(n) != signal.SIG_DFL], signal.pthread_sigmask(signal.SIG_BLOCK, []))
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN)
+"""
+SIGNALS_OF_C = """
+#include <signal.h>
+#include <stdio.h>
+int main() {
+  sigset_t blocked;
+  sigprocmask(SIG_BLOCK, 0, &blocked);
+  for (int n = 1; n < 65; n++)
+    if ((n < 32 || n > 33) && (signal(n, SIG_DFL) == SIG_IGN || sigismember(&blocked, n))) printf("%d ", n);
+}
+"""
+
+
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """Signals that nohup, a shell's background or a service manager may have had ignored or blocked."""
+    numbers = signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGRTMIN
+    handlers = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGHUP})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("language", ["python", "c"])
+async def test_signals_are_as_a_shell_would_leave_them(request, jail: str, deaf: None, language: str) -> None:
+    """However the evaluator itself was started."""
+    if language == "c":
+        request.getfixturevalue("cpp")
+    source, expected = (SIGNALS, "[] set()\nTrue True\n") if language == "python" else (SIGNALS_OF_C, "")
+    problem = Problem(problem_id="signals", tests=(TestCase("", expected),))
+    async with Evaluator(jail=jail, workers=1) as own:
+        report = await own.evaluate(problem, Submission(code=source, language=language))
+    assert report.accepted, report.tests

@@ -95,7 +95,7 @@ class Runner:
             os.environ.pop(name, None)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         limit(resource.RLIMIT_CORE, 0)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # for the tests, as is all that follows
+        restore_signals()  # for the tests, as is all that follows
         os.umask(0o022)
         os.chdir(self.folders[0])
         sys.path[:] = [*(path for path in sys.path if os.path.isdir(path)), *header["path"]]
@@ -200,6 +200,14 @@ class Runner:
             os.chmod(folder, 0o1777)
         for folder in self.folders:
             empty_folder(os.fsencode(folder))
+
+
+def restore_signals() -> None:
+    """As a shell's children find them, whatever the evaluator was started with: nohup and cron leave some ignored."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGINT}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def add_site_builtins() -> None:
