@@ -29,17 +29,21 @@ def run(*command: str | Path, cwd: Path = ROOT, **environ: str) -> subprocess.Co
     return done
 
 
-def source_files(root: Path = ROOT) -> Iterator[Path]:
-    """What a commit of the tree would hold: git's word for it, or a walk where git is not there."""
-    git = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def source_files() -> Iterator[Path]:
+    """What git knows of; what else lies in a clone, such as a log, is nobody's. All files where git is not there."""
+    git = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z"]
     try:
         listed = subprocess.run(git, capture_output=True, check=True).stdout.decode().split("\0")
     except (OSError, subprocess.CalledProcessError):
-        for folder, folders, files in os.walk(root):
-            folders[:] = [name for name in folders if not NOT_SOURCE.fullmatch(name)]
-            yield from (Path(folder, name) for name in files)
+        yield from all_files()
     else:
-        yield from (root / name for name in listed if name)
+        yield from (ROOT / name for name in listed if name)
+
+
+def all_files() -> Iterator[Path]:
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if not NOT_SOURCE.fullmatch(name)]
+        yield from (Path(folder, name) for name in files)
 
 
 def test_every_package_is_listed() -> None:
@@ -97,7 +101,7 @@ def test_no_file_names_a_registry_or_a_place_of_one_machine() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy, because setuptools writes beside the sources."""
     tree, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
-    for file in source_files():
+    for file in all_files():
         if file.is_file() and file.relative_to(ROOT).parts[0] not in ("typings", "tests", "docs", "examples"):
             copy = tree / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
