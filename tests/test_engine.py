@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -15,10 +16,13 @@ from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEva
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
 from microcoder.sandbox.limits import Limits
 
+from .events import HELD, PATIENT, finish, running_in, until
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ADD = "a, b = map(int, input().split())\nprint(a + b)\n"
 SUMS = Problem(problem_id="sums", tests=tuple(TestCase(f"{n} 1\n", f"{n + 1}\n") for n in range(5)))
+SUM = Problem(problem_id="sum", tests=(TestCase("1 2\n", "3\n"),), limits=Limits(**PATIENT))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -140,45 +144,45 @@ async def test_many_tests_are_split_over_idle_workers(two: Evaluator) -> None:
 
 async def test_cancelling_frees_the_worker() -> None:
     async with Evaluator(workers=1) as one:
-        hanging = asyncio.create_task(one.evaluate(SUMS, "import time\ntime.sleep(60)"))
-        await asyncio.sleep(0.3)
+        hanging = asyncio.create_task(one.evaluate(SUM, HELD))
+        await until(lambda: running_in(one))
         hanging.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hanging
-        report = await asyncio.wait_for(one.evaluate(SUMS, ADD), 5)
-        assert report.accepted
+        assert (await one.evaluate(SUM, ADD)).accepted
         assert one.pool.restarts == 0
 
 
 async def test_one_of_two_that_wait_for_the_same_program_may_give_up(two: Evaluator) -> None:
-    program = "import time\ntime.sleep(0.5)\n" + ADD
-    first = asyncio.create_task(two.evaluate(SUMS, program))
-    second = asyncio.create_task(two.evaluate(SUMS, program))
-    await asyncio.sleep(0.1)
+    first = asyncio.create_task(two.evaluate(SUM, HELD + ADD))
+    second = asyncio.create_task(two.evaluate(SUM, HELD + ADD))
+    await until(lambda: running_in(two))
     first.cancel()
-    assert (await second).accepted
+    assert (await finish(second, two)).accepted
+    assert first.cancelled()
 
 
 async def test_a_worker_that_dies_costs_the_program_nothing(two: Evaluator) -> None:
-    program = "import time\ntime.sleep(0.2)\n" + ADD + "# dies"
-    running = asyncio.create_task(two.evaluate(SUMS, program))
-    await asyncio.sleep(0.3)
+    judging = asyncio.create_task(two.evaluate(SUM, HELD + ADD + "# dies"))
+    await until(lambda: running_in(two))
     for pid in two.pool.pids():
         os.kill(pid, signal.SIGKILL)
-    assert (await running).accepted
+    assert (await finish(judging, two)).accepted
 
 
 async def test_a_program_that_keeps_losing_workers_is_a_system_error_and_no_reward() -> None:
     async with Evaluator(workers=1, cache=0) as one:
-        running = asyncio.create_task(one.evaluate(SUMS, "import time\ntime.sleep(5)\n" + ADD))
+        judging = asyncio.create_task(one.evaluate(SUM, HELD + ADD))
+        dead: set[psutil.Process] = set()
         for _ in range(3):
-            await asyncio.sleep(0.5)
+            found = await until(lambda dead=dead: set(running_in(one)) - dead)
             for pid in one.pool.pids():
                 os.kill(pid, signal.SIGKILL)
-        report = await running
+            dead |= found
+        report = await judging
         assert report.status is Status.SYSTEM_ERROR
         assert report.reward is None
-        assert (await one.evaluate(SUMS, ADD)).accepted
+        assert (await one.evaluate(SUM, ADD)).accepted
 
 
 async def test_lanes_and_forks_agree_on_a_program_that_counts_its_runs() -> None:

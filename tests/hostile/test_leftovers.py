@@ -10,7 +10,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,31 +20,34 @@ import pytest
 from microcoder.evaluator import Evaluator, Report
 from microcoder.evaluator.status import Status
 
+from ..events import HELD, PATIENT, SECONDS, TELLS, descendants, finish, running, running_in, until
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
 PROGRAMS = {
-    "computing": "while True: pass",
-    "asleep": "import time\ntime.sleep(99)",
+    "computing": f"{TELLS}while True: pass",
+    "asleep": f"{TELLS}import time\ntime.sleep(999)",
     "deaf": "import signal\nfor n in range(1, 65):\n  try: signal.signal(n, signal.SIG_IGN)\n"
-    "  except (OSError, ValueError): pass\nwhile True: pass",
+    f"  except (OSError, ValueError): pass\n{TELLS}while True: pass",
     "compiling": "".join(f"{' ' * n}try: pass\n{' ' * n}finally:\n" for n in range(24)) + " " * 24 + "pass",
     "with files": "open('/tmp/f', 'wb').write(bytes(1 << 20))\nopen('/work/f', 'wb').write(bytes(1 << 20))\n"
-    "while True: pass",
-    "with threads": "import threading\ndef f():\n  while True: pass\nfor _ in range(5): threading.Thread(target=f).start()",
-    "with numpy": "import numpy\nwhile True: pass",
+    f"{TELLS}while True: pass",
+    "with threads": "import threading\ndef f():\n  while True: pass\n"
+    f"for _ in range(5): threading.Thread(target=f).start()\n{TELLS}",
+    "with numpy": f"import numpy\n{TELLS}while True: pass",
 }
 JUDGE = """
-import asyncio, sys
+import asyncio, signal, sys
 from microcoder.evaluator import Evaluator, Problem, TestCase
 from microcoder.sandbox.limits import Limits
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
+
 async def main():
-    problem = Problem(
-        problem_id="endless", tests=(TestCase("", ""),), limits=Limits(cpu_time=60, idle_time=60, compile_time=60)
-    )
+    limits = Limits(cpu_time=600, idle_time=600, compile_time=600)
+    problem = Problem(problem_id="endless", tests=(TestCase("", ""),), limits=limits)
     async with Evaluator(jail=sys.argv[1], workers=2, cache=0) as evaluator:
-        print("ready", flush=True)
         await asyncio.gather(*(evaluator.evaluate(problem, f"{sys.argv[2]}\\n# {n}") for n in range(4)))
 
 asyncio.run(main())
@@ -63,38 +65,30 @@ class Started:
             [sys.executable, *arguments], env=environment, stdout=output, stderr=subprocess.PIPE, text=True
         )
 
-    def descendants(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
     async def until_two_programs_run(self) -> list[psutil.Process]:
-        """Both workers have a confined process, or something that computes."""
-        found: list[psutil.Process] = []
-        for _ in range(800):
-            await asyncio.sleep(0.05)
-            found = self.descendants()
-            busy = [process for process in found if confined(process) or seconds_of(process) > 0.15]
-            if len(busy) >= 2:
-                return found
-        raise AssertionError(f"no programs run: {found}")
+        """Or are compiled, each in a process of its own. All processes there are then."""
+
+        def two() -> bool:
+            assert self.process.poll() is None, self.process.communicate()[1]
+            return len(running(self.process.pid)) + len(guards(self.process.pid)) >= 2
+
+        await until(two)
+        return descendants(self.process.pid)
 
     def end(self) -> None:
-        for process in (*self.descendants(), self.process) if self.process.poll() is None else ():
+        for process in (*descendants(self.process.pid), self.process) if self.process.poll() is None else ():
             process.kill()
         self.process.communicate()
 
 
-def confined(process: psutil.Process) -> bool:
-    try:
-        return "Seccomp_filters:\t2" in Path(f"/proc/{process.pid}/status").read_text()
-    except (OSError, psutil.NoSuchProcess):
-        return False
-
-
-def seconds_of(process: psutil.Process) -> float:
-    try:
-        return process.cpu_times().user
-    except psutil.NoSuchProcess:
-        return 0.0
+def guards(evaluator: int) -> list[psutil.Process]:
+    """Processes that compile one program: what runners have started besides their zygotes."""
+    found: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for outermost in psutil.Process(evaluator).children():
+            for runner in outermost.children():
+                found += runner.children()[1:]
+    return found
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -110,19 +104,14 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 async def survivors(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that are alive after two seconds. This ends them, so that no test leaves what its subject has left."""
-
-    def wait() -> list[psutil.Process]:
-        end = time.monotonic() + 2
-        while time.monotonic() < end and alive(processes):
-            time.sleep(0.02)
-        found = alive(processes)
-        for process in found:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        return found
-
-    return await asyncio.to_thread(wait)
+    """Those that do not end. This ends them, so that no test leaves what its subject has left."""
+    with contextlib.suppress(AssertionError):
+        await until(lambda: not alive(processes))
+    found = alive(processes)
+    for process in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    return found
 
 
 def mounts() -> str:
@@ -157,7 +146,7 @@ async def test_the_end_of_the_evaluator_is_the_end_of_all(start, jail, program, 
     started = start("-c", JUDGE, jail, PROGRAMS[program])
     before = await started.until_two_programs_run()
     started.process.send_signal(getattr(signal, how))
-    started.process.wait(5)
+    await asyncio.to_thread(started.process.wait, SECONDS)
     await nothing_is_left(started, before)
 
 
@@ -169,14 +158,11 @@ async def test_an_interrupted_run_leaves_a_valid_file_and_nothing_else(start, ja
     await asyncio.to_thread(rows.write_text, json.dumps(row) + "\n")
     command = ["-m", "microcoder.evaluator.cli", "run", str(rows), "-o", str(out), "--jail", jail, "--workers", "2"]
     started = start(*command, output=subprocess.DEVNULL)
-    for _ in range(200):
-        await asyncio.sleep(0.05)
-        if await asyncio.to_thread(out.exists) and (await asyncio.to_thread(out.read_bytes)).count(b"\n") >= 4:
-            break
-    before = started.descendants()
+    await until(lambda: out.exists() and out.read_bytes().count(b"\n") >= 4)
+    before = descendants(started.process.pid)
     assert len(before) >= 4
     started.process.send_signal(number)
-    code = await asyncio.to_thread(started.process.wait, 10)
+    code = await asyncio.to_thread(started.process.wait, SECONDS)
     assert code == (-number if number == signal.SIGKILL else 128 + number)
     await nothing_is_left(started, before)
     lines = (await asyncio.to_thread(out.read_bytes)).split(b"\n")
@@ -190,36 +176,32 @@ async def test_an_interrupted_run_leaves_a_valid_file_and_nothing_else(start, ja
 
 
 def everything_in(evaluator: Evaluator) -> list[psutil.Process]:
-    found = []
-    for pid in evaluator.pool.pids():
-        found += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return found
-
-
-SLOW = f"import time\ntime.sleep(0.3)\n{SUM}"
+    return [process for pid in evaluator.pool.pids() for process in (psutil.Process(pid), *descendants(pid))]
 
 
 async def test_a_killed_jail_costs_its_program_nothing(jail, problem):
     async with Evaluator(jail=jail, workers=2, cache=0) as own:
-        judging = [asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n")), f"{SLOW}# {n}")) for n in range(2)]
-        await asyncio.sleep(0.15)
+        sums = problem(("1 2\n", "3\n"), **PATIENT)
+        judging = asyncio.gather(*(own.evaluate(sums, f"{HELD}{SUM}# {n}") for n in range(2)))
+        await until(lambda: len(running_in(own)) == 2)
         before = everything_in(own)
         for pid in own.pool.pids():
             os.kill(pid, signal.SIGKILL)
-        for report in await asyncio.gather(*judging):
+        for report in await finish(judging, own):
             assert report.status is Status.ACCEPTED, report.message
         assert await survivors(before) == []
 
 
 @pytest.mark.parametrize("place", range(4))
 async def test_any_process_of_a_jail_may_die(jail, problem, place):
-    """The outermost, process 1, the compiler, the test itself."""
+    """The outermost, process 1, the zygote, the test itself."""
     async with Evaluator(jail=jail, workers=1, cache=0) as own:
-        judging = asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n")), SLOW))
-        await asyncio.sleep(0.15)
+        judging = asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n"), **PATIENT), HELD + SUM))
+        (test,) = await until(lambda: running_in(own))
         processes = everything_in(own)
-        processes[min(place, len(processes) - 1)].kill()
-        report = await judging
+        assert processes[3:] == [test]
+        processes[place].kill()
+        report = await finish(judging, own)
         allowed = [Status.ACCEPTED]
         if place == 3:  # which looks as if the program had killed itself
             allowed.append(Status.RUNTIME_ERROR)
@@ -248,10 +230,9 @@ async def test_a_jail_that_dies_while_idle_is_replaced(jail, problem):
 
 async def test_the_end_of_the_outermost_process_is_the_end_of_its_jail(jail, problem):
     async with Evaluator(jail=jail, workers=1, cache=0) as own:
-        judging = asyncio.create_task(own.evaluate(problem(("", ""), idle_time=20, wall_time=20), PROGRAMS["asleep"]))
-        await asyncio.sleep(0.2)
+        judging = asyncio.create_task(own.evaluate(problem(("", ""), **PATIENT), PROGRAMS["asleep"]))
+        await until(lambda: running_in(own))
         before = everything_in(own)
-        assert len(before) >= 3
         os.kill(own.pool.pids()[0], signal.SIGKILL)
         assert await survivors(before) == []
         judging.cancel()
@@ -264,17 +245,13 @@ async def test_a_stopped_jail_can_be_closed(jail, problem):
         before = everything_in(own)
         for process in before:
             process.suspend()
-        started = time.monotonic()
-    assert time.monotonic() - started < 30
     assert await survivors(before) == []
 
 
 async def test_a_cancelled_program_does_not_run_on(jail, problem):
     async with Evaluator(jail=jail, workers=1, cache=0) as own:
-        judging = asyncio.create_task(own.evaluate(problem(("", ""), idle_time=20, wall_time=20), PROGRAMS["asleep"]))
-        await asyncio.sleep(0.2)
-        tests = [process for process in everything_in(own) if confined(process)]
-        assert len(tests) == 1
+        judging = asyncio.create_task(own.evaluate(problem(("", ""), **PATIENT), PROGRAMS["asleep"]))
+        tests = await until(lambda: running_in(own))
         judging.cancel()
         await asyncio.gather(judging, return_exceptions=True)
         assert await survivors(tests) == []
@@ -336,7 +313,7 @@ async def test_a_jail_that_is_still_starting_is_not_forgotten(jail, problem, tmp
     async def use(delay: float) -> None:
         async with Evaluator(jail=jail, workers=1, cache=0) as own:
             os.kill(own.pool.pids()[0], signal.SIGKILL)
-            await asyncio.sleep(0.05)
+            await until(lambda: not own.pool.pids())  # it is known to be dead
             judging = asyncio.create_task(own.evaluate(problem(("1 2\n", "3\n")), SUM))
             await asyncio.sleep(delay)
             if end == "cancelled":
