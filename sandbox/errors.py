@@ -5,6 +5,7 @@ MicrocoderError
     ├── JailUnavailable      this host cannot isolate programs; says what to do
     ├── LanguageUnavailable  this host has no toolchain for a language; says what to install
     └── WorkerFailure        a worker broke (crash, protocol violation, stall); the program is run again elsewhere
+        └── HostShortage     the host had no process, memory, room or descriptor left for it
 """
 
 from __future__ import annotations
@@ -28,3 +29,7 @@ class LanguageUnavailable(SandboxError):
 
 class WorkerFailure(SandboxError):
     """A worker ended, broke the protocol, or stalled. Its program is not to blame."""
+
+
+class HostShortage(WorkerFailure):
+    """The host refused what a worker needs. The worker may be as good as before."""

@@ -12,7 +12,7 @@ read, the text is decoded by type, and whatever does not fit ends the worker.
                 files
     run         run these tests again, each in a      results       of one or more tests; blob: stdout, stderr and
                 process of its own                                  result of each, in the order of the rows
-    end         of the job, at any time; any other frame
+    end         of the job, at any time; any other frame  shortage      of the host: no more results will come
                 but run ends it as well
 
 What comes from the jail carries the number of its job: what was on its way when the host ended the job is ignored.
@@ -180,7 +180,14 @@ class Results(msgspec.Struct, tag="results", forbid_unknown_fields=True):
     rows: list[Row]
 
 
-FromRunner = Ready | CompileError | Results
+class Shortage(msgspec.Struct, tag="shortage", forbid_unknown_fields=True):
+    job: Natural | None
+    """None: the runner ends of it."""
+    why: str
+    """What the kernel refused."""
+
+
+FromRunner = Ready | CompileError | Results | Shortage
 ToRunner = Configure | Load | Drop | Job | Run | End
 
 _encode = msgspec.json.Encoder().encode

@@ -13,7 +13,7 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
-from .errors import JailUnavailable, WorkerFailure
+from .errors import HostShortage, JailUnavailable, WorkerFailure
 from .execution import Execution
 from .kinds import PYTHON, Kind
 from .launcher import Launcher
@@ -32,6 +32,7 @@ from .protocol import (
     Ready,
     Results,
     Run,
+    Shortage,
     executions,
     frame,
 )
@@ -245,12 +246,13 @@ class Worker(asyncio.Protocol):
         return parts + [frame(Load(i.key, [len(b) for b in i.blobs]), *i.blobs) for i in lacking]
 
     async def receive(self) -> str | list[Execution]:
-        """What came of the program next: executions, or the compiler's words. Raises WorkerFailure."""
+        """What came of the program next: executions, or the compiler's words. Raises WorkerFailure; HostShortage where
+        nothing is wrong with the worker, but nothing more will come either."""
         assert self.work is not None
         while True:
             message, blob = await self._receive(self.work.silence)
             match message:
-                case Results(job=job) | CompileError(job=job) if job < self.jobs:
+                case Results(job=int(job)) | CompileError(job=int(job)) | Shortage(job=int(job)) if job < self.jobs:
                     pass  # of an earlier program, sent before it heard that it was ended
                 case Results(job=job) if job == self.jobs:
                     self.worn = self.worn or message.worn
@@ -265,6 +267,10 @@ class Worker(asyncio.Protocol):
                 case CompileError(job=job) if job == self.jobs:
                     self._awaited.clear()
                     return message.why
+                case Shortage(job=None):
+                    raise self.reject(HostShortage(message.why))
+                case Shortage(job=job) if job == self.jobs:
+                    raise HostShortage(message.why)
                 case _:
                     raise self.reject(WorkerFailure(f"unexpected frame {type(message).__name__}"))
 

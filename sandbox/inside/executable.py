@@ -19,7 +19,7 @@ from .cleaning import sweep_processes
 from .compiler import Compiled
 from .kernel import STACK, cpu_backstop, limit
 from .lane import RUNNING, SLOT, SPARE_MEMORY
-from .program import Program, Verdict
+from .program import Program, Refused, Verdict
 from .zygote import TEST, Ended
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ class ExecutableProgram(Program):
             os.close(self.job.compiled.executable)
 
     def start(self, lane: Lane) -> Running:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as refusal:
+            raise Refused(refusal.errno) from None
         if pid == 0:
             try:
                 self._become(lane)

@@ -14,7 +14,7 @@ from .files import collect, place_files
 from .kernel import STACK, cpu_backstop, size_of, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, PENDING, SPARE_MEMORY, Lane
 from .testing import FIRST_FILE, Task
-from .zygote import READY, TEST, Ended, Running
+from .zygote import READY, REFUSED, TEST, Ended, Running
 
 if TYPE_CHECKING:
     from .runner import Job, Runner
@@ -32,6 +32,13 @@ IDLE_SAMPLE = 0.2
 """Seconds between two looks at a test's processor clock."""
 IDLE_SHARE = 0.005
 """Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load."""
+
+
+class Refused(Exception):
+    """The host has no process for this program. The runner and the zygote are as before."""
+
+    def __init__(self, number: int | None) -> None:
+        super().__init__(f"no process: {os.strerror(number or 0)}")
 
 
 class Verdict(NamedTuple):
@@ -65,7 +72,16 @@ class Program:
         """A process that has imported what the program names serves in place of the zygote."""
 
     def serve(self) -> None:
-        """Run the tests, and those that the host wants again, until it says that it is enough."""
+        """Run the tests, and those that the host wants again, until it has enough or lacks what they need."""
+        try:
+            self._run_tests()
+        except Refused as refused:
+            self.runner.tell_shortage(self.job.number, str(refused))
+        if self._stand_in:
+            self.runner.zygote.end()
+            self.runner.zygote.reply()
+
+    def _run_tests(self) -> None:
         job = self.job
         if job.compiled.error is not None:
             self._refuse(job.compiled.error)
@@ -73,6 +89,8 @@ class Program:
             self.runner.zygote.program(sorted(missing), job.compiled.size)
             self._channel.wait_for(self.runner.zygote.fd)
             ended = self.runner.zygote.reply()
+            if ended.request == REFUSED:
+                raise Refused(ended.status)
             self._stand_in = ended.request == READY
             if not self._stand_in:
                 self._refuse(f"importing the modules that it names ended the process (status {ended.status})")
@@ -82,13 +100,14 @@ class Program:
                 continue
             lane = self._next_lane()
             self._started = time.monotonic()
-            told = self._watch(lane, self.start(lane))
+            try:
+                told = self._watch(lane, self.start(lane))
+            finally:
+                self.runner.empty_folders()  # while the host compares
+                lane.close()
             if not self._ended and ((told and self._waits) or self._poll.poll(0)):
                 self._waits = False
                 self._obey()
-        if self._stand_in:
-            self.runner.zygote.end()
-            self.runner.zygote.reply()
 
     def start(self, lane: Lane) -> Running:
         """A test process."""
@@ -187,8 +206,6 @@ class Program:
                 self._channel.send(
                     {"type": "results", "job": self.job.number, "worn": self.runner.worn, "rows": rows}, parts
                 )
-        self.runner.empty_folders()  # while the host compares
-        lane.close()
         return bool(rows)
 
     def _wait(self, lane: Lane, running: Running) -> tuple[str | None, Ended]:
@@ -211,7 +228,9 @@ class Program:
                     continue
                 stopped_by = PREEMPTED
             forked = pid is not None
-            pid = running.pid() if pid is None else pid
+            if pid is None and (pid := running.pid()) is None:
+                stopped_by = None
+                break
             clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
             try:
                 now, cpu = time.monotonic(), time.clock_gettime(clock)
@@ -233,9 +252,11 @@ class Program:
                 stopped_by = None
                 break  # and how is about to be told: what the host sent after its last word is not for this program
         self._poll.unregister(running.fd)
-        if pid is None:
-            running.pid()
         ended = running.reply()
+        if ended.request == REFUSED:
+            raise Refused(ended.status)
+        if pid is None and ended.request == TEST:
+            running.pid()
         if ended.request != TEST:
             os._exit(1)  # the stand-in was killed: nobody but the kernel could
         return stopped_by, ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import os
@@ -35,6 +36,9 @@ PRELOAD = (
 """Imported once, when the worker starts: what most programs import, and no more. Every shared object is five mappings
 that each fork has to copy; random and threading even register work to be done after every fork. Programs that import
 others get a stand-in."""
+
+SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
+"""What the kernel says when the host has no process, memory, room in files or descriptor left."""
 
 WORN = 192 << 10
 """KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
@@ -136,12 +140,20 @@ class Runner:
         gc.enable()
 
     def serve(self) -> None:
-        """Frames, for ever."""
+        """Frames, for ever; or until the host lacks what this process needs."""
+        try:
+            self._serve()
+        except OSError as error:
+            if error.errno in SHORTAGES:
+                self.tell_shortage(None, f"the runner: {error}")
+            raise
+
+    def _serve(self) -> None:
         while True:
             header, size = self.next_frame or self.channel.receive()
             self.next_frame = None
             match header["type"]:
-                case "end":
+                case "end" | "run":  # of a program that has ended already
                     pass
                 case "load":
                     self._inputs[header["key"]] = (
@@ -194,6 +206,10 @@ class Runner:
         if wanted:
             self.worn = self.zygote.keep(wanted) > self.worn_at
             self.loaded |= wanted
+
+    def tell_shortage(self, number: int | None, why: str) -> None:
+        """The host lacks something: no more results will come of this job. None: nor of any other."""
+        self.channel.send({"type": "shortage", "job": number, "why": why})
 
     def empty_folders(self) -> None:
         for folder in self.own_folders:

@@ -13,7 +13,8 @@ on the same socket, until the program ends.
     program   modules to import for one program              ready; or how the stand-in ended instead
     end       of the program                                 how the stand-in ended
 
-A request is a byte that says which one it is, and marshalled data.
+A request is a byte that says which one it is, and marshalled data. Where the host refuses the process that a request
+needs, the reply is REFUSED with the number of the error, and whoever was asked serves on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import gc
 import marshal
 import os
 import resource
+import select
 import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
     from .testing import Task
 
-TEST, KEEP, PROGRAM, END, READY = range(5)
+TEST, KEEP, PROGRAM, END, READY, REFUSED = range(6)
 REQUEST_BYTES = 256 << 10
 FILES = 128
 """Most files with a request. The kernel takes 253."""
@@ -48,9 +50,9 @@ class Ended(NamedTuple):
     """How a process ended, as wait4 saw it."""
 
     request: int
-    """TEST, KEEP or PROGRAM; READY when nothing has ended."""
+    """TEST, KEEP or PROGRAM; READY and REFUSED when nothing has ended."""
     status: int
-    """As wait4 gives it."""
+    """As wait4 gives it; of REFUSED: the error's number."""
     cpu: float
     """Seconds, user and system."""
     peak: int
@@ -63,7 +65,7 @@ class Running(Protocol):
     fd: int
     """Can be read from when the process has ended."""
 
-    def pid(self) -> int: ...
+    def pid(self) -> int | None: ...
     def reply(self) -> Ended: ...
 
 
@@ -94,8 +96,15 @@ class Zygote:
     def end(self) -> None:
         self._ask(END, None)
 
-    def pid(self) -> int:
-        """Of the process of the last test. To be asked once for each."""
+    def pid(self) -> int | None:
+        """Of the process of the last test, to be asked once for each. None: the reply is there, and comes first.
+
+        Nobody may ever tell it: who was to fork may have been refused a process, or have been killed."""
+        poll = select.poll()
+        poll.register(self._pids, select.POLLIN)
+        poll.register(self.fd, select.POLLIN)
+        if all(fd != self._pids for fd, _ in poll.poll()):
+            return None
         return _PID.unpack(_read(self._pids, _PID.size))[0]
 
     def reply(self) -> Ended:
@@ -127,7 +136,12 @@ def _serve(surroundings: Surroundings, fd: int, pids: int) -> NoReturn:
         receive()
         request = data[0]
         if request == TEST:
-            pid = fork()
+            try:
+                pid = fork()
+            except OSError as refusal:
+                close(FIRST_FILE, FIRST_FILE + FILES)
+                write(fd, reply_bytes(REFUSED, refusal.errno, 0, 0))
+                continue
             if pid == 0:
                 test_process.run(message)
             write(pids, pid_bytes(pid))
@@ -135,7 +149,11 @@ def _serve(surroundings: Surroundings, fd: int, pids: int) -> NoReturn:
             _, status, usage = wait(pid, 0)
             write(fd, reply_bytes(TEST, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
         elif request == PROGRAM:
-            pid = fork()
+            try:
+                pid = fork()
+            except OSError as refusal:
+                write(fd, reply_bytes(REFUSED, refusal.errno, 0, 0))
+                continue
             if pid:
                 status = os.waitpid(pid, 0)[1]
                 write(fd, reply_bytes(PROGRAM, status, 0, 0))
