@@ -215,7 +215,7 @@ async def _judge_source(path: Path, options: Options, say: Callable[[str], None]
     async with Evaluator(keep_outputs=KEPT) as evaluator:
         async for problem, program, report in _reports(evaluator, pairs):
             each = _judged(source, problem, program, report)
-            each.case.verdicts |= presets.verdicts(problem, report)
+            each.case.verdicts |= await presets.verdicts(problem, report)
             if any(verdict.cause == UNDECIDED for verdict in each.case.verdicts.values()):
                 undecided.append((len(judged), problem, program))
             judged.append(each)
@@ -232,7 +232,8 @@ async def _judge_source(path: Path, options: Options, say: Callable[[str], None]
         again = iter(undecided)
         async for report in thorough.evaluate_many((problem, program) for _, problem, program in undecided):
             place, problem, _ = next(again)
-            judged[place].case.verdicts |= presets.verdicts(problem, report)
+            judged[place].case.verdicts |= await presets.verdicts(problem, report)
+    await presets.comparing.close()
     seconds = time.monotonic() - begun
     say(f"{source}: {len(judged)} programs judged by ours in {seconds:.0f} s")
     return judged, SourceResult(

@@ -6,6 +6,7 @@ import msgspec
 
 from ..evaluator.checkers import CHECKERS
 from ..evaluator.compare import PRESETS, Comparison, Match, Steps, preset
+from ..evaluator.comparing import Comparing
 from ..evaluator.prepared import Prepared
 from ..evaluator.problem import Checker, Problem
 from ..evaluator.rejudge import rejudge
@@ -29,17 +30,20 @@ class Presets:
     """Verdicts on kept outputs. Ready for the problem of the last call: ask for all programs of a problem in a row."""
 
     def __init__(self) -> None:
+        self.comparing = Comparing()
+        """To be closed at the end."""
         self._problem: Problem | None = None
         self._prepared: dict[str, Prepared] = {}
 
-    def verdicts(self, problem: Problem, report: Report) -> dict[str, Verdict]:
+    async def verdicts(self, problem: Problem, report: Report) -> dict[str, Verdict]:
         """By name of the rule; none where assertions decide. Needs the outputs in the report."""
         if problem.mode == "assert":
             return {}
         if problem is not self._problem:
             self._problem, self._prepared = problem, _prepare(problem)
         lacks = problem.checker.type in CHECKERS
-        return {name: verdict_of(rejudge(each, report), lacks_checker=lacks) for name, each in self._prepared.items()}
+        reports = {name: await rejudge(each, report, self.comparing) for name, each in self._prepared.items()}
+        return {name: verdict_of(each, lacks_checker=lacks) for name, each in reports.items()}
 
 
 def _prepare(problem: Problem) -> dict[str, Prepared]:

@@ -10,6 +10,7 @@ kept         whole outputs in reports, to be judged again
 rejudge      the same reports under another rule, without running anything
 asserts/     tests that are assertions: read and compared, or run apart from the program
 compare/     rules that decide whether an output is the expected one
+comparing/   processes in which that is decided for outputs that are not small
 version      which microcoder this is
 problem, submission, report, status   the types in files, on the wire and in the API
 datasets/    problems and programs from the files that data sets are published as

@@ -32,6 +32,7 @@ from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Session
 from .checkers import Checkers
 from .compare import preset as find_preset
+from .comparing import Comparing
 from .judgement import Judgement
 from .prepared import Prepared
 from .problem import Problem, TestCase
@@ -90,7 +91,7 @@ class Evaluator(Streams):
         self.scores = scores
         self.preset = find_preset(preset) if preset else None
         self.keep_outputs = keep_outputs
-        self._turn = asyncio.Lock()
+        self._comparing = Comparing()
         self._jail_name, self._unsafe = jail, unsafe_no_jail
         self._python = python
         self._packages = PROGRAM_PACKAGES if packages is None else tuple(packages)
@@ -149,6 +150,8 @@ class Evaluator(Streams):
         for shared in self._cache.values():
             shared.task.cancel()
         self._cache.clear()
+        comparing, self._comparing = self._comparing, Comparing()
+        await comparing.close()
         checkers, self._checkers = self._checkers, None
         if checkers is not None:
             await checkers.close()
@@ -274,7 +277,7 @@ class Evaluator(Streams):
                 run_all=self.run_all,
                 scores=self.scores,
                 keep_outputs=self.keep_outputs,
-                turn=self._turn,
+                comparing=self._comparing,
                 checkers=lambda: self.checkers,
             )
             clock = _Clock()

@@ -16,13 +16,14 @@ from ..sandbox.execution import Execution, Outcome
 from .asserts import Ruling
 from .checkers import CheckerFailed, CheckerProgram, Checkers
 from .compare import Match
+from .comparing import Comparing
 from .kept import keep
 from .prepared import Prepared
 from .report import Report, TestResult, explanation, nothing
 from .status import Status
 
 LARGE = 256 * 1024
-"""Outputs of more bytes are compared in steps, between which others get their turn."""
+"""Results of more bytes are looked at in a thread."""
 SHOWN = 2048
 """Characters of output and error text that a result keeps."""
 CONFIRMED_SHARE = 64
@@ -49,14 +50,14 @@ class Judgement:
         run_all: bool,
         scores: bool = False,
         keep_outputs: int = 0,
-        turn: asyncio.Lock | None = None,
+        comparing: Comparing,
         checkers: Callable[[], Checkers] | None = None,
     ) -> None:
         self.prepared = prepared
         self.run_all = run_all
         self.scoring = prepared.scoring if scores else None
         self.keep_outputs = keep_outputs
-        self._turn = turn or asyncio.Lock()
+        self._comparing = comparing
         self._checkers = checkers
         self.results: dict[int, TestResult] = {}
         self.open = set(range(len(prepared)))
@@ -183,11 +184,8 @@ class Judgement:
             return ruling.status, ruling.rule, ruling.message
         expected = prepared.expected[execution.test]
         actual = execution.result if prepared.problem.mode == "call" else execution.stdout
-        if len(actual) + len(expected) <= LARGE:
-            match = prepared.comparisons[execution.test].compare(expected, actual)
-        else:
-            async with self._turn:  # one at a time, or many small steps would add up
-                match = await in_turns(prepared.comparisons[execution.test].steps(expected, actual))
+        comparison, reference = prepared.comparisons[execution.test], prepared.references[execution.test]
+        match = await self._comparing.compare(comparison, expected, actual, reference)
         return status_of(match), match.rule, match.message
 
     def report(self) -> Report:

@@ -14,6 +14,7 @@ from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, assertions
 from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, with_preset
+from .comparing import Reference
 from .problem import Checker, Problem
 from .report import TestResult
 from .scoring import Scoring
@@ -39,6 +40,7 @@ class Prepared:
         """One a test."""
         self.checkers: Sequence[CheckerProgram | None] = [by_flags[test.flags][1] for test in problem.tests]
         """The programs that decide instead."""
+        self.references = [Reference() for _ in problem.tests]
         self.assertions: list[Assertion] = assertions(problem) if problem.mode == "assert" else []
         """assert mode: what decides each test, instead of the comparison."""
         self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .compare import Comparison
+from .comparing import Comparing
 from .judgement import score_of, status_of
 from .kept import restore
 from .prepared import Prepared
@@ -15,16 +15,16 @@ _COMPARED = (Status.ACCEPTED, Status.WRONG_ANSWER, Status.CHECKER_ERROR)
 _NOT_RUN = (Status.COMPILE_ERROR, Status.NO_CODE, Status.SYSTEM_ERROR)
 
 
-def rejudge(prepared: Prepared, report: Report) -> Report:
+async def rejudge(prepared: Prepared, report: Report, comparing: Comparing) -> Report:
     """The report under the comparison of ``prepared``. Its status is ``skipped`` where what was kept does not decide.
 
-    ValueError: the report is of other tests.
+    ValueError: the report is of other tests. WorkerFailure: comparing processes do not work here.
     """
     if len(report.tests) != len(prepared):
         raise ValueError(f"a report of {len(report.tests)} tests, but the problem has {len(prepared)}")
     if prepared.assertions or prepared.checkers[0] or report.status in _NOT_RUN:  # these decide whatever the rule
         return report
-    tests = tuple(_again(prepared.comparisons[n], prepared.expected[n], test) for n, test in enumerate(report.tests))
+    tests = tuple([await _again(prepared, n, test, comparing) for n, test in enumerate(report.tests)])
     passed = sum(test.status is Status.ACCEPTED for test in tests)
     failed = next((n for n, test in enumerate(tests) if test.status not in (Status.ACCEPTED, Status.SKIPPED)), None)
     status = Status.ACCEPTED if failed is None else tests[failed].status
@@ -37,7 +37,8 @@ def rejudge(prepared: Prepared, report: Report) -> Report:
     return msgspec.structs.replace(report, status=status, score=score, passed=passed, tests=tests, message=message)
 
 
-def _again(comparison: Comparison, expected: bytes, result: TestResult) -> TestResult:
+async def _again(prepared: Prepared, number: int, result: TestResult, comparing: Comparing) -> TestResult:
+    expected = prepared.expected[number]
     if result.status not in _COMPARED:
         return result
     try:
@@ -46,5 +47,5 @@ def _again(comparison: Comparison, expected: bytes, result: TestResult) -> TestR
         actual = restore(result.output, expected)
     except ValueError as error:
         return msgspec.structs.replace(result, status=Status.SKIPPED, rule=None, message=str(error))
-    match = comparison.compare(expected, actual)
+    match = await comparing.compare(prepared.comparisons[number], expected, actual, prepared.references[number])
     return msgspec.structs.replace(result, status=status_of(match), rule=match.rule, message=match.message)

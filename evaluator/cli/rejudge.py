@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 
 import msgspec
+import uvloop
 
 from ..compare import preset as find_preset
+from ..comparing import Comparing
 from ..datasets import InputError, Rows
 from ..datasets.sources import Sources
 from ..prepared import Prepared
@@ -24,6 +26,10 @@ from .summary import Change, Rejudged, Tally, changes_table, table
 
 def main(options: Rejudge) -> int:
     """The whole command; returns the exit code. A mistake of the user is raised."""
+    return uvloop.run(_main(options))
+
+
+async def _main(options: Rejudge) -> int:
     if not options.files:
         raise UsageError("which FILE? See microcoder-eval rejudge --help")
     if not options.reports:
@@ -36,7 +42,9 @@ def main(options: Rejudge) -> int:
     rows = Rows(options.files, format=options.format, skip_bad=options.skip_bad)
     problems = {each.problem.problem_id: Prepared(each.problem, preset) for _, each in rows.examples()}
     tally, changes, missing = Tally(), list[Change](), 0
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
+        comparing = Comparing()
+        stack.push_async_callback(comparing.close)
         output = None
         if options.output:
             output = stack.enter_context(ReportFile(options.output, overwrite=options.overwrite))
@@ -48,7 +56,7 @@ def main(options: Rejudge) -> int:
                 missing += 1
                 continue
             try:
-                after = rejudge(prepared, before)
+                after = await rejudge(prepared, before, comparing)
             except ValueError as error:
                 raise InputError(f"{place}: {before.problem_id}: {error}") from None
             tally.add(after)

@@ -13,9 +13,9 @@
     presets     rules by name, those of other graders among them:
     kattis, codeforces, lcb, prime, lenient
 
-A comparison never raises on what a program wrote, and never asks for time beyond its size. It works in steps of about a
-millisecond, so that a large output holds nobody up. A fault of the problem (an unknown flag, an expected value that is
-not JSON) is a ValueError from `comparison_for`, before anything is run.
+A comparison never raises on what a program wrote. It works in steps of about a millisecond, so that one can look
+at the clock; what is not small is compared in processes of their own, see comparing/. A fault of the problem (an
+unknown flag, an expected value that is not JSON) is a ValueError from `comparison_for`, before anything is run.
 """
 
 from __future__ import annotations

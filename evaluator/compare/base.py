@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Generator, Iterable
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -52,13 +52,16 @@ class Match(msgspec.Struct, frozen=True):
 
 
 Steps = Generator[None, None, Match]
-"""A comparison that pauses now and then, so that others get their turn. It takes about a millisecond each time."""
+"""A comparison that pauses now and then, so that somebody can look at the clock. Mostly it takes a millisecond each
+time, but a word, a line or an item of a list is looked at in one go, however long it is."""
 
 
 class Comparison(abc.ABC):
     """Decides whether an output is the expected one. Immutable and without state."""
 
     __slots__ = ()
+    takes_equal_bytes: ClassVar[bool] = False
+    """The rule ``exact`` comes first: an output with the same bytes is accepted, whatever they are."""
 
     @abc.abstractmethod
     def steps(self, expected: bytes, actual: bytes) -> Steps:

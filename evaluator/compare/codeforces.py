@@ -19,6 +19,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Generator
+from typing import ClassVar
 
 from .bag import Bag
 from .base import STEP_ITEMS, Comparison, Match, Steps, shorten
@@ -78,6 +79,8 @@ def comparison(name: str | None) -> Comparison:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wcmp(Comparison):
     """Accepts the same words."""
+
+    takes_equal_bytes: ClassVar[bool] = True
 
     def steps(self, expected: bytes, actual: bytes) -> Steps:
         if expected == actual:

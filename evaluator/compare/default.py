@@ -12,6 +12,7 @@ does mean that, is the type ``kattis``.
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from .base import Comparison, Match, Steps
 from .case import Case
@@ -50,6 +51,8 @@ def decimals_of(flags: Flags) -> Decimals:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Default(Comparison):
     """Bytes, then words, then decimals."""
+
+    takes_equal_bytes: ClassVar[bool] = True
 
     decimals: Decimals = dataclasses.field(default_factory=Decimals)
     likeness: Likeness | None = None

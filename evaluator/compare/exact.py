@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator
+from typing import ClassVar
 
 from .base import Comparison, Match, Steps, shorten
 
@@ -15,6 +16,8 @@ CHUNK = 1 << 16
 @dataclasses.dataclass(frozen=True, slots=True)
 class Exact(Comparison):
     """Accepts what is equal byte for byte, white space included."""
+
+    takes_equal_bytes: ClassVar[bool] = True
 
     newline: bool = False
     """One newline at the end may be missing, or be there in addition."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 
 from .base import Comparison, Steps
 from .case import RULE as CASE
@@ -37,6 +38,8 @@ def _or_none(tolerance: float | None) -> float:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kattis(Comparison):
     """Bytes, then what the flags say."""
+
+    takes_equal_bytes: ClassVar[bool] = True
 
     words: Comparison
 

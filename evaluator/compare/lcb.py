@@ -15,7 +15,7 @@ import json
 import operator
 from collections.abc import Generator, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -30,6 +30,7 @@ LINES, NUMBER, VALUES = Match(True, "lines"), Match(True, "number"), Match(True,
 
 class Stdio(Comparison):
     __slots__ = ()
+    takes_equal_bytes: ClassVar[bool] = True
 
     def steps(self, expected: bytes, actual: bytes) -> Steps:
         if expected == actual:

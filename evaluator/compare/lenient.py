@@ -41,6 +41,7 @@ _BOOLS = {b"true": b"1", b"True": b"1", b"false": b"0", b"False": b"0"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lenient(Comparison):
+    takes_equal_bytes: ClassVar[bool] = True
     returned: bool = False
     """Values are compared, not text: each inner list is a line, and ``true`` is 1."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from typing import ClassVar
 
 from .base import STEP_ITEMS, Comparison, Match, Steps, weakest
 from .exact import ACCEPTED as EXACT
@@ -17,6 +18,8 @@ _PIECE = re.compile(rb"\s+|\S+")
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spaced(Comparison):
     """Accepts the same white space between words that are the same or may stand for each other."""
+
+    takes_equal_bytes: ClassVar[bool] = True
 
     likeness: Likeness
 

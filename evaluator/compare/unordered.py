@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import ClassVar
 
 from .bag import Bag
 from .base import STEP, Comparison, Match, Steps, shorten
@@ -19,6 +20,8 @@ class Unordered(Comparison):
     White space within lines and empty lines do not matter. In another order, words are compared as they are: there is
     no tolerance.
     """
+
+    takes_equal_bytes: ClassVar[bool] = True
 
     ordered: Comparison
     lines: bool

@@ -1,0 +1,117 @@
+"""Where an output is compared, and what may be spent on it."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+
+from ...sandbox.errors import WorkerFailure
+from ..compare import Comparison, Match
+from ..compare.exact import ACCEPTED as EXACT
+from .messages import Answer, Compared, Exceeded, Request
+from .process import ComparingProcess, ProcessLost
+
+SMALL = 32 * 1024
+"""Bytes of both outputs that are compared at once, where they are: every rule takes less than 20 ms for the worst of
+them (bench/hostile.py)."""
+FLOOR = 1.0
+"""Processor seconds that any output may take to be compared."""
+FACTOR = 100
+"""How many times longer than for the expected output it may take. Rules differ by that much in what they ask of an
+output that is right but written otherwise, or in another order."""
+REFERENCE_SECONDS = 60.0
+"""Processor seconds for the expected output itself."""
+MEMORY = 1 << 30
+MEMORY_FACTOR = 64
+"""Bytes for each byte of the expected output, besides."""
+
+
+class Reference:
+    """What comparing the expected output of one test with itself takes: found out when it is first asked for."""
+
+    __slots__ = ("fault", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        self.fault: str | None = None
+        """Not even that can be compared."""
+
+    @property
+    def budget(self) -> float:
+        return FLOOR if self.seconds is None else max(FLOOR, FACTOR * self.seconds)
+
+
+class Comparing:
+    """``compare`` for each output; ``close`` at the end. Starts no process before it is needed."""
+
+    def __init__(self) -> None:
+        self._idle: list[ComparingProcess] = []
+        self._all: set[ComparingProcess] = set()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Ends the processes, also those that compare."""
+        self._closed = True
+        await asyncio.gather(*map(self._end, tuple(self._all)))
+
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._all]
+
+    async def compare(self, comparison: Comparison, expected: bytes, actual: bytes, reference: Reference) -> Match:
+        """What the comparison says. An output for which that takes too much is no match; where it is the expected one
+        that does, the problem is at fault. Raises WorkerFailure. Cancelling ends the process.
+        """
+        if len(expected) + len(actual) <= SMALL:
+            return comparison.compare(expected, actual)
+        if comparison.takes_equal_bytes and expected == actual:
+            return EXACT
+        budget = reference.budget
+        answer = await self._ask(comparison, expected, actual, budget)
+        if isinstance(answer, Exceeded):
+            await self._measure(comparison, expected, reference)
+            if reference.fault is not None:
+                words = f"the expected output cannot be compared with itself: that takes more than {reference.fault}"
+                return Match(False, message=words, fault=True)
+            if reference.budget > budget:
+                answer = await self._ask(comparison, expected, actual, reference.budget)
+        if isinstance(answer, Compared):
+            return answer.match
+        words = f"to compare this output takes more than {answer.what}"
+        return Match(False, message=f"{words}; for the expected one it is {reference.seconds:.3f} s")
+
+    async def _measure(self, comparison: Comparison, expected: bytes, reference: Reference) -> None:
+        if reference.seconds is None:
+            answer = await self._ask(comparison, expected, None, REFERENCE_SECONDS)
+            reference.fault = answer.what if isinstance(answer, Exceeded) else None
+            reference.seconds = answer.seconds if isinstance(answer, Compared) else REFERENCE_SECONDS
+
+    async def _ask(self, comparison: Comparison, expected: bytes, actual: bytes | None, seconds: float) -> Answer:
+        request = Request(
+            comparison=pickle.dumps(comparison),
+            expected=len(expected),
+            actual=None if actual is None else len(actual),
+            seconds=seconds,
+            memory=MEMORY + MEMORY_FACTOR * len(expected),
+        )
+        failure = None
+        for _ in range(2):
+            if self._closed:
+                break
+            process = self._idle.pop() if self._idle else ComparingProcess()
+            self._all.add(process)
+            try:
+                return await process.ask(request, expected, actual or b"")
+            except ProcessLost as lost:
+                failure = lost
+            finally:
+                if process.healthy and not self._closed:
+                    self._idle.append(process)
+                else:
+                    await self._end(process)
+        raise WorkerFailure(f"nothing to compare with: {failure or 'the evaluator was closed'}")
+
+    async def _end(self, process: ComparingProcess) -> None:
+        try:
+            await process.close()
+        finally:
+            self._all.discard(process)

@@ -1,0 +1,183 @@
+"""Comparing processes: what is not small is compared in them, within limits, and nothing is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import psutil
+import pytest
+import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from microcoder.evaluator import Checker, Problem, TestCase
+from microcoder.evaluator.compare import PRESETS, Comparison, comparison_for, preset, with_preset
+from microcoder.evaluator.compare.codeforces import NAMES
+from microcoder.evaluator.comparing import Comparing, Reference, service
+from microcoder.sandbox.errors import WorkerFailure
+
+RETURNS = b"\r" * (8 << 20)
+"""Takes seconds under lcmp, all of them in one call of C code."""
+WORDS = b" ".join(b"%d" % n for n in range(40_000))
+TURNED = b" ".join(b"%d" % n for n in reversed(range(40_000)))
+
+
+def rule(kind: str = "default", flags: str = "", name: str | None = None) -> Comparison:
+    checker = Checker(type=kind, flags=flags, name=name)  # pyright: ignore[reportArgumentType]
+    return comparison_for(Problem(problem_id="p", tests=(TestCase("", "1"),), checker=checker))
+
+
+@pytest_asyncio.fixture
+async def comparing() -> AsyncIterator[Comparing]:
+    comparing = Comparing()
+    yield comparing
+    pids = comparing.pids()
+    await comparing.close()
+    assert not any(map(psutil.pid_exists, pids))
+
+
+async def test_small_outputs_and_equal_bytes_start_nothing(comparing: Comparing) -> None:
+    small = b"1 " * (service.SMALL // 4)
+    assert not (await comparing.compare(rule(), b"1", small, Reference())).accepted
+    assert (await comparing.compare(rule(), RETURNS, RETURNS[:-1] + b"\r", Reference())).rule == "exact"
+    assert comparing.pids() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "expected", "actual"),
+    [
+        ("default", "", WORDS, WORDS + b"\n"),
+        ("default", "", WORDS, WORDS + b" 1"),
+        ("default", "unordered_tokens", WORDS, TURNED),
+        ("kattis", "float_tolerance 1e-6", WORDS, WORDS.replace(b" ", b".0000001 ")),
+        ("codeforces", "", WORDS, TURNED),
+        ("lcb", "", WORDS, WORDS.replace(b" 7 ", b" 7.0 ")),
+        ("prime", "", WORDS, WORDS),
+        ("lenient", "", WORDS, TURNED),
+        ("strict", "", WORDS, b"\xff\0" + WORDS),
+    ],
+)
+async def test_they_say_what_the_rule_says(
+    comparing: Comparing, kind: str, flags: str, expected: bytes, actual: bytes
+) -> None:
+    own = rule(kind, flags)
+    assert await comparing.compare(own, expected, actual, Reference()) == own.compare(expected, actual)
+    assert len(comparing.pids()) == 1 or kind == "strict"
+
+
+@pytest.mark.parametrize(
+    "inside", [RETURNS, b" ".join(b"%d" % n for n in range(1 << 19))], ids=["one long step", "many steps"]
+)
+async def test_without_end_it_is_no_match_and_others_get_their_turn(
+    comparing: Comparing, inside: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FLOOR", 0.1)
+    own = rule("codeforces", name="lcmp") if inside is RETURNS else rule(flags="unordered_tokens")
+    longest, last = 0.0, time.thread_time()
+    reference = Reference()
+    task = asyncio.create_task(comparing.compare(own, b"1\n", inside + b"\n2", reference))
+    while not task.done():
+        await asyncio.sleep(0)
+        now = time.thread_time()  # its own, so that a loaded machine changes nothing
+        longest, last = max(longest, now - last), now
+    match = task.result()
+    assert not match.accepted and not match.fault
+    assert longest < 0.02
+    assert "to compare this output takes more than 0.1 s of processor time" in str(match.message)
+    assert reference.seconds is not None and reference.seconds < 0.1
+
+
+async def test_what_the_expected_output_takes_is_allowed(comparing: Comparing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "FLOOR", 0.0001)
+    own, reference = rule(flags="unordered_tokens"), Reference()
+    assert (await comparing.compare(own, WORDS, TURNED, reference)).rule == "unordered"
+    assert reference.seconds is not None and reference.fault is None
+    monkeypatch.setattr(service, "FACTOR", 0)
+    match = await comparing.compare(own, WORDS, TURNED, reference)
+    assert not match.accepted and not match.fault and "to compare this output takes more than" in str(match.message)
+
+
+async def test_an_expected_output_that_takes_too_much_is_the_problems_fault(
+    comparing: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FLOOR", 0.0001)
+    monkeypatch.setattr(service, "REFERENCE_SECONDS", 0.0001)
+    match = await comparing.compare(rule(flags="unordered_tokens"), WORDS, TURNED, Reference())
+    assert match.fault and "the expected output cannot be compared with itself" in str(match.message)
+
+
+async def test_memory_is_limited(comparing: Comparing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MEMORY", 16 << 20)
+    many = b" ".join(b"%d" % n for n in range(1 << 20))
+    match = await comparing.compare(rule(flags="unordered_tokens"), b"1", many, Reference())
+    assert "to compare this output takes more than 16 MiB of memory" in str(match.message)
+    assert (await comparing.compare(rule(), WORDS, WORDS + b" ", Reference())).accepted
+
+
+async def test_a_process_that_the_host_ends_costs_nothing(comparing: Comparing) -> None:
+    assert (await comparing.compare(rule(), WORDS, WORDS + b" ", Reference())).accepted
+    (first,) = comparing.pids()
+    os.kill(first, signal.SIGKILL)
+    assert (await comparing.compare(rule(), WORDS, WORDS + b" ", Reference())).accepted
+    assert first not in comparing.pids()
+
+
+async def test_cancelled_or_closed_nothing_is_left(comparing: Comparing) -> None:
+    own = rule("codeforces", name="lcmp")
+    for end in ("cancel", "close"):
+        task = asyncio.create_task(comparing.compare(own, b"1\n", RETURNS, Reference()))
+        while not comparing.pids():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        (pid,) = comparing.pids()
+        if end == "cancel":
+            task.cancel()
+        else:
+            await comparing.close()
+        with pytest.raises((asyncio.CancelledError, WorkerFailure)):
+            await task
+        assert not psutil.pid_exists(pid) and comparing.pids() == []
+
+
+KILLED = """
+import asyncio
+from microcoder.evaluator.comparing import Comparing, Reference
+from microcoder.evaluator.compare.codeforces import Codeforces
+
+async def main():
+    comparing = Comparing()
+    task = asyncio.create_task(comparing.compare(Codeforces("lcmp"), b"1", b"\\r" * (64 << 20), Reference()))
+    while not comparing.pids():
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)
+    print(*comparing.pids(), flush=True)
+    await task
+
+asyncio.run(main())
+"""
+
+
+def test_an_evaluator_that_is_killed_takes_them_along() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        pid = int(started.stdout.readline())
+        process = psutil.Process(pid)
+        started.kill()
+    process.wait(10)
+
+
+EVERY = [*(name for name in PRESETS if name != "codeforces"), *(f"codeforces:{name}" for name in NAMES)]
+
+
+@pytest.mark.parametrize("name", EVERY)
+@settings(max_examples=60)
+@given(st.binary(max_size=60), st.sampled_from(["stdio", "call"]))
+def test_equal_bytes_are_taken_where_a_rule_says_so(name: str, text: bytes, mode: str) -> None:
+    problem = Problem(problem_id="p", mode=mode, entry_point="f", tests=(TestCase("[]", "1"),))  # pyright: ignore[reportArgumentType]
+    own = comparison_for(with_preset(problem, preset(name)))
+    assert not own.takes_equal_bytes or own.compare(text, bytes(bytearray(text))).rule == "exact"
