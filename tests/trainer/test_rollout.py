@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from microcoder.bench.tiny import model, tokenizer
 from microcoder.trainer.batch import Sample, collate
 from microcoder.trainer.config import Model
+from microcoder.trainer.errors import ConfigError
 from microcoder.trainer.model import Policy, load, logprobs, weights
 from microcoder.trainer.rollout.base import Completion, Request, Sampling, seeds
 from microcoder.trainer.rollout.transformers import TransformersRollout, draw
@@ -47,6 +49,44 @@ def test_logprobs_are_the_trainers(policy: Policy, temperature: float) -> None:
         with torch.no_grad():
             ours = logprobs(policy, collate([sample], policy.pad_id), temperature)[0]
         torch.testing.assert_close(ours, torch.tensor(one.logprobs), rtol=0, atol=1e-4)
+
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 40,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+}
+HEADS: dict[str, Any] = {"intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
+LINEAR = {"layer_types": ["linear_attention", "full_attention"], "linear_num_key_heads": 2, "linear_num_value_heads": 4}
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+
+
+@pytest.mark.parametrize(
+    ("family", "sizes"),
+    [("Gemma2", HEADS | {"sliding_window": 8}), ("Qwen3Next", HEADS | LINEAR | EXPERTS), ("Mamba", {"state_size": 8})],
+)
+def test_every_kind_of_cache_gives_the_trainers_logprobs(family: str, sizes: dict[str, Any]) -> None:
+    """Windows of keys, keys beside states, states alone."""
+    torch.manual_seed(2)
+    net = getattr(transformers, f"{family}ForCausalLM")(getattr(transformers, f"{family}Config")(**SIZES | sizes))
+    policy = Policy(net.eval(), None, torch.device("cpu"), None, frozenset([1]))
+    asked = [Request(prompt, seeds(0, n, 4)) for n, prompt in enumerate(prompts(3, 11))]
+    rollout = TransformersRollout(net, 0)
+    completions = list(rollout.generate(asked, Sampling(1.0, 24, policy.stop)))
+    assert len({len(one.tokens) for one in completions}) > 1  # some left the batch before others
+    for one in completions:
+        sample = Sample(asked[one.request].prompt, one.tokens, one.logprobs, 0.0)
+        with torch.no_grad():
+            ours = logprobs(policy, collate([sample], 0), 1.0)[0]
+        torch.testing.assert_close(ours, torch.tensor(one.logprobs), rtol=0, atol=1e-4)
+
+
+def test_a_model_without_a_cache_is_refused() -> None:
+    net = transformers.OpenAIGPTLMHeadModel(transformers.OpenAIGPTConfig(vocab_size=40, n_embd=8, n_layer=1, n_head=1))
+    with pytest.raises(ConfigError, match=r"model\.path: .* take a cache \(found OpenAIGPTLMHeadModel\)"):
+        TransformersRollout(net, 0)
 
 
 def test_a_completion_does_not_depend_on_its_neighbours(policy: Policy) -> None:

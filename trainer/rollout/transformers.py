@@ -6,6 +6,7 @@ Each completion has its own stream of uniform numbers, one a token, so that its 
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from .. import distributed
 from ..config import Config
+from ..errors import ConfigError
 from ..model import Policy, load
 from .base import Completion, Request, Sampling
 
@@ -25,6 +27,8 @@ class TransformersRollout:
 
     batch     completions drawn together; that many caches of max_tokens must fit into memory
     autocast  type that matrix products are taken in; None: that of the weights
+
+    Raises ConfigError when the model takes no cache.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class TransformersRollout:
     ) -> None:
         self.version = 0
         self._model = model
+        self._cache_name = _cache_name(model)
         self._pad_id = pad_id
         self._batch = batch
         self._shared = shared
@@ -70,7 +75,7 @@ class TransformersRollout:
         logits, cache = self._forward(ids.to(device), seen.to(device), None)
         # From one row a prompt to one row a completion.
         expand = torch.repeat_interleave(torch.arange(len(prompts)), counts).to(device)
-        cache.batch_select_indices(expand)
+        cache.reorder_cache(expand)
         logits, seen, noise = logits[expand], seen.to(device)[expand], noise.to(device)
 
         rows = torch.arange(len(places))
@@ -94,7 +99,7 @@ class TransformersRollout:
                 return
             if ends.any():
                 stay = (~ends).nonzero()[:, 0].to(device)
-                cache.batch_select_indices(stay)
+                cache.reorder_cache(stay)
                 rows, drawn, seen, noise = rows[stay.cpu()], drawn[stay], seen[stay], noise[stay]
             seen = torch.cat([seen, seen.new_ones(len(seen), 1)], dim=1)
             logits, cache = self._forward(drawn[:, None], seen, cache)
@@ -105,19 +110,21 @@ class TransformersRollout:
     ) -> tuple[Float[Tensor, "b vocab"], Any]:
         """Logits after the last token, and the cache that holds it."""
         positions = (seen.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        # A cache of states alone holds no token that a mask could hide, and Mamba goes wrong with one.
+        masked = cache is None or any(hasattr(layer, "keys") for layer in cache.layers)
         cast = contextlib.nullcontext()
         if self._autocast is not None:
             cast = torch.autocast(ids.device.type, dtype=self._autocast)
         with cast:
             out = self._model(
                 input_ids=ids,
-                attention_mask=seen,
+                attention_mask=seen if masked else None,
                 position_ids=positions,
-                past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
+                **{self._cache_name: cache},
             )
-        return out.logits[:, -1], out.past_key_values
+        return out.logits[:, -1], out[self._cache_name]
 
 
 def open_transformers(config: Config, policy: Policy) -> TransformersRollout:
@@ -147,6 +154,20 @@ def draw(
         level = (noise.double() * cumulated[:, -1]).clamp(max=cumulated[:, -1].nextafter(cumulated.new_zeros(())))
         tokens = torch.searchsorted(cumulated, level[:, None], right=True)[:, 0]
     return tokens, logprobs.gather(-1, tokens[:, None])[:, 0]
+
+
+def _cache_name(model: Any) -> str:
+    """What ``forward`` and its result call the cache: until transformers 5.24 that depended on the model."""
+    plain = (
+        model.get_base_model() if hasattr(model, "get_base_model") else model
+    )  # LoRA's takes anything, and hands it on
+    taken = inspect.signature(plain.forward).parameters
+    for name in ("past_key_values", "cache_params", "cache"):
+        if name in taken:
+            return name
+    raise ConfigError(
+        f"model.path: the engine transformers draws only from models that take a cache (found {type(plain).__name__})"
+    )
 
 
 def _uniform(seed: int, count: int) -> Float[Tensor, " count"]:
