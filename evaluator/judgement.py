@@ -19,7 +19,7 @@ from .compare import Match
 from .comparing import Comparing
 from .kept import keep
 from .prepared import Prepared
-from .report import Report, TestResult, explanation, nothing
+from .report import Report, TestResult, explanation, not_run, nothing
 from .status import Status
 
 LARGE = 256 * 1024
@@ -189,12 +189,18 @@ class Judgement:
         return status_of(match), match.rule, match.message
 
     def report(self) -> Report:
-        """The verdict as it stands. Tells the problem how its tests went."""
+        """The verdict as it stands. Tells the problem how its tests went.
+
+        Accepted is what passed all tests, of which there is one at least. Where nothing failed and a result is missing
+        nothing is known of the program: system_error.
+        """
         total = len(self.prepared)
         skipped = TestResult(status=Status.SKIPPED)
         tests = tuple(self.results.get(test, skipped) for test in range(total))
         passed = sum(result.status is Status.ACCEPTED for result in tests)
         failed = min(self._failed(), default=None)
+        if failed is None and not self._compile_error and not 0 < passed == total:
+            return not_run(self.prepared.problem, Status.SYSTEM_ERROR, f"{passed} of {total} tests have a result")
         self.prepared.judged(tests, failed)
         score = score_of(self.prepared, tests)
         if self._compile_error:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ..sandbox.limits import Limits, Seconds
+from ..sandbox.validated import Validated
 
 Mode = Literal["stdio", "call", "assert"]
 CheckerType = Literal[
@@ -26,7 +27,7 @@ CheckerType = Literal[
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[^\W\d]\w*$")]
 
 
-class TestCase(msgspec.Struct, frozen=True):
+class TestCase(Validated, frozen=True):
     """One test. stdio: text for standard input and the expected text on standard output.
 
     call: ``input`` is a JSON list of arguments, ``output`` the JSON value that must come back.
@@ -44,7 +45,7 @@ class TestCase(msgspec.Struct, frozen=True):
     """Instead of the flags of the checker, for this test."""
 
 
-class Checker(msgspec.Struct, frozen=True, kw_only=True):
+class Checker(Validated, frozen=True, kw_only=True):
     """Which comparison decides, with its options.
 
     default     bytes, then tokens, then decimals; ``flags`` ask for more or for less
@@ -70,14 +71,14 @@ class Checker(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     """Programs: the source text."""
     language: str | None = None
-    files: dict[str, str] = {}
+    files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Programs: name and text of files beside the source, such as headers."""
     limits: Limits | None = None
     """Programs: what the checker itself may use."""
     note: str | None = None
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
+class Group(Validated, frozen=True, kw_only=True):
     """What some tests are worth together, in the terms of the problem package format.
 
     score_aggregation   of the tests' scores: ``pass-fail``, all points when every test is accepted, else none;
@@ -90,7 +91,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     require_pass: tuple[str, ...] = ()
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class Problem(Validated, frozen=True, kw_only=True):
     """Tests, limits, comparison and, for reading, description of a problem. Rows may carry more fields; left alone."""
 
     problem_id: str
@@ -100,7 +101,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Processor seconds per test. Short for ``limits.cpu_time``; wins over it."""
     limits: Limits = Limits()
     checker: Checker = Checker()
-    groups: dict[str, Group] = {}
+    groups: dict[str, Group] = msgspec.field(default_factory=dict[str, Group])
     """By name, the groups that are worth points, see ``Report.score``. The tests of one carry its name as ``group``."""
     entry_point: Identifier | None = None
     """call: name of the function or method. Required there."""
@@ -120,17 +121,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     """Where the problem comes from."""
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         if self.mode == "call" and self.entry_point is None:
             raise ValueError("entry_point: required when mode is call")
-        if any(test.flags is not None for test in self.tests) and self.mode != "stdio":
-            raise ValueError(f"tests[].flags: are for problems that compare text, but mode is {self.mode}")
+        if self.mode != "stdio":
+            for number, test in enumerate(self.tests):
+                if test.flags is not None:
+                    words = f"is for problems that compare text, but mode is {self.mode} (found {test.flags!r})"
+                    raise ValueError(f"tests[{number}].flags: {words}")
+                if test.code is None and self.mode == "assert":
+                    raise ValueError(f"tests[{number}].code: required when mode is assert")
         if self.groups:
             _check_groups(self.groups, {test.group for test in self.tests})
-        if self.mode == "assert":
-            for number, test in enumerate(self.tests):
-                if test.code is None:
-                    raise ValueError(f"tests[{number}].code: required when mode is assert")
 
     @property
     def effective_limits(self) -> Limits:

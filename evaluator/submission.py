@@ -7,17 +7,18 @@ from collections.abc import Iterable
 import msgspec
 
 from ..sandbox.languages import NAMES
+from ..sandbox.validated import Validated
 from .extract import Found
 
 
-class Submission(msgspec.Struct, frozen=True, kw_only=True):
+class Submission(Validated, frozen=True, kw_only=True):
     """A program for one problem. Rows of data sets may carry more fields; they are left alone."""
 
     code: str | None
     """Source text. None, or only white space: there was no program; the verdict is no_code."""
     name: str | None = None
     language: str = "python"
-    files: dict[str, str] = {}
+    files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Name and text of files beside the source, which is where the program begins: Python modules, headers, further
     sources, which are compiled with it."""
     accept: bool | None = None

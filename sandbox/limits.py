@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from .validated import Validated
+
 MIB = 1024 * 1024
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
@@ -13,7 +15,7 @@ Bytes = Annotated[int, msgspec.Meta(ge=1, le=64 * 1024 * MIB)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=65536)]
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Limits(Validated, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Limits of one test. Every test gets all of it; nothing is shared between tests.
 
     Processor time is the limit that decides; the clock limits only stop what does not compute.

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import psutil
 import pytest
 import pytest_asyncio
 
-from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEvaluator, TestCase
+from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEvaluator, TestCase, TestResult
+from microcoder.evaluator.judgement import Judgement
+from microcoder.evaluator.prepared import Prepared
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
 from microcoder.sandbox.limits import Limits
 
@@ -140,6 +144,26 @@ async def test_many_tests_are_split_over_idle_workers(two: Evaluator) -> None:
         await asyncio.sleep(0.01)
     assert (await alone).accepted
     assert busy == 2
+
+
+@pytest.mark.parametrize("program", [ADD, "this is no program (", "import os\nos._exit(0)"])
+async def test_where_nothing_is_run_nothing_is_accepted(two: Evaluator, program: str) -> None:
+    empty = Problem(problem_id="empty", tests=(TestCase(),))
+    msgspec.structs.force_setattr(empty, "tests", ())  # no other way leads to such a Problem
+    report = await two.evaluate(empty, program)
+    assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None)
+
+
+@pytest.mark.parametrize("tests", range(1, 4))
+async def test_accepted_is_what_has_an_accepted_result_for_every_test(tests: int) -> None:
+    problem = Problem(problem_id="p", tests=(TestCase(),) * tests)
+    for given in itertools.product((None, Status.ACCEPTED, Status.WRONG_ANSWER, Status.CHECKER_ERROR), repeat=tests):
+        judgement = Judgement(Prepared(problem), b"", run_all=True)
+        judgement.results = {n: TestResult(status=status) for n, status in enumerate(given) if status is not None}
+        report = judgement.report()
+        assert report.accepted == (set(given) == {Status.ACCEPTED})
+        if set(given) <= {None, Status.ACCEPTED} and None in given:
+            assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None)
 
 
 async def test_cancelling_frees_the_worker() -> None:

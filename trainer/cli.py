@@ -114,11 +114,10 @@ def _described(kind: type[Any], prog: str, words: list[str]) -> tuple[Any, Confi
     options, rest = tyro.cli(
         kind, prog=prog, args=named, return_unknown_args=True, config=(tyro.conf.FlagCreatePairsOff,)
     )
-    from .config import Config, check, load
+    from .config import Config, load
 
     default = load(options.file, options.preset)
-    config = tyro.cli(Config, prog=f"{prog} {options.file}", default=default, args=[*rest, *helps])
-    return options, check(config)
+    return options, tyro.cli(Config, prog=f"{prog} {options.file}", default=default, args=[*rest, *helps])
 
 
 def _run(options: Run, config: Config) -> int:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ..sandbox.validated import Validated, own_words
 from .advantages import NonIncorrect
 from .diversity import Measure
 from .errors import ConfigError
@@ -27,7 +28,7 @@ DType = Literal["float32", "bfloat16"]
 Preset = Literal["grpo", "dapo", "microcoder"]
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Table(Validated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields that are not known are mistakes."""
 
 
@@ -124,7 +125,7 @@ class Temperature(_Table, frozen=True, kw_only=True):
     window: Count = 512
     """Tokens of a response that are looked at."""
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         if list(self.stages) != sorted(set(self.stages)):
             raise ValueError(f"stages: must rise (found {list(self.stages)})")
         if self.low > self.high:
@@ -176,7 +177,7 @@ class Evaluation(_Table, frozen=True, kw_only=True):
     """Held-out problems, or those that are trained on."""
     samples: Count = 4
     """Responses a problem: n of pass@k."""
-    k: tuple[Count, ...] = (1,)
+    k: Annotated[tuple[Count, ...], Meta(min_length=1)] = (1,)
     temperature: NotNegative = 0.6
     limit: Count | None = None
     """Problems at most, the first ones."""
@@ -207,7 +208,7 @@ class Config(_Table, frozen=True, kw_only=True):
     judge: JudgeOptions = JudgeOptions()
     evaluation: Evaluation = Evaluation()
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         batch = self.batch
         if batch.mini_batch and batch.prompts % batch.mini_batch:
             raise ValueError(f"batch.mini_batch: must divide batch.prompts ({batch.prompts}, found {batch.mini_batch})")
@@ -269,14 +270,11 @@ def build(table: dict[str, Any], preset: str | None = None, *, source: str = "co
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         field = path.removesuffix("`").removeprefix(".")
+        if own := own_words(message):
+            field, message = f"{field}.{own[0]}" if field else own[0], own[1]
         found = f" (found {_value_at(merged, field)!r})" if field and "(found" not in message else ""
         where = f"{field}: " if field else ""
         raise ConfigError(f"{source}: {where}{message[0].lower()}{message[1:]}{found}") from None
-
-
-def check(config: Config) -> Config:
-    """The same config, after bounds that a command line can break were looked at again."""
-    return build(msgspec.to_builtins(config, enc_hook=str), source="options")
 
 
 def _value_at(table: dict[str, Any], field: str) -> Any:

@@ -12,6 +12,7 @@ import msgspec
 import uvloop
 
 from ...sandbox.limits import Seconds
+from ...sandbox.validated import Validated
 from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
@@ -24,7 +25,7 @@ MOST = 3600.0
 """Seconds that a limit may have."""
 
 
-class ProblemLimit(msgspec.Struct, frozen=True, kw_only=True):
+class ProblemLimit(Validated, frozen=True, kw_only=True):
     """A row of the file of limits."""
 
     problem_id: str

@@ -18,13 +18,13 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast, get_args
 import msgspec
 
 from ...sandbox.errors import MicrocoderError
+from ...sandbox.validated import own_words
 from ..problem import CheckerType, Mode, Problem
 from ..submission import Submission
 
 SHOWN = 40
 
 _CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "checker.type": get_args(CheckerType)}
-_OWN_WORDS = re.compile(r"([a-z_]+(?:\.[a-z_]+|\[\d+\])*): (.*)", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class Format(abc.ABC, Generic[R]):
             return self.example(fields, row.fallback_id)
         except Unusable as error:
             raise BadRow(row.place, error.field, error.reason, error.value) from None
-        except msgspec.ValidationError as error:  # of a Problem made from the row
+        except ValueError as error:  # of a Problem, or a part of one, made from the row
             raise explain(error, row.content, row.place) from None
 
 
@@ -170,13 +170,14 @@ def explain(error: Exception, content: Any, place: Place, prefix: str = "") -> B
     if missing := _MISSING.fullmatch(message):
         field = f"{field}.{missing[1]}" if field else missing[1]
         return BadRow(place, prefix + field, "missing")
-    if own := _OWN_WORDS.fullmatch(message):
-        field, message = f"{field}.{own[1]}" if field else own[1], own[2]
+    if own := own_words(message):
+        field, message = f"{field}.{own[0]}" if field else own[0], own[1]
     elif message.startswith("Invalid enum value") and field in _CHOICES:
         message = unsupported(field)
     else:
         message = message[:1].lower() + message[1:].replace("`", "")
-    return BadRow(place, (prefix + field).rstrip(".") or None, message, _value_at(content, field))
+    value = None if "(found " in message else _value_at(content, field)
+    return BadRow(place, (prefix + field).rstrip(".") or None, message, value)
 
 
 def unsupported(field: str) -> str:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import msgspec
 
-from ...sandbox.limits import Limits
 from ..problem import TestCase
 from ..submission import Submission
 from .base import Example, Format, Unusable, make_problem
@@ -80,7 +79,7 @@ class CodeContests(Format[_Row]):
             problem_id=row.name,
             tests=tests,
             time_limit=seconds or None,
-            limits=Limits(memory=row.memory_limit_bytes) if row.memory_limit_bytes else Limits(),
+            limits={"memory": row.memory_limit_bytes} if row.memory_limit_bytes else {},
             title=row.name,
             statement=row.description,
             difficulty=str(rating) if rating else _label(DIFFICULTIES, row.difficulty),

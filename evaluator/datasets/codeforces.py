@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ...sandbox.limits import MIB, Limits
+from ...sandbox.limits import MIB
 from ..problem import Checker, TestCase
 from .base import Example, Format, Unusable, make_problem
 
@@ -61,7 +61,7 @@ class Codeforces(Format[_Row]):
             tests=tuple(TestCase(input=test.input, output=test.output) for test in row.official_tests),
             checker=checker,
             time_limit=row.time_limit or None,
-            limits=Limits(memory=int(row.memory_limit * MIB)) if row.memory_limit else Limits(),
+            limits={"memory": int(row.memory_limit * MIB)} if row.memory_limit else {},
             title=row.title,
             statement=_statement(row),
             difficulty=f"{row.rating:g}" if row.rating else None,

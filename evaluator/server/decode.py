@@ -7,12 +7,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ...sandbox.validated import own_words
 from .errors import BadRequest, UnsupportedType
 
 JSON, MSGPACK, NDJSON = "application/json", "application/msgpack", "application/x-ndjson"
 _MSGPACK_TOO = ("application/x-msgpack", "application/vnd.msgpack")
 _WHERE = re.compile(r"(.*) - at `(\$[^`]*)`", re.DOTALL)
-_OWN_WORDS = re.compile(r"([a-z_]+(?:\.[a-z_]+|\[\d+\])*): (.*)", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 T = TypeVar("T")
@@ -71,6 +71,6 @@ def bad_field(error: Exception, prefix: str = "$") -> BadRequest:
         message, path = where[1], where[2]
     if missing := _MISSING.fullmatch(message):
         message, path = "missing", f"{path}.{missing[1]}"
-    elif own := _OWN_WORDS.fullmatch(message):
-        message, path = own[2], f"{path}.{own[1]}"
+    elif own := own_words(message):
+        message, path = own[1], f"{path}.{own[0]}"
     return BadRequest(message.replace("`", ""), path=prefix + path.removeprefix("$"))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ...sandbox.validated import Validated
 from ..report import Report
 
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -24,13 +25,13 @@ Named = Annotated[
 ]
 
 
-class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Program(Validated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A program to judge."""
 
     code: str | None
     """Source text. null, or only white space: there was no program; the verdict is no_code."""
     language: str = "python"
-    files: dict[str, str] = {}
+    files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Name and text of files beside the source, which is where the program begins."""
     name: str | None = None
     """Comes back in the report."""
@@ -40,7 +41,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Instead of the problem of the request."""
 
 
-class EvaluateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EvaluateRequest(Validated, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Programs, and the problem they are for."""
 
     submissions: Annotated[list[Program], msgspec.Meta(min_length=1)]
@@ -91,7 +92,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     error: Fault
 
 
-class Registered(msgspec.Struct, frozen=True, kw_only=True):
+class Registered(Validated, frozen=True, kw_only=True):
     digest: Digest
     problem_id: str
     tests: int

@@ -28,6 +28,7 @@ from ...sandbox.execution import Execution, Outcome
 from ...sandbox.languages import LANGUAGES, NAMES, CompileError
 from ...sandbox.limits import MIB, Limits, Seconds
 from ...sandbox.protocol import collected
+from ...sandbox.validated import Validated
 from ..submission import Submission
 from . import decode
 from .asking import Asking, answer, body_of, client_of, gone, note, service_of
@@ -43,7 +44,7 @@ LANGUAGE_NAMES = {name: name for name in NAMES} | {"nodejs": "javascript", "pypy
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$")]
 
 
-class RunCodeRequest(msgspec.Struct, frozen=True, kw_only=True):
+class RunCodeRequest(Validated, frozen=True, kw_only=True):
     code: str
     language: str
     stdin: str | None = None
@@ -51,9 +52,9 @@ class RunCodeRequest(msgspec.Struct, frozen=True, kw_only=True):
     run_timeout: Seconds = 10.0
     memory_limit_MB: Annotated[int, msgspec.Meta(ge=-1)] = -1  # noqa: N815
     """-1: ours."""
-    files: dict[FileName, str | None] = {}
+    files: dict[FileName, str | None] = msgspec.field(default_factory=dict[str, str | None])
     """In the folder of the program; contents in base64."""
-    fetch_files: Annotated[list[FileName], msgspec.Meta(max_length=64)] = []
+    fetch_files: Annotated[list[FileName], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=list[str])
 
 
 class CommandRunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,23 +124,24 @@ async def run(service: Service, client: Client, asked: RunCodeRequest) -> RunCod
 
 def limits_of(asked: RunCodeRequest, caps: Caps) -> Limits:
     """Raises BadRequest for more than the server allows."""
-    limits = Limits(
-        cpu_time=asked.run_timeout,
-        idle_time=asked.run_timeout,
-        compile_time=asked.compile_timeout,
-        memory=asked.memory_limit_MB * MIB if asked.memory_limit_MB > 0 else Limits().memory,
-        output=min(Limits().output, caps.output),
-        stderr=min(Limits().stderr, caps.output),
-        file_size=min(Limits().file_size, caps.output),
-    )
+    ours = Limits()
+    memory = asked.memory_limit_MB * MIB if asked.memory_limit_MB > 0 else ours.memory
     for name, value, most in (
-        ("run_timeout", limits.cpu_time, caps.cpu_time),
-        ("compile_timeout", limits.compile_time, caps.cpu_time),
-        ("memory_limit_MB", limits.memory / MIB, caps.memory / MIB),
+        ("run_timeout", asked.run_timeout, caps.cpu_time),
+        ("compile_timeout", asked.compile_timeout, caps.cpu_time),
+        ("memory_limit_MB", memory / MIB, caps.memory / MIB),
     ):
         if value > most:
             raise BadRequest(f"{value:g} is more than this server allows ({most:g})", path=f"$.{name}")
-    return limits
+    return Limits(
+        cpu_time=asked.run_timeout,
+        idle_time=asked.run_timeout,
+        compile_time=asked.compile_timeout,
+        memory=memory,
+        output=min(ours.output, caps.output),
+        stderr=min(ours.stderr, caps.output),
+        file_size=min(ours.file_size, caps.output),
+    )
 
 
 def response_of(ran: Execution | CompileError, *, compiled: bool, fetch: list[str]) -> RunCodeResponse:

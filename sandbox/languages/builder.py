@@ -123,11 +123,11 @@ def _key(language: Language, recipe: Recipe) -> str:
 
 def _limits(recipe: Recipe, limits: Limits) -> Limits:
     """A driver waits for what it started, whose processor time is only known when it has ended."""
-    wall = 10 * limits.compile_time + 10
+    wall = min(10 * limits.compile_time + 10, 3600)
     return Limits(
         cpu_time=limits.compile_time,
         wall_time=wall,
-        idle_time=min(wall, 3600) if recipe.kind.starts == "processes" else None,
+        idle_time=wall if recipe.kind.starts == "processes" else None,
         memory=MEMORY,
         output=PROGRAM_BYTES + MIB,
         stderr=16 * MIB,

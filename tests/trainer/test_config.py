@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from microcoder.trainer import cli
-from microcoder.trainer.config import PRESETS, Algorithm, Temperature, build, check, load
+from microcoder.trainer.config import PRESETS, Algorithm, build, load
 from microcoder.trainer.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -52,13 +51,6 @@ def test_mistakes_are_named(change: dict[str, object], words: str) -> None:
     assert words in str(error.value)
 
 
-def test_a_config_survives_being_checked() -> None:
-    config = build(LEAST)
-    assert check(config) == config
-    with pytest.raises(ConfigError, match="temperature"):
-        check(msgspec.structs.replace(config, temperature=msgspec.structs.replace(Temperature(), stages=())))
-
-
 @pytest.mark.parametrize("file", sorted((ROOT / "examples" / "train").glob("*.toml")), ids=lambda file: file.name)
 def test_examples_can_be_read(file: Path) -> None:
     config = load(file)
@@ -87,5 +79,6 @@ def test_command_line_replaces_fields(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not options.resume
     assert (config.preset, config.optimizer.lr, config.algorithm.kl, config.steps) == ("dapo", 1e-5, 0.1, 7)
     assert config.algorithm.clip_high == 0.28
-    assert cli.main(["run", str(file), "--batch.group", "1"]) == 2
-    assert "batch.group: expected `int` >= 2 (found 1)" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["run", str(file), "--batch.group", "1"])
+    assert "Batch.group: expected int >= 2 (found 1)" in capsys.readouterr().err

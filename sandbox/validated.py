@@ -1,0 +1,75 @@
+"""Structs that are what their types say, however they came to be."""
+
+from __future__ import annotations
+
+import functools
+import re
+import reprlib
+from typing import Any, get_type_hints
+
+import msgspec
+
+_PLACE = re.compile(r"(.*) - at `(key` in `)?\$\.(\w+)(?:\[(\d+)\])?(.*)`", re.DOTALL)
+_OWN_WORDS = re.compile(r"(?:[A-Z]\w*\.)?([a-z_]\w*(?:\.[a-z_]\w*|\[(?:\d+|\.\.\.)\])*): (.*)", re.DOTALL)
+
+
+class Validated(msgspec.Struct, frozen=True):
+    """Holds every instance to the types of its fields, bounds included: one that was made in Python, replaced, copied
+    deeply or unpickled as well as one that was decoded. What a decoder turns into the type of a field is turned here,
+    too: a list becomes a tuple, a dict a Struct.
+
+    Raises ValueError, ``Type.field: reason (found value)``; of what is decoded the decoder makes it a ValidationError,
+    which is one, with the path.
+    """
+
+    def __post_init__(self) -> None:
+        given = msgspec.structs.asdict(self)
+        try:
+            held = msgspec.convert(given, _fields(type(self)))
+        except msgspec.ValidationError as error:
+            raise ValueError(_told(type(self).__name__, given, str(error))) from None
+        for name, value in given.items():
+            if (valid := getattr(held, name)) is not value:
+                msgspec.structs.force_setattr(self, name, valid)
+        try:
+            self._check()
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}.{error}") from None
+
+    def _check(self) -> None:
+        """For subclasses: rules that no type says. Raises ValueError, ``field: reason``."""
+
+
+def own_words(message: str) -> tuple[str, str] | None:
+    """Field and reason, where a Validated, or a check in the same words, said them."""
+    own = _OWN_WORDS.fullmatch(message)
+    return None if own is None else (own[1], own[2])
+
+
+@functools.cache
+def _fields(kind: type[Validated]) -> type[msgspec.Struct]:
+    """The same fields without the check, which would have no end."""
+    types = get_type_hints(kind, include_extras=True)
+    return msgspec.defstruct(kind.__name__, [(name, types[name]) for name in kind.__struct_fields__], kw_only=True)
+
+
+def _told(kind: str, given: dict[str, Any], message: str) -> str:
+    place = _PLACE.fullmatch(message)
+    assert place is not None  # the dict itself is right; only its values are looked at
+    reason, key, name, number, rest = place.groups()
+    value: Any = given[name]
+    where = f"{kind}.{name}"
+    if number is not None:
+        where += f"[{number}]"
+        if type(value) in (list, tuple):
+            value = value[int(number)]
+    reason = ("key: " if key else "") + reason[:1].lower() + reason[1:].replace("`", "")
+    return f"{where}{rest}: {reason} (found {_shown(value)})"
+
+
+def _shown(value: object) -> str:
+    """The beginning of it."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # an integer with more digits than Python writes
+        return f"{type(value).__name__} that is too long to show"
