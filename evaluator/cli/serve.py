@@ -45,7 +45,7 @@ def main(options: Serve) -> int:
             **for_engine,
             ray=options.ray,
             tokens=tokens,
-            hosts=None if tokens or options.insecure or options.unix else _LOOPBACK,
+            hosts=None if tokens or options.insecure or options.unix else (*_LOOPBACK, _authority(options.host)),
             caps=Caps(
                 body=options.max_body,
                 submissions=options.max_submissions,
@@ -145,8 +145,12 @@ def _address(listening: socket.socket) -> str:
     name = listening.getsockname()
     if listening.family == socket.AF_UNIX:
         return f"unix:{name}"
-    host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"http://{_authority(name[0])}:{name[1]}"
+
+
+def _authority(host: str) -> str:
+    """As it stands before the port."""
+    return f"[{host}]" if ":" in host else host
 
 
 @contextlib.contextmanager

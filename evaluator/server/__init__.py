@@ -10,7 +10,9 @@
     verdicts    the verdict cache that survives restarts
     history     the latest judgements, for reading
     metrics     what Prometheus collects
+    connections how long each may keep the server waiting, and how many there may be
     gate        in front of every route: token, host, request id, log, answers to errors
+    host        the host that a request names
     routes      the HTTP interface
     asking      what all routes do: who asks, the body, the answer
     sandbox_fusion, remote_rewards   routes for clients of others: verl, OpenRLHF, slime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.datastructures import State
 
 from . import decode
-from .errors import BadRequest, TooLarge, TooSlow
+from .errors import BadRequest, TooSlow
 from .service import Client, Service
 
 if TYPE_CHECKING:
@@ -48,15 +48,14 @@ def answer(request: Asking, value: object, sent: str = decode.JSON) -> Response[
 
 
 class _Body:
-    """Reads a body that may not be larger than was accounted for."""
+    """Reads a body, and has each part of it accounted for."""
 
-    def __init__(self, request: Asking, size: int) -> None:
+    def __init__(self, request: Asking, account: Callable[[int], None]) -> None:
         self._request = request
-        self._size = size
+        self._account = account
 
     async def read(self) -> bytes:
         parts: list[bytes] = []
-        held = 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 while True:
@@ -64,9 +63,7 @@ class _Body:
                     if message["type"] != "http.request":
                         raise BadRequest("the body ended early")
                     part = message["body"]
-                    held += len(part)
-                    if held > self._size:
-                        raise TooLarge(f"the body has more than {self._size} bytes")
+                    self._account(len(part))
                     parts.append(part)
                     if not message["more_body"]:
                         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -79,10 +76,9 @@ def body_of(request: Asking) -> Generator[_Body]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest("Content-Encoding: only plain bodies are read")
     length = request.headers.get("content-length")
-    service = service_of(request)
-    size = int(length) if length and length.isdecimal() else service.settings.caps.body
-    with service.body(size):
-        yield _Body(request, size)
+    size = int(length) if length and length.isdecimal() else 0  # of any other length it is said by the parts
+    with service_of(request).body(client_of(request), size) as account:
+        yield _Body(request, account)
 
 
 async def gone(request: Asking) -> None:

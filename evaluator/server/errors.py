@@ -6,10 +6,11 @@ Refused                       status  code
 ├── WrongHost                 403     wrong_host
 ├── UnknownProblem            404     unknown_problem     register it, then ask again
 ├── NotFound                  404     not_found
-├── TooSlow                   408     too_slow            the body did not arrive
+├── TooSlow                   408     too_slow            the request did not arrive
 ├── Conflict                  409     conflict            an id, or a digest, that stands for something else
 ├── TooLarge                  413     too_large
 ├── UnsupportedType           415     unsupported_type
+├── HeadTooLarge              431     too_large           header fields, or what frames the body
 ├── TooMany                   429     too_many            this client has enough in the queue; later
 ├── Unavailable               503     unavailable         the server has, or it is going down; later
 └── WaitedTooLong             504     waited_too_long     no turn came in time; later
@@ -81,6 +82,10 @@ class TooLarge(Refused):
 
 class UnsupportedType(Refused):
     status, code = 415, "unsupported_type"
+
+
+class HeadTooLarge(Refused):
+    status, code = 431, "too_large"
 
 
 class TooMany(Refused):

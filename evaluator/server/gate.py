@@ -15,7 +15,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from .decode import JSON, encode
-from .errors import Refused, Unauthorized, WrongHost
+from .errors import BadRequest, Refused, Unauthorized, WrongHost
+from .host import host_of
 from .messages import ErrorResponse
 from .service import Client
 
@@ -52,7 +53,7 @@ class Gate:
         self._metrics = metrics
         self._log = log
         self._tokens = [_hash(token.encode()) for token in settings.tokens]
-        self._hosts = None if settings.hosts is None else frozenset(settings.hosts)
+        self._hosts = None if settings.hosts is None else frozenset(filter(None, map(host_of, settings.hosts)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,7 +75,7 @@ class Gate:
 
         path = scope["path"]
         try:
-            self._check_host(headers)
+            self._check_host([value for name, value in scope["headers"] if name == b"host"])
             token = -1 if path in OPEN else self._token(headers)
             peer = scope.get("client")
             name = _plain(headers.get(b"x-client-id")) or (peer[0] if peer else "local")
@@ -89,7 +90,7 @@ class Gate:
                 "request",
                 id=request_id,
                 method=scope["method"],
-                path=path[:200],
+                path=scope["raw_path"][:200].decode("ascii", "replace"),
                 status=status,
                 seconds=round(time.monotonic() - began, 4),
                 **context.get("logged", {}),
@@ -108,12 +109,10 @@ class Gate:
             raise Unauthorized("this server needs a token: Authorization: Bearer TOKEN, or the token as a password")
         return found
 
-    def _check_host(self, headers: dict[bytes, bytes]) -> None:
-        if self._hosts is None:
-            return
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
-        if name not in self._hosts:
+    def _check_host(self, hosts: list[bytes]) -> None:
+        if len(hosts) > 1:
+            raise BadRequest("more than one Host")
+        if self._hosts is not None and (not hosts or host_of(hosts[0].decode("latin-1")) not in self._hosts):
             raise WrongHost("without a token this server answers only under the names of this machine's loopback")
 
 

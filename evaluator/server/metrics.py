@@ -46,6 +46,9 @@ class Metrics:
         self._own_cpu = counter("engine_cpu_seconds_total", "Processor seconds of the engine processes themselves.")
         self._restarts = counter("worker_restarts_total", "Workers that broke and were replaced.")
         self.damaged = counter("verdict_cache_damaged_total", "Entries or files of the verdict cache thrown away.")
+        self._dropped = counter(
+            "connections_dropped_total", "Connections given up, by what they were waited for.", "waited_for"
+        )
         self._workers = gauge("workers", "Workers.", "state")
         self._waiting = gauge("queue_length", "Programs that wait for a turn.")
         self._queue_time = histogram("queue", "Time from the request to a worker.", _LONG)
@@ -61,6 +64,10 @@ class Metrics:
             self._workers.labels(state)
         self._seen_restarts = 0
         self._seen_cpu = time.process_time()
+
+    def dropped(self, waited_for: str) -> None:
+        """A connection was given up."""
+        self._dropped.labels(waited_for).inc()
 
     def verdict(self, report: Report, cache: str | None) -> None:
         """``cache``: memory or disk, where the verdict was known; None where the program ran."""

@@ -43,7 +43,7 @@ _TYPES = (
     GetRewardResponse,
     RemoteRmRequest,
 )
-_TAKEN = (400, 401, 403, 404, 408, 409, 413, 415, 429, 503, 504)
+_TAKEN = (400, 401, 403, 404, 408, 409, 413, 415, 429, 431, 503, 504)
 _LATER = (429, 503, 504)
 _DIGEST = {"name": "digest", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
 _NUMBER = {

@@ -23,6 +23,7 @@ import uvloop
 from ...sandbox.errors import JailUnavailable, MicrocoderError
 from ..cluster import RayEvaluator
 from ..engine import Evaluator
+from .connections import Connections, room_for
 from .gate import Gate
 from .logs import logger
 from .metrics import Metrics
@@ -64,9 +65,12 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         evaluator = RayEvaluator(settings.ray, workers=settings.workers or None, **options)
     async with evaluator, Siblings(settings) as siblings, Service(settings, evaluator, metrics, log) as service:
         app = Gate(application(service, siblings), settings, metrics, log)
+        room = room_for(evaluator.workers)
+        connections = Connections(room, settings.queue.body_bytes, metrics.dropped)
+        protocol: Any = connections.protocol  # a callable is all that is asked for
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol,
             loop="none",
             ws="none",
             lifespan="on",
@@ -75,15 +79,14 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            timeout_keep_alive=75,
             timeout_graceful_shutdown=round(settings.drain_seconds + CUT_OFF),
         )
-        server = _Server(config, service)
+        server = _Server(config, service, connections)
         watch = asyncio.create_task(_watch_supervisor(server)) if settings.engines > 1 else None
         # What is there now stays. A collection that looked at all of it would keep everybody waiting for 30 ms.
         gc.collect()
         gc.freeze()
-        log.info("ready", pid=os.getpid(), workers=evaluator.workers, jail=evaluator.jail)
+        log.info("ready", pid=os.getpid(), workers=evaluator.workers, jail=evaluator.jail, connections=room)
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await server.serve(sockets)
@@ -94,11 +97,12 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Drains the service when it is told to end."""
+    """Looks after the connections; drains the service when it is told to end."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, connections: Connections) -> None:
         super().__init__(config)
         self._service = service
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
 
     @contextlib.contextmanager
@@ -110,6 +114,10 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    async def on_tick(self, counter: int) -> bool:
+        self._connections.sweep(self._loop.time())
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .siblings import Siblings
 
 _PAGE = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 
 
@@ -130,11 +132,11 @@ async def status(request: Asking) -> Response[bytes]:
 @get("/v1/judgements/{number:str}")
 async def judgement(request: Asking, number: FromPath[str]) -> Response[bytes]:
     service = service_of(request)
-    engine, _, count = number.partition(".")
-    if not (engine.isdecimal() and count.isdecimal() and int(engine) < service.settings.engines):
+    if not _NUMBER.fullmatch(number):
         raise BadRequest("engine.count, as in the latest judgements", path="number")
-    if int(engine) != service.settings.engine:
-        return await siblings_of(request).forward(int(engine), request.url.path)
+    engine = number.partition(".")[0]
+    if engine != str(service.settings.engine):
+        return await siblings_of(request).forward(engine, f"/v1/judgements/{number}")
     found = await service.judgement(number)
     if found is None:
         raise NotFound("this judgement is not remembered any more")

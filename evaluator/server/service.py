@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,11 @@ class Client(msgspec.Struct, frozen=True):
     def key(self) -> str:
         return f"{self.token} {self.name}"
 
+    @property
+    def owner(self) -> str:
+        """Whose its ids are: the token's, whoever sends it; without tokens the client's own."""
+        return str(self.token) if self.token >= 0 else self.key
+
 
 class Asked(msgspec.Struct, frozen=True):
     """One program of a request."""
@@ -102,8 +107,10 @@ class Service:
         if settings.verdicts:
             self._verdicts = Verdicts(state / "verdicts.sqlite", settings.verdicts, damaged=self._damaged)
         self._shared: OrderedDict[bytes, _Shared] = OrderedDict()
-        self._ids: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+        self._ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._body_bytes = 0
+        self._bodies: Counter[str] = Counter()
+        """The same by client."""
         self._started = time.monotonic()
         self._counts: Counter[Status] = Counter()
         self._judged = self._cached = self._ran = 0
@@ -130,17 +137,40 @@ class Service:
     # -- coming in
 
     @contextmanager
-    def body(self, size: int) -> Generator[None]:
-        """Account for the bytes of a request, from when it is read to when it is answered."""
-        if size > self.settings.caps.body:
-            raise TooLarge(f"the body has {size} bytes; this server allows {self.settings.caps.body}")
-        if self._body_bytes + size > self.settings.queue.body_bytes and self._body_bytes:
-            raise self._later(Unavailable("the requests in progress fill the memory that is set aside for them"))
-        self._body_bytes += size
+    def body(self, client: Client, announced: int) -> Generator[Callable[[int], None]]:
+        """Account for the bytes of a request, from when they arrive to when it is answered.
+
+        Gives what has to be told of every part that arrived; it raises what is due when the part is one too many. What
+        is only announced takes no memory, but is refused at once where it could not be taken.
+        """
+        held = 0
+
+        def check(size: int) -> None:
+            most, together = self.settings.caps.body, self.settings.queue.body_bytes
+            if size > most:
+                raise TooLarge(f"the body has {size} bytes or more; this server allows {most}")
+            theirs = self._bodies[client.key] - held
+            if theirs and theirs + size > together // 2:
+                raise self._later(TooMany("this client's requests in progress fill half of the memory set aside"))
+            others = self._body_bytes - held
+            if others and others + size > together:
+                raise self._later(Unavailable("the requests in progress fill the memory that is set aside for them"))
+
+        def arrived(size: int) -> None:
+            nonlocal held
+            check(held + size)
+            held += size
+            self._body_bytes += size
+            self._bodies[client.key] += size
+
+        check(announced)
         try:
-            yield
+            yield arrived
         finally:
-            self._body_bytes -= size
+            self._body_bytes -= held
+            self._bodies[client.key] -= held
+            if not self._bodies[client.key]:
+                del self._bodies[client.key]
 
     async def read(self, data: bytes, media: str, client: Client) -> list[Asked]:
         """The programs of a request, if all of them can be taken in."""
@@ -313,7 +343,7 @@ class Service:
     def _know(self, client: Client, name: str | None, key: bytes) -> None:
         if name is None:
             return
-        known = self._ids.setdefault((client.token, name), key)
+        known = self._ids.setdefault((client.owner, name), key)
         if known != key:
             raise Conflict(f"the id {name!r} stands for another program or problem", path="$.submissions[].id")
         if len(self._ids) > self.settings.remembered + self.settings.queue.length:

@@ -13,7 +13,7 @@ from litestar import Response
 
 from ..version import VERSION
 from .decode import JSON
-from .errors import Unavailable
+from .errors import NotFound, Unavailable
 from .history import LISTED, SLOWEST
 from .messages import EngineStatus, StatusResponse
 from .settings import Settings
@@ -33,11 +33,11 @@ class Siblings:
         self._history = bool(settings.history)
         self._headers = {"authorization": f"Bearer {settings.tokens[0]}"} if settings.tokens else {}
         self._sockets = {
-            engine: str(socket_path(settings.state, engine))
+            str(engine): str(socket_path(settings.state, engine))
             for engine in range(settings.engines)
             if engine != settings.engine
         }
-        self._others: dict[int, aiohttp.ClientSession] = {}
+        self._others: dict[str, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Siblings:
         for engine, path in self._sockets.items():
@@ -58,14 +58,17 @@ class Siblings:
         found = await asyncio.gather(*(self._ask(engine) for engine in self._others))
         return together([own, *(each for each in found if each is not None)], history=self._history)
 
-    async def forward(self, engine: int, path: str) -> Response[bytes]:
+    async def forward(self, engine: str, path: str) -> Response[bytes]:
+        """What that engine answers. Raises NotFound, Unavailable."""
+        if engine not in self._others:
+            raise NotFound("there is no such engine")
         try:
             async with self._others[engine].get(path) as answer:
                 return Response(await answer.read(), status_code=answer.status, media_type=JSON)
         except (aiohttp.ClientError, TimeoutError):
             raise Unavailable(f"engine {engine} does not answer", retry_after=1.0) from None
 
-    async def _ask(self, engine: int) -> EngineStatus | None:
+    async def _ask(self, engine: str) -> EngineStatus | None:
         try:
             async with self._others[engine].get("/v1/status?own") as answer:
                 return msgspec.json.decode(await answer.read(), type=EngineStatus)
