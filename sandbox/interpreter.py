@@ -2,11 +2,14 @@
 
 The interpreter is asked, once, in a plain process: where its standard library is, which shared libraries the
 dynamic linker finds for it, for its extension modules and for the packages that programs may import. The linker's own
-answer (``dl_iterate_phdr``) is used, so no search rule is written down a second time here.
+answer (``dl_iterate_phdr``) is used, so no search rule is written down a second time here. Of the environment it has
+what Python finds packages by, and no more: what else decides which libraries are found (LD_LIBRARY_PATH) does not hold
+inside.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import lru_cache
@@ -81,8 +84,10 @@ def probe(python: str | None = None, packages: tuple[str, ...] = ()) -> Interpre
     python = python or sys.executable
     if not Path(python).exists():
         raise SandboxError(f"python: no such file: {python}")
+    environment = {name: text for name, text in os.environ.items() if name in ("HOME", "PATH") or name[:6] == "PYTHON"}
+    command = [python, "-c", _PROBE, *packages]
     try:
-        done = subprocess.run([python, "-c", _PROBE, *packages], capture_output=True, timeout=60, check=True, cwd="/")
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True, cwd="/", env=environment)
         found = msgspec.json.decode(done.stdout, type=Interpreter)
     except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
         said = getattr(error, "stderr", b"") or b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -221,6 +222,15 @@ def test_libraries_of_a_package_are_bound_with_it_also_by_another_name(tmp_path:
     found = probe(str(tmp_path / "link/bin/python"), ("numpy",))
     assert found.packages
     assert [library for library in found.libraries if "numpy" in library] == []
+
+
+def test_libraries_are_those_that_are_found_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = next(Path(name) for name in probe().libraries if Path(name).name.startswith("libz."))
+    shutil.copy(library, tmp_path)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    probe.cache_clear()
+    assert str(library) in probe().libraries
+    probe.cache_clear()
 
 
 def test_a_python_that_is_none_is_named() -> None:
