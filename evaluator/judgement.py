@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Generator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 from ..sandbox.execution import Execution, Outcome
 from .asserts import Ruling
@@ -28,8 +27,6 @@ SHOWN = 2048
 """Characters of output and error text that a result keeps."""
 CONFIRMED_SHARE = 64
 """One in so many accepted programs has a test of its lanes run again by itself."""
-
-T = TypeVar("T")
 
 _STATUS = {
     Outcome.CRASHED: Status.RUNTIME_ERROR,
@@ -230,16 +227,6 @@ def status_of(match: Match) -> Status:
     if match.fault:
         return Status.CHECKER_ERROR
     return Status.ACCEPTED if match.accepted else Status.WRONG_ANSWER
-
-
-async def in_turns(steps: Generator[None, None, T]) -> T:
-    """What the steps come to; between two of them whatever else is ready gets its turn."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-        await asyncio.sleep(0)
 
 
 def _why(execution: Execution) -> str:

@@ -136,12 +136,7 @@ def test_limits_travel_by_their_names() -> None:
 
 
 def test_frames_have_the_same_tags() -> None:
-    cases = {
-        word
-        for node in nodes(runner)
-        if isinstance(node, ast.match_case) and isinstance(node.pattern, ast.MatchValue)
-        for word in texts(node.pattern)
-    }
+    cases = {word for node in nodes(runner) if isinstance(node, ast.match_case) for word in texts(node.pattern)}
     received = cases | compared_with("header['type']", program)
     assert received | tags(protocol.Configure) == tags(*get_args(protocol.ToRunner))
     types = {

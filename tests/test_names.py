@@ -68,7 +68,8 @@ def entries() -> Iterator[tuple[str, str]]:
         yield module, name
     for _, module in COMMANDS.values():
         yield importlib.util.resolve_name(module, "microcoder.evaluator.cli"), "main"
-    yield "microcoder.sandbox.inside.main", "main"  # launcher._START
+    # By the _START of launcher.py, and of process.py.
+    yield from (("microcoder.sandbox.inside.main", "main"), ("microcoder.evaluator.comparing.inside", "main"))
 
 
 @cache
