@@ -24,8 +24,8 @@ from microcoder.evaluator import Evaluator
 
 T = TypeVar("T")
 
-SECONDS = 60.0
-"""What has not come by then will not come. pytest gives a test twice as much."""
+SECONDS = 120.0
+"""What has not come by then will not come. pytest gives a test more."""
 TURN = 0.01
 
 TELLS = "import sys\nprint('running', file=sys.stderr, flush=True)\n"

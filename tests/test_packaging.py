@@ -24,7 +24,7 @@ NOT_SOURCE = re.compile(r"\.git|\.venv|build|dist|__pycache__|\..*_cache|\.hypot
 
 def run(*command: str | Path, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
     env = os.environ | environ
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
     return done
 
@@ -111,7 +111,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.timeout(300)
 def test_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     inside = {name for name in names if name.startswith("microcoder/")}
@@ -123,7 +122,6 @@ def test_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     assert {str(Path(name).parent).replace("/", ".") for name in inside} == LISTED
 
 
-@pytest.mark.timeout(300)
 def test_wheel_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "pip", "-qq", "install", "--no-deps", "--no-index", "--target", tmp_path, wheel)
     code = "import microcoder, microcoder.sandbox.limits, microcoder.evaluator.problem; print(microcoder.__file__)"

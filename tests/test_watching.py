@@ -11,8 +11,6 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from microcoder.sandbox.inside.channel import Channel
 from microcoder.sandbox.inside.lane import Lane
 from microcoder.sandbox.inside.program import Program
@@ -42,7 +40,6 @@ class Running:
         os.close(self._told)
 
 
-@pytest.mark.timeout(30)
 def test_what_follows_the_end_of_a_program_is_left_for_the_next() -> None:
     """A job, with its source, that comes while a test process has ended but has not been told of."""
     ours, theirs = socket.socketpair()

@@ -16,20 +16,16 @@ from microcoder.evaluator.cluster import ClusterUnavailable, RayEvaluator
 from microcoder.evaluator.cluster.placement import Place, places
 from microcoder.sandbox.limits import Limits
 
+from ..events import PATIENT, until
 from ..serve.conftest import ADD, SUMS, Server
 from ..serve.conftest import start as start
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(180)]  # of ray; starting nodes takes seconds
 Nodes = Callable[[int], Any]
 WRONG = "print(0)"
+ENDLESS = msgspec.structs.replace(SUMS, limits=Limits(**PATIENT))
 SLOW = f"import time\ntime.sleep(0.1)\n{ADD}"
 PROGRAMS = [ADD, WRONG, "1 / 0", "", "def", "\ud800", f"{ADD}# again"]
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def test_verdicts_are_those_of_an_evaluator_here_and_problems_travel_once(cluster: Any, nodes: Nodes) -> None:
@@ -96,7 +92,7 @@ async def test_a_program_whose_actors_are_lost_twice_has_no_reward(cluster: Any,
 
     nodes(1)
     async with RayEvaluator(cluster.address) as evaluator:
-        task = asyncio.create_task(evaluator.evaluate(SUMS, "import time\ntime.sleep(9)"))
+        task = asyncio.create_task(evaluator.evaluate(ENDLESS, "import time\ntime.sleep(999)"))
         for _ in range(2):
             await until(lambda: any(member.held for member in evaluator.members))
             (member,) = evaluator.members
@@ -121,16 +117,14 @@ async def test_idle_actors_give_their_processors_back_until_programs_wait(cluste
 async def test_cancelling_frees_the_worker(cluster: Any, nodes: Nodes) -> None:
     nodes(1)
     async with RayEvaluator(cluster.address, workers=1) as evaluator:
-        endless = msgspec.structs.replace(SUMS, limits=Limits(cpu_time=60, idle_time=60))
         tasks = [
-            asyncio.create_task(evaluator.evaluate(endless, f"import time\ntime.sleep(50)# {n}")) for n in range(9)
+            asyncio.create_task(evaluator.evaluate(ENDLESS, f"import time\ntime.sleep(999)# {n}")) for n in range(9)
         ]
         await until(lambda: evaluator.busy)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(20):
-            assert (await evaluator.evaluate(SUMS, ADD)).accepted
+        assert (await evaluator.evaluate(SUMS, ADD)).accepted
 
 
 async def test_where_no_node_can_judge_the_reason_is_told(cluster: Any, nodes: Nodes) -> None:

@@ -137,7 +137,6 @@ async def test_denied(arena, attack):
     ],
 )
 async def test_limits(arena, attack, status, limits):
-    started = time.monotonic()
     result = await arena.run(CODE, attack, compile_time=20, **(LIMITS | {"cpu_time": 2 if "memory" in limits else 0.3}))
     assert result.limit in limits, result
     assert result.status in (
@@ -152,7 +151,7 @@ async def test_limits(arena, attack, status, limits):
     )
     assert (result.memory or 0) < 700 * MIB
     assert (result.cpu_time or 0) < 3
-    assert time.monotonic() - started < 20
+    assert (result.wall_time or 0) < 20
 
 
 async def test_nothing_is_left_for_the_next_program(arena):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from microcoder.evaluator.status import Status
+from microcoder.sandbox.inside.kernel import cpu_backstop
 from microcoder.sandbox.limits import MIB
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -46,11 +45,9 @@ CPU = {
 
 @pytest.mark.parametrize("name", CPU)
 async def test_processor_time(arena, name):
-    started = time.monotonic()
     result = await arena.run(CPU[name], cpu_time=0.25, idle_time=2, memory=512 * MIB)
     assert (result.status, result.limit) == (Status.TIME_LIMIT_EXCEEDED, "cpu_time"), (result.message, result.stderr)
-    assert 0.25 <= (result.cpu_time or 0) < 1
-    assert time.monotonic() - started < 30
+    assert 0.25 <= (result.cpu_time or 0) < cpu_backstop(0.25) - 0.5  # which is what it would reach
 
 
 async def test_processor_time_is_measured_in_fractions_of_a_second(arena):
@@ -90,10 +87,9 @@ WAITING = {
 
 @pytest.mark.parametrize("name", WAITING)
 async def test_waiting(arena, name):
-    started = time.monotonic()
-    result = await arena.run(WAITING[name], idle_time=0.2)
+    result = await arena.run(WAITING[name], idle_time=0.2, wall_time=60)
     assert (result.status, result.limit) == (Status.TIME_LIMIT_EXCEEDED, "idle_time"), (result.message, result.stderr)
-    assert time.monotonic() - started < 30
+    assert (result.wall_time or 0) < 30  # most of them would take 99 seconds, or forever
 
 
 @pytest.mark.parametrize("pause", [0.05, 0.01, 0.001, 0.0001, 0])
@@ -101,7 +97,7 @@ async def test_waiting_that_looks_busy_ends_at_a_limit(arena, pause):
     source = f"import time\nwhile True:\n  time.sleep({pause})\n  sum(range(2000))"
     result = await arena.run(source, idle_time=0.3, wall_time=0.6)
     assert result.status is Status.TIME_LIMIT_EXCEEDED
-    assert (result.wall_time or 0) < 3
+    assert (result.wall_time or 0) < 20  # it would take minutes to use its second of processor time
 
 
 async def test_input_that_ends_is_not_waited_for(arena):

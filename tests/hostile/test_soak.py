@@ -9,7 +9,6 @@ import sys
 import pytest
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [1])
 def test_a_short_soak(jail, tmp_path, seed):
     done = subprocess.run(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from ..events import HELD, let_go, running, wait_until
 from ..serve.conftest import ADD, Server
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(400)]  # importing takes long
@@ -87,12 +87,17 @@ def test_bad_requests_name_the_field(serving: Server, more: dict[str, Any], path
 
 def test_an_overloaded_server_says_504_which_verl_tries_again(start: Callable[..., Server]) -> None:
     server = start("--workers", "1", "--max-wait", "1")
-    codes = [f"import time\ntime.sleep(8)  # {number}" for number in range(2)]
+    codes = [f"{HELD}# {number}" for number in range(2)]
     with ThreadPoolExecutor() as threads, server.http() as http:
-        asked = [threads.submit(ask, server, code, run_timeout=10) for code in codes]
-        while http.get("/v1/status").json()["waiting"] < 1:
-            time.sleep(0.02)
+        asked = [threads.submit(ask, server, code, run_timeout=100) for code in codes]
+        wait_until(lambda: http.get("/v1/status").json()["waiting"])
         assert ask(server, "1")[0] == 504
+
+        def answered() -> bool:
+            let_go(running(server.process.pid))
+            return all(each.done() for each in asked)
+
+        wait_until(answered)
         assert [each.result()[0] for each in asked] == [200, 200]
 
 

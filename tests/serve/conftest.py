@@ -21,6 +21,8 @@ import pytest
 
 from microcoder.evaluator import Problem, TestCase
 
+from ..events import SECONDS, wait_until
+
 SUMS = Problem(problem_id="sums", tests=tuple(TestCase(f"{n} 1\n", f"{n + 1}\n") for n in range(3)))
 ADD = "a, b = map(int, input().split())\nprint(a + b)\n"
 WRONG = "a, b = map(int, input().split())\nprint(a - b)\n"
@@ -55,28 +57,31 @@ class Server:
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def _wait(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            found = next((line for line in self.log() if wanted(line)), None)
-            if found:
-                return found
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        self.close()
-        raise AssertionError(self.log_file.read_text())
+        def found() -> dict[str, Any] | None:
+            ended = self.process.poll() is not None  # asked before the log, which may grow until then
+            line = next((line for line in self.log() if wanted(line)), None)
+            assert line or not ended, "the server has ended"
+            return line
+
+        try:
+            line = wait_until(found)
+        except AssertionError as failure:
+            self.close()
+            raise AssertionError(self.log_file.read_text()) from failure
+        assert line is not None
+        return line
 
     def wait_for(self, event: str) -> dict[str, Any]:
         return self._wait(lambda line: line.get("event") == event)
 
     def http(self, **options: Any) -> httpx2.Client:
-        return httpx2.Client(base_url=self.address, trust_env=False, timeout=60, **options)
+        return httpx2.Client(base_url=self.address, trust_env=False, timeout=SECONDS, **options)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -102,7 +102,7 @@ def test_the_same_without_an_event_loop(server: Server) -> None:
 
 async def test_no_server_is_none_or_an_exception_and_never_0() -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    async with AsyncClient(nobody, deadline=0.5) as judge:
+    async with AsyncClient(nobody, deadline=2) as judge:
         assert await judge.reward(SUMS, ADD) is None
         with pytest.raises(JudgeUnavailable, match="Cannot connect"):
             await judge.evaluate(SUMS, ADD)

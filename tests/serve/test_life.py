@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -11,7 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,18 @@ import msgspec
 import psutil
 import pytest
 
+from ..events import HELD, PATIENT, SECONDS, descendants, let_go, running, wait_until
 from .conftest import ADD, SUMS, Server
 
 Start = Callable[..., Server]
 TOKEN = "a-token-of-good-length"
-REQUEST = {"problem": msgspec.to_builtins(SUMS), "submissions": [{"code": ADD}]}
-LATE = {"problem": msgspec.to_builtins(SUMS), "submissions": [{"code": f"import time\ntime.sleep(1)\n{ADD}"}]}
+REQUEST: dict[str, Any] = {"problem": msgspec.to_builtins(SUMS), "submissions": [{"code": ADD}]}
+PATIENT_SUMS = REQUEST["problem"] | {"limits": PATIENT}
 
 
 def serve(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "microcoder.evaluator.cli", "serve", *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
         "from microcoder.evaluator import Evaluator\n"
         "from microcoder.evaluator.cli import main; sys.exit(main(['serve']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, "microcoder[serve]" in done.stderr) == (2, True)
 
 
@@ -75,7 +76,7 @@ def test_a_token_is_needed_where_one_is_set(start: Start) -> None:
     server = start("--host", "0.0.0.0", MICROCODER_TOKEN=TOKEN)
     port = server.address.rpartition(":")[2]
     basic = base64.b64encode(f"me:{TOKEN}".encode()).decode()
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=SECONDS) as http:
         for path in ("/", "/page/page.js", "/v1/status", "/metrics", "/schema", "/v1/judgements/0.1"):
             assert http.get(path).status_code == 401, path
         assert http.post("/v1/evaluate", json=REQUEST).headers["www-authenticate"].startswith("Basic")
@@ -101,56 +102,66 @@ def test_a_unix_socket_is_its_owner_s(start: Start, tmp_path: Path) -> None:
 
 
 def test_sigterm_finishes_what_was_taken_in(start: Start) -> None:
-    server = start("--drain", "30")
+    server = start("--drain", str(SECONDS))
     answers: list[httpx2.Response] = []
 
     def send(number: int) -> None:
-        code = f"import time\ntime.sleep(0.5)\n{ADD}# {number}"
+        request = {"problem": PATIENT_SUMS, "submissions": [{"code": f"{HELD}{ADD}# {number}"}]}
         with server.http() as http:
-            answers.append(http.post("/v1/evaluate", json=REQUEST | {"submissions": [{"code": code}]}))
+            answers.append(http.post("/v1/evaluate", json=request))
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(6)]
     for thread in threads:
         thread.start()
     with server.http() as http:
-        while sum(http.get("/v1/status").json()[key] for key in ("busy", "waiting")) < 6:
-            time.sleep(0.02)
-    jails = psutil.Process(server.process.pid).children(recursive=True)
+        wait_until(lambda: sum(http.get("/v1/status").json()[key] for key in ("busy", "waiting")) == 6)
+    jails = descendants(server.process.pid)
     server.process.send_signal(signal.SIGTERM)
-    for thread in threads:
-        thread.join()
-    assert server.process.wait(30) == 0
+
+    def finished() -> bool:
+        let_go(running(server.process.pid))
+        return not any(thread.is_alive() for thread in threads)
+
+    wait_until(finished)
+    assert server.process.wait(SECONDS) == 0
     assert [answer.json()["results"][0]["reward"] for answer in answers] == [1.0] * 6
     assert not [jail for jail in jails if jail.is_running() and jail.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_drain_that_takes_too_long_is_told_to_the_clients(start: Start) -> None:
     server = start("--drain", "0.5")
-    problem = {"problem_id": "s", "tests": [{"output": ""}], "limits": {"idle_time": 60, "wall_time": 90}}
     answers: list[httpx2.Response] = []
 
     def send() -> None:
         with server.http() as http:
-            request = {"problem": problem, "submissions": [{"code": "import time\ntime.sleep(50)"}]}
+            request = {"problem": PATIENT_SUMS, "submissions": [{"code": HELD}]}
             answers.append(http.post("/v1/evaluate", json=request))
 
     thread = threading.Thread(target=send)
     thread.start()
-    with server.http() as http:
-        while not http.get("/v1/status").json()["busy"]:
-            time.sleep(0.02)
+    wait_until(lambda: running(server.process.pid))
     server.process.send_signal(signal.SIGTERM)
     thread.join()
     assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (503, "unavailable")
     assert int(answers[0].headers["retry-after"]) >= 1
-    assert server.process.wait(20) == 0
+    assert server.process.wait(SECONDS) == 0
+
+
+def engines(server: Server) -> list[dict[str, Any]]:
+    """What the status says of each, once both are there."""
+
+    def both() -> list[dict[str, Any]]:
+        with contextlib.suppress(httpx2.TransportError), server.http() as http:
+            found = http.get("/v1/status").json()["engines"]
+            return found if len(found) == 2 else []
+        return []
+
+    return wait_until(both)
 
 
 def test_engines_are_one_server_and_are_started_again(start: Start) -> None:
     server = start("--engines", "2")
-    with server.http() as http:
-        while len(status := http.get("/v1/status").json()["engines"]) < 2:
-            time.sleep(0.05)
+    status = engines(server)
     for number in range(20):  # new connections, so both engines get some
         with server.http() as http:
             code = f"{ADD}# {number}"
@@ -171,18 +182,7 @@ def test_engines_are_one_server_and_are_started_again(start: Start) -> None:
         with server.http() as http:
             assert http.get(f"/v1/problems/{digest}").content == text
     os.kill(status[1]["pid"], signal.SIGKILL)
-    now: list[dict[str, Any]] = []
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with server.http() as http:
-                now = http.get("/v1/status").json()["engines"]
-        except httpx2.TransportError:
-            continue
-        if len(now) == 2 and {engine["pid"] for engine in now} != {engine["pid"] for engine in status}:
-            break
-        time.sleep(0.1)
-    assert len(now) == 2
+    wait_until(lambda: {engine["pid"] for engine in engines(server)} != {engine["pid"] for engine in status})
     assert server.wait_for("an engine ended")["engine"] == 1
     with server.http() as http:
         assert 'microcoder_verdicts_total{status="accepted"} 20.0' in http.get("/metrics").text  # counts go on
@@ -194,12 +194,10 @@ def test_engines_are_one_server_and_are_started_again(start: Start) -> None:
 
 def test_engines_end_when_their_parent_is_killed(start: Start) -> None:
     server = start("--engines", "2", "--drain", "1")
-    with server.http() as http:
-        while len(http.get("/v1/status").json()["engines"]) < 2:
-            time.sleep(0.05)
+    engines(server)
     children = psutil.Process(server.process.pid).children(recursive=True)
     server.process.kill()
-    _, left = psutil.wait_procs(children, timeout=30)
+    _, left = psutil.wait_procs(children, timeout=SECONDS)
     assert not [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
