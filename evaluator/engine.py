@@ -21,11 +21,10 @@ from ..sandbox.execution import Execution
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
 from ..sandbox.interpreter import probe
 from ..sandbox.jails import candidates
-from ..sandbox.kinds import PACKAGES, PYTHON
+from ..sandbox.kinds import PYTHON
 from ..sandbox.languages import LANGUAGES, Builder, CompileError
 from ..sandbox.languages import Program as RunnableProgram
 from ..sandbox.limits import Limits
-from ..sandbox.modules import named_modules
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
 from ..sandbox.worker import Inputs, Work, Worker
@@ -141,7 +140,6 @@ class Evaluator(Streams):
     async def __aenter__(self) -> Evaluator:
         jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)
         interpreter = probe(self._python, self._packages)
-        self._allowed = frozenset(interpreter.packages)
         self._pool = await Pool.open(jails, interpreter, self.workers)
         return self
 
@@ -188,7 +186,7 @@ class Evaluator(Streams):
         for again in (False, True, True):  # the first may have ended of compiling, which is only guarded then
             try:
                 runnable = await self._program(
-                    submission.language, source, source.encode(), prepared, _Clock(), new=again, files=files
+                    submission.language, source.encode(), prepared, _Clock(), new=again, files=files
                 )
                 if isinstance(runnable, CompileError):
                     return runnable
@@ -197,7 +195,6 @@ class Evaluator(Streams):
                     source=runnable.source,
                     tests=[0],
                     limits=prepared.limits,
-                    modules=runnable.modules,
                     command=runnable.command,
                     files={**(files or {}), **runnable.files},
                     collect=collect,
@@ -282,7 +279,7 @@ class Evaluator(Streams):
             )
             clock = _Clock()
             try:
-                program = await self._program(language, source, code, prepared, clock, new=again, files=files)
+                program = await self._program(language, code, prepared, clock, new=again, files=files)
                 if isinstance(program, CompileError):
                     judgement.compile_error(program.words)
                 else:
@@ -306,7 +303,6 @@ class Evaluator(Streams):
     async def _program(
         self,
         language: str,
-        source: str,
         code: bytes,
         prepared: Prepared,
         clock: _Clock,
@@ -319,13 +315,7 @@ class Evaluator(Streams):
             return await self.builder.program(
                 LANGUAGES[language], code, prepared.limits, files=files, new=new, started=clock.start
             )
-        texts = (source, *(data.decode() for name, data in (files or {}).items() if name.endswith(".py")))
-        own = {name.partition("/")[0].removesuffix(".py") for name in files or {}}
-        named = (module for text in texts for module in named_modules(text, self._allowed))
-        modules = [module for module in named if module.partition(".")[0] not in own]
-        roots = {module.partition(".")[0] for module in (*modules, *prepared.modules_of_tests)}
-        kind = PYTHON if self._allowed.isdisjoint(roots) else PACKAGES
-        return RunnableProgram(kind, code, files=files or {}, modules=(*modules, *prepared.modules))
+        return RunnableProgram(PYTHON, code, files=files or {})
 
     async def _run(
         self, judgement: Judgement, program: RunnableProgram, clock: _Clock, *, lanes: bool, new: bool
@@ -376,7 +366,6 @@ class Evaluator(Streams):
                     mode=prepared.job_mode,
                     entry_class=problem.entry_class,
                     entry_point=problem.entry_point if problem.mode == "call" else None,
-                    modules=program.modules,
                     command=program.command,
                     files=program.files,
                     guarded=new,
@@ -388,7 +377,7 @@ class Evaluator(Streams):
                 await self._take(judgement, worker, wanted)
                 worker.end()
             if prepared.replayed and not judgement.decided:
-                await self._replay(judgement, program.source, program.modules, worker)
+                await self._replay(judgement, program.source, worker)
 
     async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
         """What comes of these tests, until there is nothing left of them or something that need not run any more."""
@@ -403,12 +392,11 @@ class Evaluator(Streams):
             if not judgement.decided:
                 worker.go_on(again)
 
-    async def _replay(self, judgement: Judgement, code: bytes, modules: Sequence[str], worker: Worker) -> None:
+    async def _replay(self, judgement: Judgement, code: bytes, worker: Worker) -> None:
         """The tests that cannot be decided by comparing: program and test in turn on one worker."""
         prepared = judgement.prepared
 
         def work(mode: Mode, inputs: Inputs, source: bytes) -> Work:
-            named = modules if mode == "calls" else prepared.modules_of_tests
             return Work(
                 inputs=inputs,
                 source=source,
@@ -416,7 +404,6 @@ class Evaluator(Streams):
                 tests=[0],
                 limits=prepared.limits,
                 mode=mode,
-                modules=[*named, *prepared.modules],
             )
 
         session = Session(worker, code, work)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ..sandbox.interpreter import PACKAGES
-from ..sandbox.modules import named_modules
 from ..sandbox.protocol import Mode
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, assertions
@@ -46,11 +44,6 @@ class Prepared:
         self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode
         self.replayed = [number for number, test in enumerate(self.assertions) if test.lifted is None]
         """Of them, those that run in a process of their own."""
-        self.modules_of_tests = [
-            module
-            for number in self.replayed
-            for module in named_modules(self.assertions[number].reading.source, PACKAGES)
-        ]
         if problem.mode == "assert":
             self.inputs = Inputs([test.request for test in self.assertions])
         else:
@@ -61,7 +54,6 @@ class Prepared:
         self.limits = problem.effective_limits
         self.scoring = Scoring(problem) if problem.groups else None
         self.prelude = problem.prelude.encode()
-        self.modules = named_modules(problem.prelude)
         self._failures: Counter[int] = Counter()
         self._runs = [0] * len(self.expected)
         self._seconds = [0.0] * len(self.expected)  # mean of each test

@@ -31,8 +31,6 @@ class Kind:
 
 
 PYTHON = Kind("python")
-"""Programs that need no more than the standard library."""
-PACKAGES = Kind("packages")
-"""Programs that import installed packages: these workers keep them in memory."""
+"""Python programs."""
 NATIVE = Kind("native", starts="program")
 """Executables that need no file of the host."""

@@ -1,9 +1,7 @@
 """A fixed number of places, each held by one running program, and the workers that serve them.
 
-Workers come in kinds. Most Python programs go to lean ones, that have only the usual modules of the standard library in
-memory; those that name an installed package (numpy …) go to workers that keep the package, because every page in memory
-makes each fork dearer. Executables, compilers and the runtimes of other languages have kinds of their own. Lean workers
-start with the pool, the others when they are first needed.
+Workers come in kinds: one for Python programs, others for executables, compilers and the runtimes of other languages.
+Those for Python start with the pool, the others when they are first needed.
 
 Giving a worker back means: ended and healthy, or killed. There is no third way.
 """

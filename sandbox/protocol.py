@@ -46,6 +46,7 @@ class Configure(msgspec.Struct, tag="configure"):
     pid_slots: list[int]
     """Offsets in the tests' filter where a test process writes its own pid."""
     packages: list[str]
+    """Modules of the operator that are imported ahead, for programs that import them."""
     path: list[str]
     work: str
     temporary: str
@@ -113,7 +114,6 @@ class Job(msgspec.Struct, tag="job"):
     runner waits for a word from the host, so that nothing is run in vain."""
     alone: list[int]
     """Tests that share no lane: those known to take long."""
-    modules: list[str]
     limits: JobLimits
     prelude: int
     """Bytes of the blob that are the prelude; the source follows."""

@@ -81,7 +81,6 @@ class Work:
         mode: Mode = "stdio",
         entry_class: str | None = None,
         entry_point: str | None = None,
-        modules: Sequence[str] = (),
         guarded: bool = False,
         lanes: bool = True,
         first_lane: int = LANE_TESTS,
@@ -107,7 +106,6 @@ class Work:
             lanes=lanes and mode in ("stdio", "call"),
             first_lane=first_lane,
             alone=list(alone),
-            modules=list(modules),
             limits=JobLimits(
                 cpu_time=limits.cpu_time,
                 idle_time=limits.idle_seconds,

@@ -12,14 +12,21 @@ import pytest
 
 from microcoder.sandbox import seccomp
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
-from microcoder.sandbox.inside.eligibility import attribute_writes, lane_allowed, names_in
+from microcoder.sandbox.inside.eligibility import (
+    attribute_writes,
+    certain_imports,
+    imports,
+    lane_allowed,
+    names_in,
+    roots_of,
+    taken_from,
+)
 from microcoder.sandbox.interpreter import probe
 from microcoder.sandbox.jails import candidates
 from microcoder.sandbox.jails.base import IdMap, JailSpec, Mount
 from microcoder.sandbox.jails.bubblewrap import Bubblewrap
 from microcoder.sandbox.jails.nsjail import NsJail
 from microcoder.sandbox.limits import Limits
-from microcoder.sandbox.modules import named_modules
 
 
 def run_filter(code: bytes, number: int, *arguments: int, arch: int = 0xC000003E) -> int:
@@ -143,22 +150,34 @@ def test_filters_are_known_for_both_architectures_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "modules"),
+    ("source", "certain"),
     [
-        ("import os, sys as s, numpy.linalg", ["os", "sys", "numpy.linalg"]),
-        ("from collections import deque\n  from heapq import *", ["collections", "heapq"]),
-        ("import nothing_of_the_kind\nfrom .x import y\nimport this", []),
-        ("x = 'import'\n# import os\nimport re # import json", ["re"]),
-        ("import unittest.__main__", []),
+        ("import os, sys as s, numpy.linalg", "os sys numpy numpy.linalg"),
+        ("from collections import deque\nfrom heapq import *", "collections heapq"),
+        ("'import a'\n# import b\nimport re # import json", "re"),
+        ("try:\n    import a\nexcept ImportError:\n    import b", "a"),
+        ("import a\ndef f():\n    import b\nclass C:\n    import c", "a"),
+        ("import a\nif a.x:\n    import b\nimport c", "a"),
+        ("if 0:\n    import a\nimport b", "b"),
+        ("raise SystemExit\nimport a", ""),
+        ("for x in y:\n    import a", ""),
+        ("\n".join(f"a{n} = b{n}" for n in range(300)) + "\nimport c.d", "c c.d"),
     ],
 )
-def test_modules_that_a_program_names(source: str, modules: list[str]) -> None:
-    assert named_modules(source, {"numpy"}) == modules
+def test_modules_that_a_program_certainly_imports(source: str, certain: str) -> None:
+    assert certain_imports(compile(source, "x", "exec")) == frozenset(certain.split())
 
 
-def allowed(source: str, modules: list[str] | None = None) -> bool:
+def test_every_import_statement_counts_for_what_a_lane_may_do() -> None:
+    source = "import a.b\nfrom . import c\nif x:\n    import d\ndef f():\n    from e import g\n    return lambda: h"
     code = compile(source, "x", "exec")
-    return lane_allowed(code, names_in(code), modules or named_modules(source))
+    assert imports(code) == {"a.b", "", "d", "e"}
+    assert taken_from(code) == {""}
+
+
+def allowed(source: str, modules: set[str] | None = None) -> bool:
+    code = compile(source, "x", "exec")
+    return lane_allowed(code, names_in(code), roots_of(modules or imports(code)))
 
 
 @pytest.mark.parametrize(

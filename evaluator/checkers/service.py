@@ -12,11 +12,10 @@ import msgspec
 
 from ...sandbox.errors import LanguageUnavailable, WorkerFailure
 from ...sandbox.execution import Execution
-from ...sandbox.kinds import PACKAGES, PYTHON
+from ...sandbox.kinds import PYTHON
 from ...sandbox.languages import LANGUAGES, Builder, CompileError, Program
 from ...sandbox.launcher import Launcher
 from ...sandbox.limits import MIB
-from ...sandbox.modules import named_modules
 from ...sandbox.pool import Pool
 from ...sandbox.protocol import collected
 from ...sandbox.worker import Inputs, Work
@@ -38,7 +37,6 @@ class Checkers:
     def __init__(self, launcher: Launcher, places: int) -> None:
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
-        self._allowed = frozenset(launcher.interpreter.packages)
         self._ready: OrderedDict[CheckerProgram, _Ready | str] = OrderedDict()
 
     async def close(self) -> None:
@@ -74,7 +72,6 @@ class Checkers:
             command=program.command,
             files={**program.files, **checker.placed(), **texts},
             collect=checker.collect,
-            modules=program.modules,
             lanes=False,
         )
         async with self._pool.worker(inputs, kind=program.kind, new=new) as worker:
@@ -123,10 +120,8 @@ class Checkers:
         """The source is a file beside a few lines that run it, so that it finds its arguments and its other files."""
         own = checker.driver() if isinstance(checker, PythonChecker) else None
         source = own or driver(checker.arguments())
-        modules = named_modules(checker.source.decode(), self._allowed)
-        packages = not self._allowed.isdisjoint(module.partition(".")[0] for module in modules)
-        kind = dataclasses.replace(PACKAGES if packages else PYTHON, tmpfs=_FOLDERS)
-        return Program(kind, source, files={**checker.files, _BESIDE: checker.source}, modules=tuple(modules))
+        kind = dataclasses.replace(PYTHON, tmpfs=_FOLDERS)
+        return Program(kind, source, files={**checker.files, _BESIDE: checker.source})
 
 
 def _executable(program: Program) -> Inputs | None:

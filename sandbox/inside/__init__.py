@@ -5,15 +5,15 @@ The host imports none of it but `values`.
 Theory of operation
 -------------------
     runner (process 1)    reads frames, compiles, keeps test inputs, has tests run and watches them, cleans up
-     └ zygote             forks test processes, and does nothing else: what it does not touch costs a fork nothing
-        ├ test process    limits, seccomp, then the untrusted program; one test, or the tests of one lane in turn
-        └ stand-in        only for programs that import what the zygote has not loaded: imports it once, then does
-           └ test process what the zygote does
+     └ zygotes            fork test processes, and do nothing else: what they do not touch costs a fork nothing; each
+        │                 holds a fixed set of modules
+        └ test process    limits, seccomp, then the untrusted program; one test, or the tests of one lane in turn
 
 Untrusted code runs in test processes alone. They hold no descriptor but their stdin, stdout, stderr (and result file),
 all of them memfds. What they may claim about themselves (that a test inside a lane ended well, and its times) they
 could achieve honestly as well; everything that a limit or a failing verdict rests on comes from wait4 and the kernel's
-clocks. They are copies of the zygote, which never holds a source, an input or an output.
+clocks. They are copies of a zygote, which never holds a source, an input or an output: what it imports ahead is the
+same in every worker, and whatever else a program imports, it imports itself.
 
 Workers whose programs are executables have no compiler and no lanes: a test process is a fork of the runner that
 executes the file.
@@ -30,6 +30,8 @@ own, and the program gets no further lanes.
     eligibility    which programs may have lanes
     program        one program: having its tests run, watching the test processes
     zygote         where they are forked
+    ahead          which modules the zygotes hold
+    state          what importing them changes otherwise, put back
     rehearsal      what every test process does, done in the zygote beforehand
     surroundings   what every test process finds
     lane           tests that share a process, and what it tells of them

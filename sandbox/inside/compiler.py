@@ -31,7 +31,7 @@ FUSE = 0.5
 """Most processor seconds for compiling in the runner, which then ends."""
 OUT_OF_TIME = signal.SIGPROF
 """As an exit code; see kernel.die_of_sigprof."""
-NOTED = frozenset({"open", "os", "random", "numpy", "named streams"})
+NOTED = frozenset({"open", "os", "random", "named streams"})
 
 
 class Compiled:
@@ -48,40 +48,42 @@ class Compiled:
         self.teardown: bool = found.get("teardown", False)
         self.names: list[str] = found.get("names", [])
         """Those of NOTED that it uses."""
+        self.roots: list[str] = found.get("roots", [])
+        """Top-level modules that it imports anywhere, where it may have lanes."""
+        self.imports = frozenset[str](found.get("imports", []))
+        """Modules of those that are imported ahead that it certainly imports."""
 
 
 class Compiler:
     """Of the runner."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, ahead: frozenset[str]) -> None:
+        """``ahead``: modules that a zygote may hold."""
         self._channel = channel
+        self._ahead = ahead
         self.file = os.memfd_create("code")
 
-    def compile(
-        self, prelude: bytes, source: bytes, limits: dict[str, Any], modules: list[str], *, guarded: bool, lanes: bool
-    ) -> Compiled:
+    def compile(self, prelude: bytes, source: bytes, limits: dict[str, Any], *, guarded: bool, lanes: bool) -> Compiled:
         """``lanes``: whether to find out if its tests may share processes, which takes as long as compiling does.
 
         Ends the process when the program is too much for the compiler, unless it is guarded."""
         if guarded or len(prelude) + len(source) > LONG:
-            return Compiled(self._guarded(prelude, source, limits, modules, lanes))
+            return Compiled(self._guarded(prelude, source, limits, lanes))
         before = resource.getrlimit(resource.RLIMIT_AS)
         limit(resource.RLIMIT_AS, limits["memory"] + STACK, hard=False)
         signal.setitimer(signal.ITIMER_PROF, FUSE)
-        found = _compile(self.file, prelude, source, modules, lanes)
+        found = self._compile(prelude, source, lanes)
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, before)
         return Compiled(found)
 
-    def _guarded(
-        self, prelude: bytes, source: bytes, limits: dict[str, Any], modules: list[str], lanes: bool
-    ) -> dict[str, Any]:
+    def _guarded(self, prelude: bytes, source: bytes, limits: dict[str, Any], lanes: bool) -> dict[str, Any]:
         answers, answer = os.pipe()
         pid = os.fork()
         if pid == 0:
             limit(resource.RLIMIT_AS, limits["memory"] + STACK)
             signal.setitimer(signal.ITIMER_PROF, limits["compile_time"])
-            os.write(answer, json.dumps(_compile(self.file, prelude, source, modules, lanes)).encode())
+            os.write(answer, json.dumps(self._compile(prelude, source, lanes)).encode())
             os._exit(0)
         os.close(answer)
         self._channel.wait_for(answers)
@@ -94,6 +96,44 @@ class Compiler:
             return {"error": "compiling takes more processor time than compile_time allows"}
         return {"error": f"the compiler crashed ({f'signal {-code}' if code < 0 else f'exit code {code}'})"}
 
+    def _compile(self, prelude: bytes, source: bytes, lanes: bool) -> dict[str, Any]:
+        """The source is text, whatever a coding comment in it says."""
+        from . import eligibility as code_of
+
+        try:
+            before = compile(prelude.decode(), SOURCE, "exec", dont_inherit=True) if prelude else _EMPTY
+            code = compile(source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)
+            data = marshal.dumps((before, code))
+            names, imports = code_of.names_in(code), code_of.imports(code)
+            noted = NOTED & names
+            if code_of.names_random(names, imports | code_of.taken_from(before)):
+                noted |= {"random"}
+            if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):
+                noted |= {"named streams"}
+            roots = code_of.roots_of(imports | code_of.imports(before))
+            lanes = lanes and "named streams" not in noted and code_of.lane_allowed(code, names, roots)
+            certain = code_of.certain_imports(before) | code_of.certain_imports(code)
+        except SyntaxError as error:
+            where = f" (line {error.lineno})" if error.lineno else ""
+            return _refused(error, f"{error.msg}{where}")
+        except MemoryError as error:
+            return _refused(error, "compiling takes more memory than the program may use")
+        except (ValueError, RecursionError, OverflowError) as error:
+            return _refused(error, str(error))
+        os.ftruncate(self.file, 0)
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self.file, data[written:], written)
+        return {
+            "error": None,
+            "size": len(data),
+            "lanes": lanes,
+            "teardown": code_of.needs_teardown(names),
+            "names": sorted(noted),
+            "roots": sorted(roots) if lanes else [],
+            "imports": sorted(module for module in self._ahead if module in certain),
+        }
+
 
 _EMPTY = compile("", SOURCE, "exec")
 
@@ -101,39 +141,6 @@ _EMPTY = compile("", SOURCE, "exec")
 def load(file: int, size: int) -> tuple[CodeType, CodeType]:
     """(prelude, program) from the file."""
     return marshal.loads(os.pread(file, size, 0))
-
-
-def _compile(file: int, prelude: bytes, source: bytes, modules: list[str], lanes: bool) -> dict[str, Any]:
-    """The source is text, whatever a coding comment in it says."""
-    from .eligibility import lane_allowed, names_in, needs_teardown  # the zygote has no need of it
-
-    try:
-        before = compile(prelude.decode(), SOURCE, "exec", dont_inherit=True) if prelude else _EMPTY
-        code = compile(source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)
-        data = marshal.dumps((before, code))
-        names = names_in(code)
-        noted = NOTED & names
-        if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):
-            noted |= {"named streams"}
-        lanes = lanes and "named streams" not in noted and lane_allowed(code, names, modules)
-    except SyntaxError as error:
-        where = f" (line {error.lineno})" if error.lineno else ""
-        return _refused(error, f"{error.msg}{where}")
-    except MemoryError as error:
-        return _refused(error, "compiling takes more memory than the program may use")
-    except (ValueError, RecursionError, OverflowError) as error:
-        return _refused(error, str(error))
-    os.ftruncate(file, 0)
-    written = 0
-    while written < len(data):
-        written += os.pwrite(file, data[written:], written)
-    return {
-        "error": None,
-        "size": len(data),
-        "lanes": lanes,
-        "teardown": needs_teardown(names),
-        "names": sorted(noted),
-    }
 
 
 def _refused(error: Exception, words: str) -> dict[str, Any]:

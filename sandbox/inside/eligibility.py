@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from opcode import opmap
+from collections.abc import Iterable
+from opcode import hasjabs, hasjrel, opmap
 from types import CodeType
 
 # What a lane cannot restore, or would be slow to check. Such programs get a process a test; that is never wrong.
@@ -42,13 +43,40 @@ def names_in(code: CodeType) -> frozenset[str]:
     return frozenset(name for current in all_code(code) for name in current.co_names)
 
 
+def imports(code: CodeType) -> frozenset[str]:
+    """Modules of every import statement of the program."""
+    return frozenset(name for current in all_code(code) for _, name in _imports(current))
+
+
+def certain_imports(code: CodeType) -> frozenset[str]:
+    """Modules that the program imports whenever it runs that far: before anything that may jump or return. With their
+    packages: importing a.b is importing a."""
+    operations = code.co_code[::2]
+    found = [name for place, name in _imports(code) if _TURNS.isdisjoint(operations[:place])]
+    return frozenset(found) | roots_of(found)
+
+
+def taken_from(code: CodeType) -> frozenset[str]:
+    """Modules of ``from x import …`` and ``import x.y as z``: what is in them has other names in the program."""
+    return frozenset(name for place, name in _imports(code) if code.co_code[2 * place + 2] not in _STORES)
+
+
+def names_random(names: frozenset[str], modules: frozenset[str]) -> bool:
+    """Whether a program that mentions these names, and imports these modules, may use a random generator."""
+    return "random" in names or any("random" in module.split(".") for module in modules)
+
+
+def roots_of(modules: Iterable[str]) -> frozenset[str]:
+    return frozenset(module.partition(".")[0] for module in modules)
+
+
 def needs_teardown(names: frozenset[str]) -> bool:
     return not names.isdisjoint(TEARDOWN_NAMES)
 
 
-def lane_allowed(code: CodeType, names: frozenset[str], modules: list[str]) -> bool:
-    """Whether all that the program may change outside of its own globals can be restored, as far as the code shows."""
-    roots = {module.partition(".")[0] for module in modules}
+def lane_allowed(code: CodeType, names: frozenset[str], roots: frozenset[str]) -> bool:
+    """Whether all that the program may change outside of its own globals can be restored, as far as the code shows.
+    ``roots``: top-level modules that it imports, its prelude included."""
     if not (roots <= LANE_MODULES and names.isdisjoint(LANE_NAMES)):
         return False
     everything = all_code(code)
@@ -86,6 +114,20 @@ def _own_names(code: CodeType) -> set[str]:
     return found
 
 
+def _imports(code: CodeType) -> list[tuple[int, str]]:
+    """(number of the instruction, module) of each import statement; the module is empty in ``from . import x``."""
+    raw, operations, found = code.co_code, code.co_code[::2], list[tuple[int, str]]()
+    place = operations.find(_IMPORT_NAME)
+    while place >= 0:
+        argument, before, shift = raw[2 * place + 1], place - 1, 8
+        while before >= 0 and operations[before] == _EXTENDED_ARG:
+            argument |= raw[2 * before + 1] << shift
+            before, shift = before - 1, shift + 8
+        found.append((place, code.co_names[argument]))
+        place = operations.find(_IMPORT_NAME, place + 1)
+    return found
+
+
 def _steps(code: CodeType) -> list[tuple[int, str]]:
     """(operation, the name it works on or an empty text) without inline caches."""
     raw, names, extended = code.co_code, code.co_names, 0
@@ -110,8 +152,10 @@ def _numbers(*names: str) -> frozenset[int]:
 _WRITES = _numbers("STORE_ATTR", "DELETE_ATTR")
 _GLOBAL_LOADS = _numbers("LOAD_NAME", "LOAD_GLOBAL")
 _GLOBAL_STORES = _numbers("STORE_NAME", "STORE_GLOBAL")
+_STORES = _GLOBAL_STORES | _numbers("STORE_FAST", "STORE_DEREF")
 _ATTRIBUTE_LOADS = _numbers("LOAD_ATTR", "LOAD_METHOD")
 _IMPORTS = _numbers("IMPORT_NAME", "IMPORT_FROM")
 _NAMED = _WRITES | _GLOBAL_LOADS | _GLOBAL_STORES | _ATTRIBUTE_LOADS
 _SHIFTED = _numbers("LOAD_GLOBAL", "LOAD_ATTR") if sys.version_info >= (3, 12) else _numbers("LOAD_GLOBAL")
-_EXTENDED_ARG, _CACHE = opmap["EXTENDED_ARG"], 0
+_EXTENDED_ARG, _CACHE, _IMPORT_NAME = opmap["EXTENDED_ARG"], 0, opmap["IMPORT_NAME"]
+_TURNS = frozenset(hasjrel) | frozenset(hasjabs) | _numbers("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE")

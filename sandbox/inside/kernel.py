@@ -147,6 +147,11 @@ def give_back_free_memory() -> None:
         pass  # not glibc
 
 
+def flush_streams_of_c() -> None:
+    """What the C library holds back would be written by every fork."""
+    _libc.fflush(None)
+
+
 def limit_default_thread_stack() -> None:
     """RLIMIT_STACK is large for deep recursion; threads that ask for no size must not each reserve as much."""
     attribute = ctypes.create_string_buffer(256)

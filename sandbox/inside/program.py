@@ -14,7 +14,7 @@ from .files import collect, place_files
 from .kernel import STACK, cpu_backstop, size_of, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, PENDING, SPARE_MEMORY, Lane
 from .testing import FIRST_FILE, Task
-from .zygote import READY, REFUSED, TEST, Ended, Running
+from .zygote import REFUSED, Ended, Running
 
 if TYPE_CHECKING:
     from .runner import Job, Runner
@@ -68,8 +68,6 @@ class Program:
         self._poll.register(self._channel.fd, select.POLLIN)
         # Programs that open their streams by name get regular files with these names instead of memfds.
         self._named_files = "named streams" in job.compiled.names
-        self._stand_in = False
-        """A process that has imported what the program names serves in place of the zygote."""
 
     def serve(self) -> None:
         """Run the tests, and those that the host wants again, until it has enough or lacks what they need."""
@@ -77,23 +75,13 @@ class Program:
             self._run_tests()
         except Refused as refused:
             self.runner.tell_shortage(self.job.number, str(refused))
-        if self._stand_in:
-            self.runner.zygote.end()
-            self.runner.zygote.reply()
 
     def _run_tests(self) -> None:
         job = self.job
         if job.compiled.error is not None:
             self._refuse(job.compiled.error)
-        elif missing := job.modules - self.runner.loaded:
-            self.runner.zygote.program(sorted(missing), job.compiled.size)
-            self._channel.wait_for(self.runner.zygote.fd)
-            ended = self.runner.zygote.reply()
-            if ended.request == REFUSED:
-                raise Refused(ended.status)
-            self._stand_in = ended.request == READY
-            if not self._stand_in:
-                self._refuse(f"importing the modules that it names ended the process (status {ended.status})")
+        else:
+            self.prepare()
         while not self._ended:
             if not (self._fresh or self._queue):
                 self._obey()
@@ -109,10 +97,18 @@ class Program:
                 self._waits = False
                 self._obey()
 
+    def prepare(self) -> None:
+        """What comes before the first test."""
+        self.zygote = self.runner.zygote_for(self.job)
+        if self.zygote.wake():
+            self._channel.wait_for(self.zygote.fd)
+            self.zygote.reply()
+            self.runner.empty_folders()
+
     def start(self, lane: Lane) -> Running:
         """A test process."""
-        self.runner.zygote.test(self._task(lane), lane.files)
-        return self.runner.zygote
+        self.zygote.test(self._task(lane), lane.files)
+        return self.zygote
 
     def _refuse(self, why: str) -> None:
         self._channel.send({"type": "compile_error", "job": self.job.number, "why": why})
@@ -169,7 +165,7 @@ class Program:
         job, compiled, limits = self.job, self.job.compiled, self.job.limits
         files = max(limits["output"], limits["stderr"], limits["file_size"]) + 1
         last_file = FIRST_FILE + len(lane.files) - 1 if lane.several else 2
-        relatives = 3 if self._stand_in else 2  # runner, zygote, stand-in
+        relatives = 1 + len(self.runner.zygotes)
         most = {
             resource.RLIMIT_CPU: cpu_backstop(limits["cpu_time"]),
             resource.RLIMIT_DATA: limits["memory"] + SPARE_MEMORY,
@@ -187,7 +183,7 @@ class Program:
             size=compiled.size,
             teardown=compiled.teardown,
             noted=compiled.names,
-            roots=sorted({"builtins", *(module.partition(".")[0] for module in job.modules)}),
+            roots=["builtins", *compiled.roots],
             limits=[(which, within_ceiling(which, value)) for which, value in most.items()],
         )
 
@@ -255,10 +251,8 @@ class Program:
         ended = running.reply()
         if ended.request == REFUSED:
             raise Refused(ended.status)
-        if pid is None and ended.request == TEST:
+        if pid is None:
             running.pid()
-        if ended.request != TEST:
-            os._exit(1)  # the stand-in was killed: nobody but the kernel could
         return stopped_by, ended
 
     def _started_in(self, lane: Lane) -> int:

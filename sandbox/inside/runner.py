@@ -11,6 +11,8 @@ import signal
 import sys
 from typing import Any
 
+from .ahead import USUAL
+from .ahead import sets as module_sets
 from .channel import Channel
 from .cleaning import empty_folder
 from .compiler import Compiled, Compiler
@@ -28,14 +30,6 @@ from .kernel import (
 from .program import Program
 from .surroundings import Surroundings
 from .zygote import Zygote, import_quietly
-
-PRELOAD = (
-    "_sitebuiltins", "abc", "bisect", "collections", "collections.abc", "copy", "functools", "heapq", "io", "itertools",
-    "json", "math", "operator", "os", "os.path", "re", "string", "sys", "time", "types", "typing",
-)  # fmt: skip
-"""Imported once, when the worker starts: what most programs import, and no more. Every shared object is five mappings
-that each fork has to copy; random and threading even register work to be done after every fork. Programs that import
-others get a stand-in."""
 
 SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
 """What the kernel says when the host has no process, memory, room in files or descriptor left."""
@@ -58,7 +52,6 @@ class Job:
         self.lanes: bool = header["lanes"]
         self.first_lane: int = header["first_lane"]
         self.alone = frozenset[int](header["alone"])
-        self.modules = frozenset[str](header["modules"])
         self.limits: dict[str, Any] = header["limits"]
         self.compiled = compiled
         self.inputs, sizes = inputs
@@ -77,9 +70,8 @@ class Runner:
     def __init__(self, fd: int) -> None:
         self.channel = Channel(fd)
         self._inputs: dict[int, tuple[int, list[int]]] = {}
-        self.loaded: set[str] = set()
-        """Modules that the zygote has imported."""
-        self._missed: frozenset[str] = frozenset()
+        self.zygotes: list[Zygote] = []
+        """The smallest first."""
         self.next_frame: tuple[dict[str, Any], int] | None = None
         """What ended the program: a frame that nobody has acted on yet."""
 
@@ -87,7 +79,6 @@ class Runner:
         header, size = self.channel.receive()
         blob = self.channel.read(size)
         ours, theirs = blob[: header["runner_filter"]], blob[header["runner_filter"] :]
-        self.packages = frozenset[str](header["packages"])
         self.folders: tuple[str, str] = (header["work"], header["temporary"])
         if header["become"] is not None:  # started as the host's root to set the jail up: leave that identity
             os.setgroups([])
@@ -105,7 +96,7 @@ class Runner:
         sys.path[:] = [*(path for path in sys.path if os.path.isdir(path)), *header["path"]]
         sys.dont_write_bytecode = True
         limit_default_thread_stack()
-        import_quietly(PRELOAD)
+        import_quietly(USUAL)
         add_site_builtins()
         program_filter = Filter(theirs, header["pid_slots"])
         Filter(ours, []).install()
@@ -118,7 +109,7 @@ class Runner:
         self.executes = starts != "nothing"
         self.starts_processes = starts == "processes"
         if not self.executes:
-            self._begin_zygote(program_filter)
+            self._begin_zygotes(program_filter, header["packages"])
         else:
             from .executable import ExecutableProgram
 
@@ -128,16 +119,23 @@ class Runner:
         self.worn = False
         self.channel.send({"type": "ready", "python": list(sys.version_info[:3])})
 
-    def _begin_zygote(self, program_filter: Filter) -> None:
+    def _begin_zygotes(self, program_filter: Filter, packages: list[str]) -> None:
         """From here on this process may hold what programs consist of: no test process is a copy of it."""
-        self.compiler = Compiler(self.channel)
+        sets = module_sets(packages)
+        self.compiler = Compiler(self.channel, frozenset(sets[-1]))
         surroundings = Surroundings(self.folders, program_filter, self.compiler.file)
         surroundings.restore()  # a test process has no more to do before its first test
-        self.zygote = Zygote()
-        self.zygote.start(surroundings)
-        self.loaded |= sys.modules.keys()
+        for modules in sets:
+            zygote = Zygote(modules)
+            zygote.start(surroundings, awake=not self.zygotes)
+            self.zygotes.append(zygote)
         die_of_sigprof()
         gc.enable()
+
+    def zygote_for(self, job: Job) -> Zygote:
+        """The smallest that holds all that the program certainly imports. Its own files may have any module's name."""
+        imports = job.compiled.imports
+        return next(z for z in self.zygotes if job.files >= 0 or imports <= z.modules)
 
     def serve(self) -> None:
         """Frames, for ever; or until the host lacks what this process needs."""
@@ -175,9 +173,8 @@ class Runner:
         source = size - files - header["prelude"]
         if header["command"] is None:
             texts = self.channel.read(header["prelude"]), self.channel.read(source)
-            limits, modules, guarded = header["limits"], header["modules"], header["guarded"]
             lanes = header["lanes"] and len(header["tests"]) > 1
-            compiled = self.compiler.compile(*texts, limits, modules, guarded=guarded, lanes=lanes)
+            compiled = self.compiler.compile(*texts, header["limits"], guarded=header["guarded"], lanes=lanes)
         else:
             file = self.channel.read_into_file(source, executable=True)
             if header["executable"] is not None:  # loaded before, as inputs are
@@ -190,22 +187,9 @@ class Runner:
         if job.command is not None:
             self.executables(self, job).serve()
         else:
-            self._import_for_good(job.modules - self.loaded)
             Program(self, job).serve()
         if job.files >= 0:
             os.close(job.files)
-
-    def _import_for_good(self, missing: frozenset[str]) -> None:
-        """Installed packages, which are slow to import; and what the program before lacked as well."""
-        from .eligibility import LANE_MODULES
-
-        wanted = {module for module in missing if module.partition(".")[0] in self.packages}
-        if missing == self._missed and missing <= LANE_MODULES:
-            wanted |= missing
-        self._missed = missing
-        if wanted:
-            self.worn = self.zygote.keep(wanted) > self.worn_at
-            self.loaded |= wanted
 
     def tell_shortage(self, number: int | None, why: str) -> None:
         """The host lacks something: no more results will come of this job. None: nor of any other."""

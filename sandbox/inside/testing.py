@@ -20,7 +20,7 @@ from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, OUT_OF_MEMORY, RUNNING,
 from .plain import plain
 
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Callable
 
     from .surroundings import Surroundings
 
@@ -58,14 +58,14 @@ class TestProcess:
         self.surroundings = surroundings
         self.code = code
         """Descriptor of the file with the compiled program."""
-        self.compiled: tuple[CodeType, CodeType] | None = None
-        """(prelude, program), where a process of this program has loaded it already."""
+        self.reseed: list[Callable[[], object]] = []
+        """What gives the random generators, of which every fork has a copy, a seed of their own."""
         self.make_module()
 
     def take(self, message: memoryview) -> None:
         """The message is a marshalled Task; its files are the descriptors from FIRST_FILE on."""
         self.task = Task._make(marshal.loads(message))
-        self.prelude, self.program = self.compiled or load(self.code, self.task.size)
+        self.prelude, self.program = load(self.code, self.task.size)
 
     def forget(self) -> None:
         """What was taken."""
@@ -75,6 +75,8 @@ class TestProcess:
         self.take(message)
         os.dup2(FIRST_FILE, 2)
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
+        for seed in self.reseed:
+            seed()
         self.confine()
         gc.enable()
         task, tests = self.task, self.task.tests
@@ -217,10 +219,11 @@ class TestProcess:
             return False
         if ("open" in names or "os" in names) and any(map(os.listdir, self.surroundings.folders)):
             return False
-        if "random" in names and "random" in sys.modules:
-            sys.modules["random"].seed()
-            if "numpy" in names:
-                sys.modules["numpy"].random.seed()
+        if "random" in names:
+            if (random := sys.modules.get("random")) is not None:
+                random.seed()
+            for seed in self.reseed:
+                seed()
         return True
 
     def names_in_modules(self) -> int:

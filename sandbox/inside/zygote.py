@@ -1,17 +1,15 @@
-"""The zygote: the process that test processes are forked from.
+"""Zygotes: the processes that test processes are forked from.
 
-A fork shares every page until one side writes to it; each such write then costs a fault of 2 µs. So forks are left to a
-process that does next to nothing else. What the runner does meanwhile costs no test a fault, and no test finds any of
+A fork shares every page until one side writes to it; each such write then costs a fault of 2 µs. So forks are left to
+processes that do next to nothing else. What the runner does meanwhile costs no test a fault, and no test finds any of
 it in its memory.
 
-For a program that imports what the zygote has not loaded, a fork of it imports that once and then stands in for it,
-on the same socket, until the program ends.
+Each holds a fixed set of modules (``ahead``), imported when it is first needed: what a test process finds depends on
+nothing that ran before.
 
     runner ──▶ zygote                                        zygote ──▶ runner
+    wake      once, where it was not awake from the start    ready
     test      a Task, with the files of the test process     how the process ended
-    keep      modules to import once and for all             peak memory of the zygote
-    program   modules to import for one program              ready; or how the stand-in ended instead
-    end       of the program                                 how the stand-in ended
 
 A request is a byte that says which one it is, and marshalled data. Where the host refuses the process that a request
 needs, the reply is REFUSED with the number of the error, and whoever was asked serves on.
@@ -19,25 +17,27 @@ needs, the reply is REFUSED with the number of the error, and whoever was asked 
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import marshal
 import os
 import resource
 import select
 import struct
+import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
-from .compiler import load
-from .kernel import Incoming, send_with_files, socket_pair
+from .kernel import Incoming, flush_streams_of_c, send_with_files, socket_pair
 from .rehearsal import rehearse
+from .state import State
 from .testing import FIRST_FILE, TestProcess
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings
     from .testing import Task
 
-TEST, KEEP, PROGRAM, END, READY, REFUSED = range(6)
+TEST, WAKE, REFUSED = range(3)
 REQUEST_BYTES = 256 << 10
 FILES = 128
 """Most files with a request. The kernel takes 253."""
@@ -50,7 +50,7 @@ class Ended(NamedTuple):
     """How a process ended, as wait4 saw it."""
 
     request: int
-    """TEST, KEEP or PROGRAM; READY and REFUSED when nothing has ended."""
+    """TEST; WAKE and REFUSED when nothing has ended."""
     status: int
     """As wait4 gives it; of REFUSED: the error's number."""
     cpu: float
@@ -72,29 +72,30 @@ class Running(Protocol):
 class Zygote:
     """The runner's side. The runner ends with it."""
 
-    def start(self, surroundings: Surroundings) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.modules = frozenset(modules)
+        """It holds these, besides what the runner had imported before it started."""
+        self._awake = False
+
+    def start(self, surroundings: Surroundings, *, awake: bool) -> None:
         """Not done on creation: calling a class would take one level of recursion from the programs."""
         self.fd, theirs = socket_pair()
         self._pids, pids = os.pipe()
         if os.fork() == 0:
-            _serve(surroundings, theirs, pids)
+            _serve(surroundings, theirs, pids, () if awake else sorted(self.modules))
         os.close(theirs)
         os.close(pids)
+        self._awake = awake
+
+    def wake(self) -> bool:
+        """Have it import what it holds, and reply when it has; False: it has already."""
+        asleep, self._awake = not self._awake, True
+        if asleep:
+            os.write(self.fd, bytes([WAKE]))
+        return asleep
 
     def test(self, task: Task, files: Sequence[int]) -> None:
         send_with_files(self.fd, bytes([TEST]) + marshal.dumps(tuple(task)), files)
-
-    def keep(self, modules: Iterable[str]) -> int:
-        """Import for good; the peak memory of the zygote since."""
-        self._ask(KEEP, list(modules))
-        return self.reply().peak
-
-    def program(self, modules: Iterable[str], size: int) -> None:
-        """From now until its end was asked for, or it ended of itself, a process that has the modules serves."""
-        self._ask(PROGRAM, (list(modules), size))
-
-    def end(self) -> None:
-        self._ask(END, None)
 
     def pid(self) -> int | None:
         """Of the process of the last test, to be asked once for each. None: the reply is there, and comes first.
@@ -111,9 +112,6 @@ class Zygote:
         """The next. Waits for it."""
         return Ended(*_REPLY.unpack(_read(self.fd, _REPLY.size)))
 
-    def _ask(self, request: int, what: Any) -> None:
-        os.write(self.fd, bytes([request]) + marshal.dumps(what))
-
 
 def _read(fd: int, size: int) -> bytes:
     data = os.read(fd, size)
@@ -122,53 +120,35 @@ def _read(fd: int, size: int) -> bytes:
     return data
 
 
-def _serve(surroundings: Surroundings, fd: int, pids: int) -> NoReturn:
+def _serve(surroundings: Surroundings, fd: int, pids: int, modules: Sequence[str]) -> NoReturn:
     """The process itself. What its loop touches costs faults after every fork: as few objects as possible."""
     fd, pids, code = _take(fd, pids, surroundings.code)
     incoming = Incoming(fd, REQUEST_BYTES, FILES)
-    receive, data, message = incoming.receive, incoming.data, incoming.data[1:]
+    receive, message = incoming.receive, incoming.data[1:]
     test_process = TestProcess(surroundings, code)
-    rehearse(test_process)
     fork, write, close, wait = os.fork, os.write, os.closerange, os.wait4
     pid_bytes, reply_bytes = _PID.pack, _REPLY.pack
+    if modules:
+        receive()
+    rehearse(test_process)  # before there are exit handlers
+    if modules:
+        _hold(modules, surroundings, test_process)
+        write(fd, reply_bytes(WAKE, 0, 0, 0))
     _settle()
     while True:
         receive()
-        request = data[0]
-        if request == TEST:
-            try:
-                pid = fork()
-            except OSError as refusal:
-                close(FIRST_FILE, FIRST_FILE + FILES)
-                write(fd, reply_bytes(REFUSED, refusal.errno, 0, 0))
-                continue
-            if pid == 0:
-                test_process.run(message)
-            write(pids, pid_bytes(pid))
+        try:
+            pid = fork()
+        except OSError as refusal:
             close(FIRST_FILE, FIRST_FILE + FILES)
-            _, status, usage = wait(pid, 0)
-            write(fd, reply_bytes(TEST, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
-        elif request == PROGRAM:
-            try:
-                pid = fork()
-            except OSError as refusal:
-                write(fd, reply_bytes(REFUSED, refusal.errno, 0, 0))
-                continue
-            if pid:
-                status = os.waitpid(pid, 0)[1]
-                write(fd, reply_bytes(PROGRAM, status, 0, 0))
-                continue
-            modules, size = marshal.loads(message)
-            test_process.compiled = load(code, size)
-            import_quietly(modules)
-            _settle()
-            write(fd, reply_bytes(READY, 0, 0, 0))
-        elif request == KEEP:
-            import_quietly(marshal.loads(message))
-            _settle()
-            write(fd, reply_bytes(KEEP, 0, 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
-        else:
-            os._exit(0)
+            write(fd, reply_bytes(REFUSED, refusal.errno, 0, 0))
+            continue
+        if pid == 0:
+            test_process.run(message)
+        write(pids, pid_bytes(pid))
+        close(FIRST_FILE, FIRST_FILE + FILES)
+        _, status, usage = wait(pid, 0)
+        write(fd, reply_bytes(TEST, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
 
 
 def import_quietly(names: Iterable[str]) -> None:
@@ -177,6 +157,25 @@ def import_quietly(names: Iterable[str]) -> None:
             __import__(name)
         except BaseException:  # the program will meet the same, SystemExit too, where it can be reported
             pass
+
+
+def _hold(modules: Sequence[str], surroundings: Surroundings, test_process: TestProcess) -> None:
+    """Import, and put back whatever else each of them changes: what it prints, too."""
+    state = State()
+    for module in modules:
+        sys.path[:] = surroundings.path[1:]  # not from the working directory
+        contextvars.copy_context().run(import_quietly, [module])
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            try:
+                stream.flush()  # pyright: ignore[reportOptionalMemberAccess]
+            except BaseException:  # whatever a package has put there
+                pass
+        flush_streams_of_c()
+        state.put_back()
+    test_process.open_streams()
+    if (numpy := sys.modules.get("numpy.random")) is not None:
+        test_process.reseed.append(numpy.seed)
+    os.closerange(FIRST_FILE, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _settle() -> None:

@@ -37,8 +37,6 @@ class Program:
     command: Command | None = None
     """None: the source is Python, for the runner's own interpreter."""
     files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    modules: tuple[str, ...] = ()
-    """Python: what is worth importing ahead."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""Which modules are imported ahead of the programs: fixed sets and the operator's packages, never names from a program.
+
+Every page in memory makes a fork dearer, and some modules register work to be done after every fork. So there are
+several sets; a zygote holds each, and a program gets the smallest that has all it certainly imports. Whatever else a
+program imports, it imports itself: in its test process, under its filter and its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+USUAL = (
+    "__future__", "_sitebuiltins", "abc", "bisect", "collections", "collections.abc", "copy", "functools", "heapq",
+    "io", "itertools", "json", "math", "operator", "os", "os.path", "re", "string", "sys", "time", "types", "typing",
+)  # fmt: skip
+"""What most programs import, and no more: shared objects are five mappings each that every fork has to copy."""
+
+COMMON = ("array", "cmath", "datetime", "decimal", "fractions", "numbers", "random", "statistics")
+"""Cheap to fork; random seeds itself anew after every fork."""
+
+WIDE = (
+    "calendar", "contextlib", "dataclasses", "enum", "hashlib", "inspect", "pprint", "queue", "textwrap", "threading",
+    "traceback",
+)  # fmt: skip
+"""threading is what makes their forks dear."""
+
+
+def sets(packages: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each holds the ones before, too. The last is there only where the operator allows packages."""
+    found: list[tuple[str, ...]] = [(), COMMON, (*COMMON, *WIDE)]
+    return [*found, (*found[-1], *packages)] if packages else found
