@@ -9,7 +9,8 @@ any depth, behind other words, with the closing fence at the end of the last lin
 same kind, as long or longer, that is not indented further than code would be; a fence with a tag ends it, too, because
 no fence that closes has a tag. Text within a block is never looked at but for its end, so a docstring may hold fences.
 
-Time is linear in the text, whatever stands in it: it is searched line by line, once.
+Time is linear in the text, whatever stands in it: it is searched line by line, once, and no part is copied again for
+what is taken off it.
 """
 
 from __future__ import annotations
@@ -46,11 +47,13 @@ _THINK = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("[THINK]", "[/THINK]"),
 )
+_CLOSINGS = dict(_THINK)
+_BEGINS = re.compile(rf"[^\S\n]*({'|'.join(map(re.escape, _CLOSINGS))})")
 _TAG = re.compile(r"[{.]*([\w+#-]*)")
 _DEEPER = 4
 """Indentation, beyond that of the opening fence, from which a fence is part of the code. CommonMark's number."""
 _PROGRAM = re.compile(
-    r"^[ \t]*(?:(?:import|from)[ \t]+[\w.]+|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[^\n]{0,200}:[ \t]*$"
+    r"^[ \t]*(?:(?:import|from)[ \t]+[\w.]+|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w[^\n]{0,200}:[ \t]*$"
     r"|@\w+|(?:print|input|sys\.\w+|main|solve)[ \t]*[(.]|return\b|\w+(?:[ \t]*,[ \t]*\w+){0,20}[ \t]*=[^=\n]"
     r"|(?:for|while|if|with)\b[^\n]{0,200}:[ \t]*$"
     r"|#!|#include\b|using namespace\b|int main\b|public class\b|package main\b|fn main\b)",
@@ -132,7 +135,7 @@ def _blocks(text: str) -> tuple[list[_Block], str | None]:
         end = len(text) if end < 0 else end
         line = text[at:end]
         if fence is None:
-            after = _skip_reasoning(text, at, line)
+            after = _skip_reasoning(text, at)
             if after is None:
                 return blocks, None
             if after > at:
@@ -158,13 +161,17 @@ def _blocks(text: str) -> tuple[list[_Block], str | None]:
     return blocks, "" if fenced else text[rest:]
 
 
-def _skip_reasoning(text: str, at: int, line: str) -> int | None:
-    """Where a think section that begins with this line ends; ``at`` when none begins here. None: it does not end."""
-    start = line.lstrip()
-    for opening, closing in _THINK:
-        if start.startswith(opening):
-            end = text.find(closing, at)
-            return end + len(closing) if end >= 0 else None
+def _skip_reasoning(text: str, at: int) -> int | None:
+    """Where think sections that begin with this line end, one behind the other; ``at`` when none begins here.
+
+    None: one does not end.
+    """
+    while begins := _BEGINS.match(text, at):
+        closing = _CLOSINGS[begins[1]]
+        end = text.find(closing, begins.end())
+        if end < 0:
+            return None
+        at = end + len(closing)
     return at
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microcoder.evaluator.extract import extract
+from microcoder.evaluator.integrations.openrlhf import response_of
 
 CODE = "n = int(input())\nprint(n)"
 DOC = 'def f():\n    """\n    ```\n    >>> f()\n    ```\n    """\n    return 1'
@@ -89,41 +92,75 @@ def test_other_languages(language: str, tag: str) -> None:
     assert (result.code, result.tag) == ("int main() {}", tag)
 
 
-HOSTILE = (
-    "`",
-    "```\n",
-    "```python\n",
-    "~",
-    "~~~\n",
-    "<think>",
-    "<think>\n",
-    "</think>",
-    "\n",
-    " ",
-    "a, ",
-    "a = ",
-    "```x",
-    "for ",
-    "    ```\n",
-    "<think>\n</think>\n",
-    "```a b```\n",
-    "class a",
-    "`` ` ``` ",
-    "\r\n",
-    "[THINK]",
-    "@",
-    "import\t",
-)
+HOSTILE = [
+    *("`", "```\n", "```python\n", "``` ", "```a``` ", "~", "~~~\n", "`` ` ``` ", "```x", "```a b```\n", "    ```\n"),
+    *("<think>", "<think>\n", "</think>", "<think></think>", "<think></think> ", "<think>\n</think>\n", "a<think></think>"),
+    *("<think>[THINK]<thinking>\n</thinking>[/THINK]</think>", "[THINK]", "<|im_end|>", "</s> ", "[PAD]\n"),
+    *("\n", " ", "\t\n", "\r", "\r\n", "\f", "\u2028", "\x1c", "\ud800"),
+    *("a", "a, ", "a = ", "a , ", "for ", "for : : :\n", "class a", "class a:b\n", "@", "import\t", "def a ", "x ```json a```\n"),
+]  # fmt: skip
+WHOLE: list[Callable[[int], str]] = [
+    lambda size: "\n".join("`" * length for length in range(3, int((2 * size) ** 0.5))),
+    lambda size: "\n".join("`" * length for length in range(int((2 * size) ** 0.5), 3, -1)),
+    lambda size: "".join(f"{' ' * n}```python\n{' ' * n}x\n" for n in range(1, int(size**0.5))),
+    lambda size: "<think>" * (size // 16) + "</think>" * (size // 16),
+    lambda size: "<think></think>" * (size // 30) + " " * (size // 2),
+    lambda size: " " * (size // 2) + "```python\n" + " " * (size // 2) + "x",
+    lambda size: "```python\nx" + " " * size + "\n```",
+    lambda size: "x ```json " + "` " * (size // 2) + "```",
+    lambda size: "```" + "{." * (size // 2),
+    lambda size: f"class {'a' * 100}{':' * 100}{' ' * size}x",
+    lambda size: f"for {':' * 200}{' ' * size}x",
+    lambda size: (f"a{' ' * (size // 30)},") * 30,
+    lambda size: "import " + "a." * (size // 2),
+    lambda size: "x" + "<|im_end|>" * (size // 10),
+    lambda size: "x" + "<|" * (size // 2),
+    lambda size: "x" + " " * size,
+]
+TOKENS = [
+    *("```", "~~~", "`", "python", "json", "\n", " ", "    ", "\t", "\r", "x", "=", ",", ":", "class", "def", "for", "import"),
+    *("<think>", "</think>", "<thinking>", "</thinking>", "[THINK]", "[/THINK]", "<|im_end|>", "</s>", "<|", "|>"),
+]  # fmt: skip
+
+
+def cost(text: str, times: int) -> float:
+    """Processor seconds, the least of so many times."""
+    best = math.inf
+    for _ in range(times):
+        start = time.process_time()
+        extract(text)
+        extract(f"```python\n{text}")
+        response_of(text, None)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def grows(make: Callable[[int], str], size: int) -> None:
+    """Four times the text takes about four times the time; what is quadratic takes sixteen times."""
+    few, many = cost(make(size), 2), cost(make(4 * size), 1)
+    assert many < 8 * few + 0.05
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_time_is_linear(piece: str) -> None:
-    """Twice the text takes about twice the time; quadratic work on a megabyte would take minutes."""
-    text = piece * (1_000_000 // len(piece))
-    start = time.process_time()
-    extract(text)
-    extract(f"```python\n{text}")
-    assert time.process_time() - start < 20  # a bound against hanging, not a measurement
+    grows(lambda size: piece * (size // len(piece)), 100_000)
+
+
+@pytest.mark.parametrize("make", WHOLE)
+def test_time_is_linear_whatever_the_form(make: Callable[[int], str]) -> None:
+    grows(make, 100_000)
+
+
+@pytest.mark.parametrize("piece", ["\n", "```\n", "<think></think> ", "<|im_end|> "])
+def test_time_is_linear_for_megabytes(piece: str) -> None:
+    grows(lambda size: piece * (size // len(piece)), 500_000)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), min_size=1, max_size=6))
+def test_time_is_linear_for_any_mixture(pieces: list[str]) -> None:
+    piece = "".join(pieces)
+    grows(lambda size: piece * (size // len(piece)), 25_000)
 
 
 @given(

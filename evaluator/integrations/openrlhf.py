@@ -45,6 +45,10 @@ def response_of(query: str, prompt: str | None) -> str:
     response = query[place + len(tail) :] if tail and place >= 0 else query
     if prompt and (place := query.find(prompt)) >= 0:
         response = query[place + len(prompt) :]
-    while end := _SPECIAL.search(response := response.rstrip(), max(0, len(response) - TAIL)):
-        response = response[: end.start()]
-    return response
+    end = len(response)
+    while True:  # by the end of the text alone: taking each token off the whole of it would be quadratic
+        piece = response[max(0, end - TAIL) : end]
+        rest = _SPECIAL.sub("", piece.rstrip())
+        if rest == piece:
+            return response[:end]
+        end -= len(piece) - len(rest)
