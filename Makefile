@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all they need. PYTHON=/path/to/python3 chooses the interpreter.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test test-newest upgrade lint bench clean
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -10,15 +10,20 @@ help:
 	@echo 'make test    all checks: lint, types, layers, tests'
 	@echo 'make lint    ruff, vulture, pyright, import-linter'
 	@echo 'make bench   how fast, against named rivals'
-	@echo 'make setup   .venv with everything in it; the others do this first'
+	@echo 'make setup   .venv with everything in it; the others do what they need of it'
 	@echo 'make clean   remove what these made, .venv included'
+	@echo
+	@echo 'For maintainers:'
+	@echo 'make upgrade      newer releases of all dependencies into tools/locks'
+	@echo 'make test-newest  the tests with the newest releases; says which of them breaks what'
 	@echo
 	@echo 'PYTHON=... chooses the interpreter, 3.11 or later (default: python3).'
 
 setup:
-	@tools/setup.sh
+	@tools/setup.sh dev
 
-demo: setup
+demo:
+	@tools/setup.sh user
 	.venv/bin/microcoder-eval doctor
 	@mkdir -p build/demo
 	.venv/bin/microcoder-eval run examples/demo.jsonl --json build/demo/summary.json -o build/demo/reports.jsonl --overwrite
@@ -34,6 +39,12 @@ lint: setup
 
 test: setup lint
 	.venv/bin/pytest
+
+test-newest: setup
+	.venv/bin/python tools/newest.py
+
+upgrade: setup
+	tools/upgrade.sh
 
 bench: setup
 	.venv/bin/python -m microcoder.bench.speed

@@ -13,10 +13,12 @@ with its one worker the next program meets what the one before may have left.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,8 @@ from microcoder.sandbox.languages import LANGUAGES
 from microcoder.sandbox.limits import MIB, Limits
 
 os.environ.setdefault("MICROCODER_CACHE", f"{tempfile.gettempdir()}/microcoder-tests-{os.getuid()}")
+if (spec := importlib.util.find_spec("rbx")) and spec.origin:  # rbx.cp brings a testlib.h
+    os.environ.setdefault("MICROCODER_TESTLIB", str(Path(spec.origin).parent / "resources/predownloaded/testlib.h"))
 
 SMALL: dict[str, Any] = {
     "cpu_time": 1.0,

