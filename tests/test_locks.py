@@ -76,7 +76,10 @@ def test_what_is_installed_is_what_the_locks_name() -> None:
     sets = Path(sys.prefix, "sets").read_text().split()
     named = {"nsjail", *sets, *(["peers-alone"] if "peers" in sets else [])}
     locked = {package: version for name in named for package, version in pins(name).items()}
-    here = {canonicalize_name(each.name): Version(each.version) for each in distributions(path=[sysconfig.get_path("purelib")])}
+    here = {
+        canonicalize_name(each.name): Version(each.version)
+        for each in distributions(path=[sysconfig.get_path("purelib")])
+    }
     exempt = {"microcoder", "pip", "wheel"}  # ours; what `python -m venv` brings
     wrong = {
         package: f"{version}, not {locked.get(package, 'in a lock')}"
@@ -84,4 +87,3 @@ def test_what_is_installed_is_what_the_locks_name() -> None:
         if package not in exempt and Version(version.public) != locked.get(package)
     }
     assert wrong == {}, "make clean, then make test"
-

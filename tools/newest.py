@@ -82,7 +82,9 @@ def run(*options: str) -> list[str]:
 def main() -> int:
     set_up()
     before, now = locked(), installed()
-    newer = {name: (before[name], now[name]) for name in sorted(before.keys() & now.keys()) if before[name] != now[name]}
+    newer = {
+        name: (before[name], now[name]) for name in sorted(before.keys() & now.keys()) if before[name] != now[name]
+    }
     for name, (old, new) in newer.items():
         say(f"{name} {new} instead of {old}")
     if not newer:

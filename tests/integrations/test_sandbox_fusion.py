@@ -121,7 +121,7 @@ def test_verls_own_client(serving: Server, framework: Callable[[str], Any]) -> N
     tests = {"inputs": ["1 2", "3 4"], "outputs": ["3\n", "7"]}
 
     def check(code: str, **truth: Any) -> tuple[list[Any], list[str]]:
-        codes, metadata = verl.check_correctness(f"{serving.address}/run_code", tests | truth, code, timeout=2)
+        codes, metadata = verl.check_correctness(f"{serving.address}/run_code", tests | truth, code, timeout=1)
         return codes, [each["status"] for each in metadata]
 
     assert check(ADD) == ([True, True], ["success"] * 2)

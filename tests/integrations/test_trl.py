@@ -27,6 +27,7 @@ def calculate(framework: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
     """``GRPOTrainer._calculate_rewards`` with what it looks at of a trainer."""
     torch = framework("torch")
     trainer: Any = framework("trl.trainer.grpo_trainer").GRPOTrainer
+    framework("accelerate").PartialState()  # TRL's logger wants to know its rank
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

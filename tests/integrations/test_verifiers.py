@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +16,7 @@ from microcoder.evaluator.integrations import NoVerdict
 from microcoder.evaluator.integrations.verifiers import code_reward, rubric_reward
 
 from ..serve.conftest import Server
-from .conftest import NONE, RIGHT, TRUTH, WRONG, text
+from .conftest import NONE, PEERS, RIGHT, TRUTH, WRONG, text
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(400)]  # importing takes long
 SAID = {RIGHT: 1.0, WRONG: 0.0, NONE: 0.0}
@@ -68,7 +72,7 @@ async def test_a_rubric_gets_the_verdict_and_never_makes_up_one(
     pytest.importorskip("verifiers")
     vf = framework("verifiers")
     if getattr(vf, "Rubric", None) is None:
-        pytest.skip("this release of verifiers has no rubrics")
+        pytest.skip("this release of verifiers has no rubrics; the next test runs it with another")
     rubric = vf.Rubric(funcs=[rubric_reward])
     cases = [({"answer": text(TRUTH)}, said, reward) for said, reward in SAID.items()]
     cases += [({"info": {"ground_truth": TRUTH}}, RIGHT, 1.0), ({"answer": "{"}, RIGHT, math.nan)]
@@ -82,6 +86,23 @@ async def test_a_rubric_gets_the_verdict_and_never_makes_up_one(
         await rubric.score_rollout(state)
         assert state["reward"] == pytest.approx(reward, nan_ok=True)
         assert isinstance(state.get("error"), vf.InfraError) is math.isnan(reward)
+
+
+RUBRICS = Path(sys.prefix, "rubrics")
+"""An older release; tools/setup.sh installs it with the set peers."""
+
+
+@pytest.mark.skipif(not RUBRICS.exists(), reason=f"a release of verifiers that has rubrics: {PEERS}")
+def test_the_release_that_has_rubrics() -> None:
+    test = f"{__file__}::{test_a_rubric_gets_the_verdict_and_never_makes_up_one.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", test],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(RUBRICS), os.environ.get("PYTHONPATH"))))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout
 
 
 class Data:
