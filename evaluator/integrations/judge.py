@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import logging
 import os
 import threading
 from collections.abc import Coroutine, Iterable
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -237,18 +238,21 @@ def text_of(completion: Any) -> str:
         return completion
     try:
         content: Any = completion[-1]["content"]
+        if (parts := as_list(content)) is not None:  # those with text count
+            content = "".join(part["text"] for part in parts if "text" in part)
     except (LookupError, TypeError):
-        raise TypeError(f"a completion is text or a list of messages, not {completion!r:.80}") from None
-    if (parts := as_list(content)) is not None:  # those with text count
-        return "".join(part["text"] for part in parts if "text" in part)
+        content = completion
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"a completion is text or a list of messages, not {completion!r:.80}")
     return content or ""
 
 
 def statement_of(prompt: Any) -> str | None:
-    """What the user says first, in a prompt as text or as chat messages."""
+    """What the user says first, in a prompt as text or as chat messages. None for any other: it only helps."""
     if isinstance(prompt, str):
         return prompt
     for message in as_list(prompt) or ():
-        if message.get("role") == "user":
-            return text_of([message])
+        if isinstance(message, dict) and cast("dict[str, Any]", message).get("role") == "user":
+            with contextlib.suppress(TypeError):
+                return text_of([message])
     return None

@@ -52,6 +52,14 @@ _NUMBER = {
     "required": True,
     "schema": {"type": "string", "pattern": "^[0-9]+[.][0-9]+$"},
 }
+_NO_VERDICT = {
+    "name": "no_verdict",
+    "in": "query",
+    "required": False,
+    "description": "What a program without verdict gets: the reward NaN, or 503 for the request. Without it: NaN beside"
+    " programs that have one, else 503.",
+    "schema": {"enum": ["nan", "refuse"]},
+}
 _CLIENT = {
     "name": "X-Client-Id",
     "in": "header",
@@ -92,10 +100,22 @@ def document() -> dict[str, Any]:
             },
             "/run_code": {"post": _operation("As SandboxFusion", _ref("RunCodeResponse"), both, body="RunCodeRequest")},
             "/get_reward": {
-                "post": _operation("As OpenRLHF asks", _ref("GetRewardResponse"), both, body="GetRewardRequest")
+                "post": _operation(
+                    "As OpenRLHF asks",
+                    _ref("GetRewardResponse"),
+                    both,
+                    body="GetRewardRequest",
+                    parameters=[_NO_VERDICT],
+                )
             },
             "/remote_rm": {
-                "post": _operation("As slime asks; the reward", {"type": "number"}, both, body="RemoteRmRequest")
+                "post": _operation(
+                    "As slime asks; the reward",
+                    {"type": "number"},
+                    both,
+                    body="RemoteRmRequest",
+                    parameters=[_NO_VERDICT],
+                )
             },
             "/v1/ping": {"get": _operation("pong", {"type": "string"}, both)},
             "/health": {"get": _operation("The process answers", _ref("Health"), both)},

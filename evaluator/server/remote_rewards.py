@@ -3,13 +3,17 @@
     POST /get_reward   OpenRLHF: {"query", "prompts", "labels"} to {"rewards", "scores", "extra_logs"}; any number
     POST /remote_rm    slime: {"prompt", "response", "label"} to a number
 
-Labels hold the ground truth in any form that integrations.truth knows. Neither trainer has a reward that means "none":
-where the judge failed the answer is 503, after which both ask again and then go on without a reward.
+Labels hold the ground truth in any form that integrations.truth knows. Neither trainer has a reward that means "none";
+the one thing that both carry to where groups are left out is NaN. So a program without verdict has the reward NaN where
+others of its request have a verdict: it costs them nothing, and what was judged is not judged again. Where none has one
+the answer is 503, after which both ask again. ``?no_verdict=nan`` never refuses, ``?no_verdict=refuse`` always does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 from typing import Any
 
 import msgspec
@@ -68,9 +72,9 @@ async def get_reward(request: Asking) -> Response[bytes]:
         results = await judged(request, samples_of(asked))
     if results is None:
         return Response(b"", status_code=499)
-    rewards = [result.reward for result in results if result.reward is not None]  # `judged` has seen to that
+    rewards = [_reward(result) for result in results]
     passed = [result.report.passed / result.report.total for result in results]
-    return answer(request, GetRewardResponse(rewards=rewards, scores=rewards, extra_logs={"tests_passed": passed}))
+    return _answer(request, GetRewardResponse(rewards=rewards, scores=rewards, extra_logs={"tests_passed": passed}))
 
 
 @post("/remote_rm", status_code=200)
@@ -81,7 +85,7 @@ async def remote_rm(request: Asking) -> Response[bytes]:
         response = response_of(asked.response, None)
         sample = _Sample(response, asked.label, statement_of(asked.prompt), "$.label")
         results = await judged(request, [sample])
-    return Response(b"", status_code=499) if results is None else answer(request, results[0].reward)
+    return Response(b"", status_code=499) if results is None else _answer(request, _reward(results[0]))
 
 
 def samples_of(asked: GetRewardRequest) -> list[_Sample]:
@@ -103,17 +107,31 @@ def samples_of(asked: GetRewardRequest) -> list[_Sample]:
 
 
 async def judged(request: Asking, samples: list[_Sample]) -> list[Result] | None:
-    """None: the client is gone. Raises Unavailable when one of them got no verdict."""
+    """None: the client is gone. Raises Unavailable where too many got no verdict."""
+    without = request.query_params.get("no_verdict")
+    if without not in (None, "nan", "refuse"):
+        raise BadRequest("nan or refuse", path="no_verdict")
     service, client = service_of(request), client_of(request)
     if len(samples) > service.settings.caps.submissions:
         raise TooLarge(f"{len(samples)} queries; this server allows {service.settings.caps.submissions}")
     service.admit(client, len(samples))
     results: list[Result] | None = await until(gone(request), _judge(service, client, samples))
-    failed = next((result.report for result in results or () if result.reward is None), None)
-    note(request, programs=len(samples), verdict="no_verdict" if failed else None)
-    if failed is not None:
-        raise Unavailable(f"the judge failed: {why_not(failed)}", retry_after=1.0)
+    failed = [result.report for result in results or () if result.reward is None]
+    note(request, programs=len(samples), no_verdict=len(failed) or None)
+    if failed and without != "nan" and (without == "refuse" or len(failed) == len(samples)):
+        raise Unavailable(f"the judge failed: {why_not(failed[0])}", retry_after=1.0)
     return results
+
+
+def _reward(result: Result) -> float:
+    return math.nan if result.reward is None else result.reward
+
+
+def _answer(request: Asking, value: object) -> Response[bytes]:
+    """As ``answer``, but with NaN in JSON, as Python writes and reads it; msgspec would make it null."""
+    if decode.answer_type(request.headers.get("accept"), decode.JSON) == MSGPACK:
+        return answer(request, value)
+    return Response(json.dumps(msgspec.to_builtins(value)).encode(), media_type=decode.JSON)
 
 
 async def _judge(service: Service, client: Client, samples: list[_Sample]) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,12 +57,53 @@ def test_bad_requests_name_the_field(serving: Server, body: Any, path: str) -> N
     assert (status, answer["error"]["path"]) == (400, path)
 
 
+BROKEN = {
+    "problem_id": "x",
+    "tests": [{"input": "1 2", "output": "3"}],
+    "checker": {"type": "python", "source": "def check(*_, **__):\n    raise ValueError\n"},
+}
+"""A problem that gives no verdict."""
+
+
 def test_without_a_verdict_there_is_no_answer(serving: Server) -> None:
-    checker = {"type": "python", "source": "def check(*_, **__):\n    raise ValueError\n"}
-    label = {"problem_id": "x", "tests": [{"input": "1 2", "output": "3"}], "checker": checker}
-    body = {"query": [RIGHT], "labels": [label]}
-    status, answer = ask(serving, "/get_reward", body)
+    for path, body in (
+        ("/get_reward", {"query": [RIGHT], "labels": [BROKEN]}),
+        ("/get_reward", {"query": [RIGHT, WRONG], "labels": [BROKEN, BROKEN]}),
+        ("/remote_rm", {"response": RIGHT, "label": BROKEN}),
+    ):
+        status, answer = ask(serving, path, body)
+        assert status == 503 and "checker_error" in answer["error"]["message"]
+
+
+def test_a_program_without_verdict_costs_others_nothing(serving: Server) -> None:
+    body = {"query": [RIGHT, RIGHT, WRONG], "labels": [text(TRUTH), BROKEN, text(TRUTH)]}
+    for path in ("/get_reward", "/get_reward?no_verdict=nan"):
+        status, answer = ask(serving, path, body)
+        assert status == 200
+        for rewards in (answer["rewards"], answer["scores"]):
+            assert (rewards[0], rewards[2]) == (1.0, 0.0)
+            assert math.isnan(rewards[1])
+    status, answer = ask(serving, "/get_reward?no_verdict=refuse", body)
     assert status == 503 and "checker_error" in answer["error"]["message"]
+
+
+def test_a_client_may_ask_for_nan(serving: Server) -> None:
+    status, answer = ask(serving, "/get_reward?no_verdict=nan", {"query": [RIGHT], "labels": [BROKEN]})
+    assert status == 200 and math.isnan(answer["rewards"][0])
+    status, answer = ask(serving, "/remote_rm?no_verdict=nan", {"response": RIGHT, "label": BROKEN})
+    assert status == 200 and math.isnan(answer)
+    status, answer = ask(serving, "/remote_rm?no_verdict=0", {"response": RIGHT, "label": BROKEN})
+    assert (status, answer["error"]["path"]) == (400, "no_verdict")
+
+
+ODD_PROMPTS = [None, 1, {}, [], [None], [1], ["x"], [[]], [{}], [{"role": "user"}]] + [
+    [{"role": "user", "content": content}] for content in (None, 1, [], [1], ["text"], [{"text": 1}], {"text": "x"})
+]
+
+
+@pytest.mark.parametrize("prompt", ODD_PROMPTS, ids=str)
+def test_a_prompt_of_any_form_only_helps(serving: Server, prompt: Any) -> None:
+    assert ask(serving, "/remote_rm", {"prompt": prompt, "response": RIGHT, "label": text(TRUTH)}) == (200, 1.0)
 
 
 def test_slime(serving: Server) -> None:
