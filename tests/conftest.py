@@ -23,12 +23,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from microcoder.evaluator import Evaluator, Problem, TestCase
 from microcoder.sandbox.errors import JailUnavailable
 from microcoder.sandbox.jails import candidates
 from microcoder.sandbox.languages import LANGUAGES
 from microcoder.sandbox.limits import MIB, Limits
+
+# How long an example takes is up to whatever else runs.
+hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("busy")
 
 os.environ.setdefault("MICROCODER_CACHE", f"{tempfile.gettempdir()}/microcoder-tests-{os.getuid()}")
 if (spec := importlib.util.find_spec("rbx")) and spec.origin:  # rbx.cp brings a testlib.h

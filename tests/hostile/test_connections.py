@@ -20,6 +20,8 @@ from uvicorn.server import ServerState
 
 from microcoder.evaluator.server.connections import FIELDS, HEAD_BYTES, SECONDS, Connection, Connections, Wait
 
+from ..events import until
+
 LARGE = 32 << 20
 """More than the kernel takes off the server's hands."""
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -107,14 +109,9 @@ class Door:
         self.connections.sweep(asyncio.get_running_loop().time() + later)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
-
-
 def door(test: Callable[[Door], Awaitable[None]], **options: int) -> None:
     async def run() -> None:
-        async with asyncio.timeout(60), Door(**options).open() as open_door:
+        async with Door(**options).open() as open_door:
             await test(open_door)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -28,7 +28,7 @@ MOST = 1 << 16
 
 # ---------------------------------------------------------------------------------------------------- the frame reader
 
-fuzz = settings(database=None, deadline=None, max_examples=300)
+fuzz = settings(database=None, max_examples=300)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
