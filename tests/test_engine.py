@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEvaluator, TestCase, TestResult
+from microcoder.evaluator.comparing import Comparing
 from microcoder.evaluator.judgement import Judgement
 from microcoder.evaluator.prepared import Prepared
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
@@ -158,7 +159,7 @@ async def test_where_nothing_is_run_nothing_is_accepted(two: Evaluator, program:
 async def test_accepted_is_what_has_an_accepted_result_for_every_test(tests: int) -> None:
     problem = Problem(problem_id="p", tests=(TestCase(),) * tests)
     for given in itertools.product((None, Status.ACCEPTED, Status.WRONG_ANSWER, Status.CHECKER_ERROR), repeat=tests):
-        judgement = Judgement(Prepared(problem), b"", run_all=True)
+        judgement = Judgement(Prepared(problem), b"", run_all=True, comparing=Comparing())
         judgement.results = {n: TestResult(status=status) for n, status in enumerate(given) if status is not None}
         report = judgement.report()
         assert report.accepted == (set(given) == {Status.ACCEPTED})
