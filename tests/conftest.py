@@ -5,6 +5,7 @@
     problem     builds a stdio problem: ``problem(("1 2\\n", "3\\n"), ("2 3\\n", "5\\n"), cpu_time=0.5)``
     cpp         skips where C++ cannot be judged
     call        builds a call-based problem: ``call("add", ([1, 2], 3), cpu_time=0.5)``
+    warned      environment for processes of which each warning is to be recorded, and what these say: tests/warned.py
 
 The evaluator lives on the event loop of the session, so a module that uses it says
 ``pytestmark = pytest.mark.asyncio(loop_scope="session")``. It has no verdict cache: every program really runs, and
@@ -31,6 +32,8 @@ from microcoder.sandbox.errors import JailUnavailable
 from microcoder.sandbox.jails import candidates
 from microcoder.sandbox.languages import LANGUAGES
 from microcoder.sandbox.limits import MIB, Limits
+
+from .warned import Warned
 
 # How long an example takes is up to whatever else runs.
 hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,3 +103,8 @@ def call() -> Callable[..., Problem]:
         )
 
     return build
+
+
+@pytest.fixture
+def warned(tmp_path_factory: pytest.TempPathFactory) -> Warned:
+    return Warned(tmp_path_factory.mktemp("warned"))

@@ -19,6 +19,7 @@ from microcoder.sandbox.limits import Limits
 from ..events import PATIENT, until
 from ..serve.conftest import ADD, SUMS, Server
 from ..serve.conftest import start as start
+from ..warned import Warned
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(180)]  # of ray; starting nodes takes seconds
 Nodes = Callable[[int], Any]
@@ -137,9 +138,11 @@ async def test_where_no_node_can_judge_the_reason_is_told(cluster: Any, nodes: N
             pass
 
 
-def test_the_server_judges_on_the_cluster(cluster: Any, nodes: Nodes, start: Callable[..., Server]) -> None:
+def test_the_server_judges_on_the_cluster(
+    cluster: Any, nodes: Nodes, start: Callable[..., Server], warned: Warned
+) -> None:
     nodes(2)
-    server = start("--ray", cluster.address)
+    server = start("--ray", cluster.address, **warned.environ)
     with server.http() as http:
         request = {"problem": msgspec.to_builtins(SUMS), "submissions": [{"code": ADD}, {"code": WRONG}]}
         results = http.post("/v1/evaluate", json=request).json()["results"]
@@ -149,6 +152,7 @@ def test_the_server_judges_on_the_cluster(cluster: Any, nodes: Nodes, start: Cal
         assert http.get("/v1/status").json()["workers"] == 2
     server.close()
     assert server.process.returncode == 0
+    warned.check()
 
 
 def test_places_follow_the_nodes_or_the_number_of_workers() -> None:

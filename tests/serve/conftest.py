@@ -1,7 +1,8 @@
 """Fixtures for tests of the server.
 
 start    starts ``microcoder-eval serve`` with these arguments, on a free port; ended with the test
-server   one with the caps and the token-less loopback of most tests, shared by the tests of a process
+server   one with the caps and the token-less loopback of most tests, shared by the tests of a process; in the end no
+         library has found fault with it (tests/warned.py)
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pytest
 from microcoder.evaluator import Problem, TestCase
 
 from ..events import SECONDS, wait_until
+from ..warned import Warned
 
 SUMS = Problem(problem_id="sums", tests=tuple(TestCase(f"{n} 1\n", f"{n + 1}\n") for n in range(3)))
 ADD = "a, b = map(int, input().split())\nprint(a + b)\n"
@@ -102,10 +104,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    warned = Warned(tmp_path_factory.mktemp("warned"))
     running = Server(
         tmp_path_factory.mktemp("serve"),
         *("--max-body", "200000", "--max-tests", "50", "--max-submissions", "8", "--max-cpu-time", "20"),
         *("--history", "50"),
+        **warned.environ,
     )
     yield running
     running.close()
+    warned.check()

@@ -23,6 +23,7 @@ if importlib.util.find_spec("torch") is None:
         "test_run.py",
         "test_distributed.py",
         "test_trl.py",
+        "test_warnings.py",
         "test_vllm.py",
     ]
 
