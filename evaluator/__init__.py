@@ -4,6 +4,7 @@ engine       Evaluator, the asyncio engine: order, batches, early stop, retry
 streams      what every evaluator can do that can judge one program
 sync         the same for callers without an event loop
 background   an event loop in a thread of its own
+attempt      how a program is run this time; whose fault a failure is where the host was short of something
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
 kept         whole outputs in reports, to be judged again

@@ -16,19 +16,21 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ..sandbox.errors import LanguageUnavailable, SandboxError, WorkerFailure
-from ..sandbox.execution import Execution
+from ..sandbox.errors import JailUnavailable, LanguageUnavailable, SandboxError, WorkerFailure
+from ..sandbox.execution import Execution, Outcome
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
 from ..sandbox.interpreter import probe
 from ..sandbox.jails import candidates
 from ..sandbox.kinds import PYTHON
 from ..sandbox.languages import LANGUAGES, Builder, CompileError
 from ..sandbox.languages import Program as RunnableProgram
+from ..sandbox.languages.builder import MEMORY as COMPILER_MEMORY
 from ..sandbox.limits import Limits
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
 from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Session
+from .attempt import Attempt
 from .checkers import Checkers
 from .compare import preset as find_preset
 from .comparing import Comparing
@@ -40,7 +42,6 @@ from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
 
-FAILED = "every worker that ran this program failed, the last with"
 SOURCE_BYTES = 4 << 20
 PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
@@ -179,37 +180,56 @@ class Evaluator(Streams):
         WorkerFailure when three workers broke. Cancelling frees the worker.
         """
         submission = Submission.of(program)
-        source = submission.code or ""
         prepared = _under(limits or Limits())
         inputs = Inputs([stdin])
-        failure: WorkerFailure | None = None
-        for again in (False, True, True):  # the first may have ended of compiling, which is only guarded then
+        attempt = Attempt(self.pool, prepared.limits.memory)
+        while True:
             try:
-                runnable = await self._program(
-                    submission.language, source.encode(), prepared, _Clock(), new=again, files=files
-                )
-                if isinstance(runnable, CompileError):
-                    return runnable
-                work = Work(
-                    inputs=inputs,
-                    source=runnable.source,
-                    tests=[0],
-                    limits=prepared.limits,
-                    command=runnable.command,
-                    files={**(files or {}), **runnable.files},
-                    collect=collect,
-                    guarded=again,
-                    lanes=False,
-                )
-                async with self.pool.worker(inputs, kind=runnable.kind, new=again) as worker:
-                    worker.begin(work)
-                    received = await worker.receive()
-                    return CompileError(received) if isinstance(received, str) else received[0]
-            except WorkerFailure as error:
-                failure = error
-        raise WorkerFailure(f"{FAILED}: {failure}")
+                async with attempt.ground():
+                    ran = await self._execute(submission, prepared, attempt, inputs, files, collect)
+            except (WorkerFailure, JailUnavailable) as failure:
+                attempt = attempt.after(failure, counts=False)  # it may have been the compiler, not guarded before
+                continue
+            fine = isinstance(ran, Execution) and ran.outcome is Outcome.FINISHED
+            if fine or not attempt.short():
+                return ran
+            if not attempt.alone:
+                attempt = attempt.by_itself()
+            else:
+                return attempt.outcome(ran)
 
     # -- within
+
+    async def _execute(
+        self,
+        submission: Submission,
+        prepared: Prepared,
+        attempt: Attempt,
+        inputs: Inputs,
+        files: Mapping[str, bytes] | None,
+        collect: Sequence[str],
+    ) -> Execution | CompileError:
+        source = (submission.code or "").encode()
+        program = await self._program(submission.language, source, prepared, attempt, files=files)
+        if isinstance(program, CompileError):
+            attempt.memory = COMPILER_MEMORY
+            return program
+        work = Work(
+            inputs=inputs,
+            source=program.source,
+            tests=[0],
+            limits=prepared.limits,
+            command=program.command,
+            files={**(files or {}), **program.files},
+            collect=collect,
+            guarded=attempt.new,
+            lanes=False,
+        )
+        async with self.pool.worker(inputs, kind=program.kind, new=attempt.new, alone=attempt.alone) as worker:
+            attempt.start()
+            worker.begin(work)
+            received = await worker.receive()
+            return CompileError(received) if isinstance(received, str) else received[0]
 
     def _prepare(self, problem: Problem) -> Prepared:
         prepared = self._prepared.get(id(problem))
@@ -264,10 +284,9 @@ class Evaluator(Streams):
         if files and prepared.problem.mode != "stdio":
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
-        asked = time.monotonic()
-        failures, failure, lanes = 0, None, self.lanes
-        while failures < 2:
-            again = failure is not None
+        attempt = Attempt(self.pool, prepared.limits.memory, lanes=self.lanes)
+        asked = attempt.asked
+        while True:
             judgement = Judgement(
                 prepared,
                 code,
@@ -277,54 +296,64 @@ class Evaluator(Streams):
                 comparing=self._comparing,
                 checkers=lambda: self.checkers,
             )
-            clock = _Clock()
             try:
-                program = await self._program(language, code, prepared, clock, new=again, files=files)
-                if isinstance(program, CompileError):
-                    judgement.compile_error(program.words)
-                else:
-                    await self._run(judgement, program, clock, lanes=lanes, new=again)
-            except WorkerFailure as error:
-                # Before there is a result it may have been the compiler, which is only guarded from now on.
-                failures += again or bool(judgement.results)
-                failure = error
-                continue
+                async with attempt.ground():
+                    program = await self._program(language, code, prepared, attempt, files=files)
+                    if isinstance(program, CompileError):
+                        attempt.memory = COMPILER_MEMORY
+                        judgement.compile_error(program.words)
+                    else:
+                        await self._run(judgement, program, attempt)
             except LanguageUnavailable as lack:
                 return not_run(prepared.problem, Status.SYSTEM_ERROR, str(lack))
+            except (WorkerFailure, JailUnavailable) as failure:
+                try:
+                    # Before there is a result it may have been the compiler, which is only guarded from now on.
+                    attempt = attempt.after(failure, counts=bool(judgement.results))
+                except WorkerFailure as last:
+                    return not_run(prepared.problem, Status.SYSTEM_ERROR, str(last))
+                continue
             if judgement.unfaithful:
-                lanes = False
+                attempt = attempt.without_lanes()
                 continue
             report = judgement.report()
+            if not report.accepted and attempt.short():
+                if not attempt.alone:
+                    attempt = attempt.by_itself()
+                    continue
+                report = attempt.verdict(report, prepared.problem)
             now = time.monotonic()
-            started = clock.started or now
+            started = attempt.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
-        return not_run(prepared.problem, Status.SYSTEM_ERROR, f"{FAILED}: {failure}")
 
     async def _program(
         self,
         language: str,
         code: bytes,
         prepared: Prepared,
-        clock: _Clock,
+        attempt: Attempt,
         *,
-        new: bool,
         files: Mapping[str, bytes] | None = None,
     ) -> RunnableProgram | CompileError:
         """What the tests run: the source itself, or what a compiler makes of it."""
         if language in LANGUAGES:
             return await self.builder.program(
-                LANGUAGES[language], code, prepared.limits, files=files, new=new, started=clock.start
+                LANGUAGES[language],
+                code,
+                prepared.limits,
+                files=files,
+                new=attempt.new,
+                alone=attempt.alone,
+                started=attempt.start,
             )
         return RunnableProgram(PYTHON, code, files=files or {})
 
-    async def _run(
-        self, judgement: Judgement, program: RunnableProgram, clock: _Clock, *, lanes: bool, new: bool
-    ) -> None:
+    async def _run(self, judgement: Judgement, program: RunnableProgram, attempt: Attempt) -> None:
         """All tests on one worker, or in parts on several when they would be idle otherwise."""
         parts = max(1, min(self.pool.spare, len(judgement.prepared) // SPLIT_TESTS))
-        if judgement.prepared.replayed:
+        if judgement.prepared.replayed or attempt.alone:
             parts = 1
-        run = functools.partial(self._run_part, judgement, program, clock, lanes=lanes, new=new)
+        run = functools.partial(self._run_part, judgement, program, attempt)
         if parts == 1:
             await run(None)
             return
@@ -344,18 +373,15 @@ class Evaluator(Streams):
         self,
         judgement: Judgement,
         program: RunnableProgram,
-        clock: _Clock,
+        attempt: Attempt,
         tests: list[int] | None,
-        *,
-        lanes: bool,
-        new: bool,
     ) -> None:
         prepared = judgement.prepared
         problem = prepared.problem
-        async with self.pool.worker(prepared.inputs, kind=program.kind, new=new) as worker:
+        async with self.pool.worker(prepared.inputs, kind=program.kind, new=attempt.new, alone=attempt.alone) as worker:
             # Made only now: what was judged while this program waited says which tests come first.
             order = prepared.order() if tests is None else tests
-            clock.start()
+            attempt.start()
             while wanted := judgement.wanted(order):
                 work = Work(
                     inputs=prepared.inputs,
@@ -368,8 +394,8 @@ class Evaluator(Streams):
                     entry_point=problem.entry_point if problem.mode == "call" else None,
                     command=program.command,
                     files=program.files,
-                    guarded=new,
-                    lanes=lanes and (program.command is not None or not program.files),
+                    guarded=attempt.new,
+                    lanes=attempt.lanes and (program.command is not None or not program.files),
                     first_lane=prepared.first_lane,
                     alone=prepared.alone(),
                 )
@@ -428,14 +454,3 @@ class _Shared:
     def __init__(self, task: asyncio.Task[Report]) -> None:
         self.task = task
         self.waiting = 0
-
-
-class _Clock:
-    """When a program first got a worker."""
-
-    def __init__(self) -> None:
-        self.started: float | None = None
-
-    def start(self) -> None:
-        if self.started is None:
-            self.started = time.monotonic()

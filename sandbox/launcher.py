@@ -18,6 +18,7 @@ from .jails.base import Jail, JailSpec, Mount
 from .kinds import PYTHON, Kind, Starts
 from .protocol import Configure, frame
 from .seccomp import Filter, program_filter, runner_filter
+from .shortage import refusals
 
 _INSIDE = Path(__file__).with_name("inside")
 _START = "import sys; sys.path.insert(0, sys.argv[2]); from inside.main import main; main()"
@@ -48,38 +49,44 @@ class Launcher:
         self._filters_of(PYTHON.starts)  # raises where there are none for this processor
 
     def start(self, kind: Kind = PYTHON) -> Jailed:
-        """Start a jail of that kind; its runner waits for the first frame. Blocks for a few milliseconds."""
-        host, inside = socket.socketpair()
-        errors = os.memfd_create("jail-errors")
-        plain = os.memfd_create("standard-streams")  # a regular file, as tests will have: programs inherit the streams
-        folder = None if self.jail.isolates else Path(tempfile.mkdtemp(prefix="microcoder-"))
-        try:
+        """Start a jail of that kind; its runner waits for the first frame. Blocks for a few milliseconds.
+
+        Raises HostShortage where there is no process or descriptor left for it."""
+        with (
+            refusals(f"{self.jail.name}: the jail does not start"),
+            contextlib.ExitStack() as undo,
+            contextlib.ExitStack() as passed_on,
+        ):
+            host, inside = socket.socketpair()
+            undo.callback(host.close)
+            passed_on.callback(inside.close)
+            errors = os.memfd_create("jail-errors")
+            undo.callback(os.close, errors)
+            plain = os.memfd_create("standard-streams")  # a regular file, as tests have: programs inherit the streams
+            passed_on.callback(os.close, plain)
+            folder = None if self.jail.isolates else Path(tempfile.mkdtemp(prefix="microcoder-"))
+            undo.callback(_remove, folder)
             spec = self._spec(kind, inside.fileno(), isolated=folder is None)
+            greeting = self._configure(kind, spec, folder)
             command = self.jail.command(spec)
-            try:
-                process = subprocess.Popen(
-                    command.argv,
-                    pass_fds=command.pass_fds,
-                    env=command.environment,
-                    stdin=plain,
-                    stdout=plain,
-                    stderr=errors,
-                    start_new_session=True,  # a Ctrl-C in the terminal is for the evaluator, which ends its jails
-                    cwd="/",
-                )
-            finally:
-                for fd in command.temporary_fds:
-                    os.close(fd)
-        except BaseException:
-            host.close()
-            os.close(errors)
-            _remove(folder)
-            raise
-        finally:
-            inside.close()
-            os.close(plain)
-        host.setblocking(False)
-        return Jailed(process, host, errors, folder, self._configure(kind, spec, folder))
+            for fd in command.temporary_fds:
+                passed_on.callback(os.close, fd)
+            process = subprocess.Popen(
+                command.argv,
+                pass_fds=command.pass_fds,
+                env=command.environment,
+                stdin=plain,
+                stdout=plain,
+                stderr=errors,
+                start_new_session=True,  # a Ctrl-C in the terminal is for the evaluator, which ends its jails
+                cwd="/",
+            )
+            undo.callback(process.wait)
+            undo.callback(process.kill)
+            host.setblocking(False)
+            jailed = Jailed(process, host, errors, folder, greeting)
+            undo.pop_all()
+            return jailed
 
     def _filters_of(self, starts: Starts) -> tuple[Filter, Filter]:
         if starts not in self._filters:
@@ -158,9 +165,16 @@ class Jailed:
     """A started jail: its outermost process, our end of its socket, what it printed."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], sock: socket.socket, errors: int, folder: Path | None, greeting: bytes
+        self,
+        process: subprocess.Popen[bytes],
+        sock: socket.socket,
+        errors: int,
+        folder: Path | None,
+        greeting: bytes,
     ) -> None:
         self.process = process
+        self.ended = os.pidfd_open(process.pid)
+        """Descriptor of the process: it can be read from when the process has ended."""
         self.socket = sock
         self.greeting = greeting
         """The first frame to send."""
@@ -196,19 +210,16 @@ class Jailed:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def bury(self, timeout: float = 10.0) -> None:
-        """Close our end, wait for its end, kill it if it does not come. Blocks."""
+    def bury(self) -> None:
+        """Close our end, and kill what has not ended yet. Nothing is left of it afterwards."""
         self.socket.close()
-        try:
-            self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
         self.kill()
+        self.process.wait()
         while self._inside:
             os.close(self._inside.pop())
         if self._errors is not None:
             os.close(self._errors)
+            os.close(self.ended)
             self._errors = None
         _remove(self._folder)
 

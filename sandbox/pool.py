@@ -3,6 +3,8 @@
 Workers come in kinds: one for Python programs, others for executables, compilers and the runtimes of other languages.
 Those for Python start with the pool, the others when they are first needed.
 
+Where the host was too short of something for all of them, one program can have the pool to itself: ``alone``.
+
 Giving a worker back means: ended and healthy, or killed. There is no third way.
 """
 
@@ -18,6 +20,7 @@ from .interpreter import Interpreter
 from .jails.base import Jail
 from .kinds import PYTHON, Kind
 from .launcher import Launcher
+from .shortage import Shortages
 from .worker import Inputs, Worker
 
 RECYCLE_AFTER = 2000
@@ -34,12 +37,20 @@ class Pool:
         self.recycle_after = recycle_after
         self.restarts = 0
         """Workers that broke and were replaced."""
+        self.shortages = Shortages()
         self._free = asyncio.Semaphore(places)
         self._idle: defaultdict[Kind, list[Worker]] = defaultdict(list)
         self._busy: set[Worker] = set()
         self._starting: set[Worker] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting = 0
+        self._running = 0
+        self._one_alone = asyncio.Lock()
+        self._admits = asyncio.Event()
+        self._admits.set()
+        self._quiet = asyncio.Event()
+        """No program runs."""
+        self._quiet.set()
 
     @classmethod
     async def open(cls, jails: list[Jail], interpreter: Interpreter, places: int) -> Pool:
@@ -76,6 +87,7 @@ class Pool:
         while closing := tuple(self._closing):
             await asyncio.gather(*closing, return_exceptions=True)
             self._closing.difference_update(closing)  # where all were done, gather gave nobody a turn
+        self.shortages.close()
 
     def pids(self) -> list[int]:
         """Outermost processes of the running jails. Of one that broke, the number may be another process's by now."""
@@ -93,13 +105,27 @@ class Pool:
         return 0 if self._waiting else self.places - len(self._busy)
 
     @asynccontextmanager
-    async def worker(self, inputs: Inputs, *, kind: Kind = PYTHON, new: bool = False) -> AsyncGenerator[Worker, None]:
-        """A worker for one program: one that already holds the inputs if there is one, or a ``new`` one."""
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
+    async def alone(self) -> AsyncGenerator[None, None]:
+        """Before all that wait: no program runs meanwhile but those of ``worker(alone=True)``."""
+        async with self._one_alone:
+            self._admits.clear()
+            try:
+                await self._quiet.wait()
+                yield
+            finally:
+                self._admits.set()
+
+    @asynccontextmanager
+    async def worker(
+        self, inputs: Inputs, *, kind: Kind = PYTHON, new: bool = False, alone: bool = False
+    ) -> AsyncGenerator[Worker, None]:
+        """A worker for one program: one that already holds the inputs if there is one, or a ``new`` one.
+
+        ``alone``: within ``alone()``. Raises JailUnavailable, HostShortage where none can be started any more."""
+        if not alone:
+            await self._enter()
+        self._running += 1
+        self._quiet.clear()
         try:
             worker = await (self._start(kind) if new else self._take(inputs, kind))
             self._busy.add(worker)
@@ -113,7 +139,25 @@ class Pool:
                 self._busy.discard(worker)
                 self._give_back(worker)
         finally:
+            self._running -= 1
+            if not self._running:
+                self._quiet.set()
+            if not alone:
+                self._free.release()
+
+    async def _enter(self) -> None:
+        """Wait for a place, and while another program is alone."""
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            while not self._admits.is_set():
+                await self._admits.wait()
+        except BaseException:
             self._free.release()
+            raise
 
     async def _take(self, inputs: Inputs, kind: Kind) -> Worker:
         idle = self._idle[kind]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
@@ -36,9 +35,11 @@ from .protocol import (
     executions,
     frame,
 )
+from .shortage import refusals
 
 START_SECONDS = 30.0
 GRACE_SECONDS = 15.0
+CLOSE_SECONDS = 2.0
 END_SECONDS = 0.02
 """An end that nothing waits for is put off so long: mostly the next program comes first, and is an end as well."""
 INPUT_BYTES = 64 * MIB
@@ -147,7 +148,8 @@ class Worker(asyncio.Protocol):
         self._reader = FrameReader(MIB)
         self._loaded: OrderedDict[int, int] = OrderedDict()
         self._closing = False
-        self._outermost: int | None = None
+        self._gone = asyncio.Event()
+        """The outermost process has ended."""
         self.jobs = 0
         self.worn = False
         """The runner asked to be replaced."""
@@ -161,22 +163,26 @@ class Worker(asyncio.Protocol):
     # -- life
 
     async def start(self) -> None:
-        """Raises JailUnavailable. Whatever it raises, ``close`` has to be awaited."""
+        """Raises JailUnavailable, HostShortage. Whatever it raises, ``close`` has to be awaited."""
         loop = asyncio.get_running_loop()
+        name = self._launcher.jail.name
         self._jailed = self._launcher.start(self.kind)
+        # The socket is held inside: it does not tell when only the outermost process ends.
+        loop.add_reader(self._jailed.ended, self._ended)
         try:
             self._transport, _ = await loop.create_connection(lambda: self, sock=self._jailed.socket)
             self._write(self._jailed.greeting)
             message, _ = await self._receive(START_SECONDS)
+            if isinstance(message, Shortage):
+                raise HostShortage(f"{name}: the jail does not start: {message.why}")
             if not isinstance(message, Ready):
                 raise WorkerFailure("the first frame is not ready")
-            self._jailed.know_inside()
-            # The socket is held inside: it does not tell when only the outermost process ends.
-            self._outermost = os.pidfd_open(self.pid)
-            loop.add_reader(self._outermost, self._ended)
+            with refusals(name):
+                self._jailed.know_inside()
+        except HostShortage:
+            raise
         except WorkerFailure as failure:
             said = self._jailed.said()
-            name = self._launcher.jail.name
             raise JailUnavailable(f"{name}: the jail does not start: {failure}\n{said}".rstrip()) from failure
 
     @property
@@ -200,14 +206,19 @@ class Worker(asyncio.Protocol):
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
         self._closing = True
-        self._unwatch()
         if self._ending is not None:
             self._ending.cancel()
         if not hasattr(self, "_jailed"):
             return
         if hasattr(self, "_transport"):
             self._transport.abort()
-        await asyncio.get_running_loop().run_in_executor(None, self._jailed.bury, 2.0)
+        else:
+            self._jailed.socket.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._gone.wait()
+        asyncio.get_running_loop().remove_reader(self._jailed.ended)
+        self._jailed.bury()
 
     # -- programs
 
@@ -341,14 +352,10 @@ class Worker(asyncio.Protocol):
         self._transport.write(data)
 
     def _ended(self) -> None:
-        self._unwatch()
-        self.reject(WorkerFailure(f"the jail ended {self._jailed.last_words()}".rstrip()))
-
-    def _unwatch(self) -> None:
-        if self._outermost is not None:
-            asyncio.get_running_loop().remove_reader(self._outermost)
-            os.close(self._outermost)
-            self._outermost = None
+        asyncio.get_running_loop().remove_reader(self._jailed.ended)
+        self._gone.set()
+        if not self._closing:
+            self.reject(WorkerFailure(f"the jail ended {self._jailed.last_words()}".rstrip()))
 
     def _silent(self, seconds: float) -> None:
         self.reject(WorkerFailure(f"silent for {seconds:.0f} seconds"))

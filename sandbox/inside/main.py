@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import sys
 
 from .kernel import STACK, limit
 from .runner import Runner
+
+SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
+"""What the kernel says when the host has no process, memory, room in files or descriptor left."""
 
 
 def main() -> None:
@@ -16,8 +20,14 @@ def main() -> None:
     sys.path.remove(sys.argv[2])
     make_room_for_the_stack()
     runner = Runner(fd)
-    runner.configure()
-    runner.serve()
+    try:
+        runner.configure()
+        runner.serve()
+    except OSError as error:
+        if error.errno not in SHORTAGES:
+            raise
+        runner.tell_shortage(None, f"the runner: {error.strerror}")
+        os._exit(1)
 
 
 def make_room_for_the_stack() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import itertools
 import os
@@ -30,9 +29,6 @@ from .kernel import (
 from .program import Program
 from .surroundings import Surroundings
 from .zygote import Zygote, import_quietly
-
-SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
-"""What the kernel says when the host has no process, memory, room in files or descriptor left."""
 
 WORN = 192 << 10
 """KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
@@ -138,15 +134,7 @@ class Runner:
         return next(z for z in self.zygotes if job.files >= 0 or imports <= z.modules)
 
     def serve(self) -> None:
-        """Frames, for ever; or until the host lacks what this process needs."""
-        try:
-            self._serve()
-        except OSError as error:
-            if error.errno in SHORTAGES:
-                self.tell_shortage(None, f"the runner: {error}")
-            raise
-
-    def _serve(self) -> None:
+        """Frames, for ever."""
         while True:
             header, size = self.next_frame or self.channel.receive()
             self.next_frame = None

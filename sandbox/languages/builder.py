@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from ..execution import Execution, Outcome
 from ..limits import MIB, Limits
 from ..pool import Pool
 from ..protocol import collected
+from ..shortage import in_thread
 from ..worker import Inputs, Work
 from .base import CompileError, Language, Program, Recipe
 from .cache import Cache
@@ -51,9 +53,11 @@ class Builder:
         *,
         files: Mapping[str, bytes] | None = None,
         new: bool = False,
+        alone: bool = False,
         started: Callable[[], None] | None = None,
     ) -> Program | CompileError:
-        """What the tests of a program under ``limits`` run. ``started`` is called when a compiler starts.
+        """What the tests of a program under ``limits`` run. ``started`` is called when a compiler starts; ``new`` and
+        ``alone`` are those of Pool.worker.
 
         Raises LanguageUnavailable when there is no toolchain, WorkerFailure when the jail broke.
         """
@@ -62,8 +66,9 @@ class Builder:
         if recipe is None:
             return language.program(b"", source, files, limits)
         key = _key(language, recipe)
-        async with self._locks[key]:
-            built = await self._built(recipe, key, limits, new=new, started=started)
+        # Who is alone waits for nobody: all others wait for it.
+        async with contextlib.nullcontext() if alone else self._locks[key]:
+            built = await self._built(recipe, key, limits, new=new, alone=alone, started=started)
         if not self._locks[key].locked():
             self._locks.pop(key, None)
         return built if isinstance(built, CompileError) else language.program(built, source, files, limits)
@@ -71,20 +76,18 @@ class Builder:
     async def _recipe(self, language: Language, source: bytes, files: Mapping[str, bytes]) -> Recipe | None:
         if language.name in self._ready:
             return language.recipe(source, files)
-        loop = asyncio.get_running_loop()
         async with self._locks[language.name]:
-            if (lack := await loop.run_in_executor(None, language.missing)) is not None:
+            if (lack := await in_thread(language.missing)) is not None:
                 raise LanguageUnavailable(f"{language.name}: {lack}")
-            await loop.run_in_executor(None, language.prepare)
-            recipe = await loop.run_in_executor(None, language.recipe, source, files)
+            await in_thread(language.prepare)
+            recipe = await in_thread(language.recipe, source, files)
             self._ready.add(language.name)
         return recipe
 
     async def _built(
-        self, recipe: Recipe, key: str, limits: Limits, *, new: bool, started: Callable[[], None] | None
+        self, recipe: Recipe, key: str, limits: Limits, *, new: bool, alone: bool, started: Callable[[], None] | None
     ) -> bytes | CompileError:
-        loop = asyncio.get_running_loop()
-        kept = await loop.run_in_executor(None, self.cache.get, key)
+        kept = await in_thread(self.cache.get, key)
         if kept is not None:
             return kept
         work = Work(
@@ -96,7 +99,7 @@ class Builder:
             files=recipe.files,
             collect=[recipe.output],
         )
-        async with self.pool.worker(_NOTHING, kind=recipe.kind, new=new) as worker:
+        async with self.pool.worker(_NOTHING, kind=recipe.kind, new=new, alone=alone) as worker:
             if started is not None:
                 started()
             worker.begin(work)
@@ -106,7 +109,7 @@ class Builder:
         built = collected(execution.result, [recipe.output]).get(recipe.output)
         if execution.outcome is not Outcome.FINISHED or built is None:
             return CompileError(_words(execution), execution.outcome is Outcome.TIME_LIMIT)
-        await loop.run_in_executor(None, self.cache.put, key, built)
+        await in_thread(self.cache.put, key, built)
         return built
 
 
