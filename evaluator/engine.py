@@ -402,23 +402,26 @@ class Evaluator(Streams):
                 worker.begin(work)
                 await self._take(judgement, worker, wanted)
                 worker.end()
-            if prepared.replayed and not judgement.decided:
-                await self._replay(judgement, program.source, worker)
+            replayed = [*prepared.replayed, *(test for test in order if test in judgement.to_replay)]
+            if replayed and not judgement.decided:
+                await self._replay(judgement, replayed, program.source, worker)
 
     async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
         """What comes of these tests, until there is nothing left of them or something that need not run any more."""
-        while (left := judgement.open.intersection(wanted)) and left.isdisjoint(judgement.moot()):
+        while (left := judgement.open.intersection(wanted) - judgement.to_replay.keys()) and left.isdisjoint(
+            judgement.moot()
+        ):
             received = await worker.receive()
             if isinstance(received, str):
                 judgement.compile_error(received)
                 return
-            if any(execution.test not in judgement.open for execution in received):
+            if any(execution.test not in left for execution in received):
                 raise worker.reject(WorkerFailure("a second result for a test that was not asked for again"))
             again = await judgement.take(received)
             if not judgement.decided:
                 worker.go_on(again)
 
-    async def _replay(self, judgement: Judgement, code: bytes, worker: Worker) -> None:
+    async def _replay(self, judgement: Judgement, tests: Sequence[int], code: bytes, worker: Worker) -> None:
         """The tests that cannot be decided by comparing: program and test in turn on one worker."""
         prepared = judgement.prepared
 
@@ -433,11 +436,12 @@ class Evaluator(Streams):
             )
 
         session = Session(worker, code, work)
-        for test in prepared.replayed:
+        for test in tests:
             if judgement.decided:
                 break
             try:
-                await judgement.settle(test, *await session.judge(prepared.assertions[test]))
+                ran = judgement.to_replay.get(test)
+                await judgement.settle(test, *await session.judge(prepared.assertions[test], ran))
             except CompileFailed as failed:
                 judgement.compile_error(str(failed))
 

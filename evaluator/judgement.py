@@ -7,7 +7,6 @@ is then judged again without.
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -21,8 +20,6 @@ from .prepared import Prepared
 from .report import Report, TestResult, explanation, not_run, nothing
 from .status import Status
 
-LARGE = 256 * 1024
-"""Results of more bytes are looked at in a thread."""
 SHOWN = 2048
 """Characters of output and error text that a result keeps."""
 CONFIRMED_SHARE = 64
@@ -58,6 +55,8 @@ class Judgement:
         self._checkers = checkers
         self.results: dict[int, TestResult] = {}
         self.open = set(range(len(prepared)))
+        self.to_replay: dict[int, Execution] = {}
+        """Open tests that ran. What came of them is to be replayed."""
         self.message: str | None = None
         self._compile_error = False
         self.unfaithful = False
@@ -81,8 +80,8 @@ class Judgement:
 
     def wanted(self, tests: Sequence[int]) -> list[int]:
         """Those of them that are to be run."""
-        moot = self.moot()
-        return [test for test in tests if test in self.open and test not in moot]
+        left = self.open - self.moot()
+        return [test for test in tests if test in left and test not in self.to_replay]
 
     def compile_error(self, message: str) -> None:
         self._compile_error = True
@@ -93,7 +92,13 @@ class Judgement:
         again: list[int] = []
         for execution in executions:
             test = execution.test
-            result = await self._result(execution, None)
+            ruling = None
+            if self.prepared.assertions and execution.outcome is Outcome.FINISHED:
+                ruling = await self.prepared.assertions[test].rule(execution.result)
+                if ruling is None:
+                    self.to_replay[test] = execution
+                    continue
+            result = await self._result(execution, ruling)
             accepted = result.status is Status.ACCEPTED
             if execution.fresh or accepted:
                 self.open.discard(test)
@@ -115,6 +120,7 @@ class Judgement:
     async def settle(self, test: int, execution: Execution | None, ruling: Ruling | None) -> None:
         """A test that was replayed: what the program did last, and the ruling, unless how it ended decides."""
         self.open.discard(test)
+        self.to_replay.pop(test, None)
         if execution is not None:
             self.results[test] = await self._result(execution, ruling)
         elif ruling is not None:
@@ -172,13 +178,6 @@ class Judgement:
         if execution.outcome is not Outcome.FINISHED:
             return _STATUS[execution.outcome], None, _why(execution)
         prepared = self.prepared
-        if prepared.assertions:
-            rule = prepared.assertions[execution.test].rule
-            if len(execution.result) > LARGE:
-                ruling = await asyncio.get_running_loop().run_in_executor(None, rule, execution.result)
-            else:
-                ruling = rule(execution.result)
-            return ruling.status, ruling.rule, ruling.message
         expected = prepared.expected[execution.test]
         actual = execution.result if prepared.problem.mode == "call" else execution.stdout
         comparison, reference = prepared.comparisons[execution.test], prepared.references[execution.test]

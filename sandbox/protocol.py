@@ -195,8 +195,13 @@ _decode = msgspec.json.Decoder(FromRunner).decode
 
 
 def frame(message: ToRunner, *blobs: bytes) -> bytes:
+    return b"".join(parts(message, *blobs))
+
+
+def parts(message: ToRunner, *blobs: bytes) -> list[bytes]:
+    """The same, for blobs that are too large to be copied."""
     text = _encode(message)
-    return b"".join((HEADER.pack(len(text), sum(map(len, blobs))), text, *blobs))
+    return [HEADER.pack(len(text), sum(map(len, blobs))) + text, *filter(None, blobs)]
 
 
 class FrameReader:
@@ -204,31 +209,47 @@ class FrameReader:
 
     def __init__(self, max_blob: int) -> None:
         self.max_blob = max_blob
-        self._buffer = bytearray()
+        self._head = b""
+        """Of the next frame, as far as it came: lengths and text."""
+        self._message: FromRunner | None = None
+        """Of the frame whose blob is on its way, which is kept in the pieces that it comes in and copied once."""
+        self._blob: list[bytes] = []
+        self._missing = 0
 
-    def feed(self, data: bytes) -> list[tuple[FromRunner, memoryview]]:
-        self._buffer += data
-        frames: list[tuple[FromRunner, memoryview]] = []
-        start = 0
-        while len(self._buffer) - start >= HEADER.size:
-            text_size, blob_size = HEADER.unpack_from(self._buffer, start)
-            if text_size > MAX_TEXT or blob_size > self.max_blob:
-                raise WorkerFailure(f"frame of {text_size} + {blob_size} bytes exceeds the caps of the protocol")
-            text_end = start + HEADER.size + text_size
-            if len(self._buffer) < text_end + blob_size:
-                break
-            try:
-                message = _decode(memoryview(self._buffer)[start + HEADER.size : text_end])
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise WorkerFailure(f"frame from the jail does not decode: {error}") from error
-            frames.append((message, memoryview(bytes(self._buffer[text_end : text_end + blob_size]))))
-            start = text_end + blob_size
-        if start:
-            del self._buffer[:start]
-        return frames
+    def feed(self, data: bytes) -> list[tuple[FromRunner, bytes]]:
+        frames: list[tuple[FromRunner, bytes]] = []
+        while True:
+            if self._message is None:
+                self._head += data
+                if (size := self._head_size()) > len(self._head):
+                    return frames
+                self._message = self._decoded(self._head[HEADER.size : size])
+                data, self._head = self._head[size:], b""
+            piece = data[: self._missing]
+            self._blob.append(piece)
+            self._missing -= len(piece)
+            if self._missing:
+                return frames
+            frames.append((self._message, b"".join(self._blob)))
+            self._message, self._blob, data = None, [], data[len(piece) :]
+
+    def _head_size(self) -> int:
+        """Bytes of lengths and text."""
+        if len(self._head) < HEADER.size:
+            return HEADER.size
+        text_size, self._missing = HEADER.unpack_from(self._head)
+        if text_size > MAX_TEXT or self._missing > self.max_blob:
+            raise WorkerFailure(f"frame of {text_size} + {self._missing} bytes exceeds the caps of the protocol")
+        return HEADER.size + text_size
+
+    def _decoded(self, text: bytes) -> FromRunner:
+        try:
+            return _decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise WorkerFailure(f"frame from the jail does not decode: {error}") from error
 
 
-def executions(results: Results, blob: memoryview) -> list[Execution]:
+def executions(results: Results, blob: bytes) -> list[Execution]:
     """The rows with their share of the blob. Raises WorkerFailure when the sizes do not add up."""
     if not results.rows:
         raise WorkerFailure("results of no test")
@@ -248,9 +269,9 @@ def executions(results: Results, blob: memoryview) -> list[Execution]:
                 wall_time=row.wall_time,
                 memory=row.memory,
                 fresh=row.fresh,
-                stdout=bytes(blob[cuts[0] : cuts[1]]),
-                stderr=bytes(blob[cuts[1] : cuts[2]]),
-                result=bytes(blob[cuts[2] : cuts[3]]),
+                stdout=blob[cuts[0] : cuts[1]],
+                stderr=blob[cuts[1] : cuts[2]],
+                result=blob[cuts[2] : cuts[3]],
             )
         )
     if at != len(blob):

@@ -35,6 +35,7 @@ from .protocol import (
     executions,
     frame,
 )
+from .protocol import parts as frame_parts
 from .shortage import refusals
 
 START_SECONDS = 30.0
@@ -44,6 +45,10 @@ END_SECONDS = 0.02
 """An end that nothing waits for is put off so long: mostly the next program comes first, and is an end as well."""
 INPUT_BYTES = 64 * MIB
 INPUT_PROBLEMS = 256
+HELD_BYTES = 4 * MIB
+"""Of results that nobody has looked at. With more, nothing is read, and the runner waits before its next test."""
+JOINED_BYTES = MIB // 4
+"""What is written in one piece. More than that is not copied for it."""
 LANE_BYTES = 4 * MIB
 """What a lane may send beyond the output of one test; the runner has the same constant."""
 LANE_TESTS = 32
@@ -142,7 +147,9 @@ class Worker(asyncio.Protocol):
     def __init__(self, launcher: Launcher, kind: Kind = PYTHON) -> None:
         self.kind = kind
         self._launcher = launcher
-        self._frames: deque[tuple[FromRunner, memoryview]] = deque()
+        self._frames: deque[tuple[FromRunner, bytes]] = deque()
+        self._held = 0
+        """Bytes in these frames."""
         self._waiter: asyncio.Future[None] | None = None
         self._failure: WorkerFailure | None = None
         self._reader = FrameReader(MIB)
@@ -233,11 +240,11 @@ class Worker(asyncio.Protocol):
         work.job.number = self.jobs
         self._reader.max_blob = max(self._reader.max_blob, work.most_bytes)
         parts = self._load([work.inputs] if work.executable is None else [work.inputs, work.executable])
-        parts.append(frame(work.job, *work.blobs))
+        parts += frame_parts(work.job, *work.blobs)
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
-        self._write(b"".join(parts))
+        self._write(*parts)
 
     def _load(self, wanted: list[Inputs]) -> list[bytes]:
         """Frames that bring what the worker lacks, and drop what has not been used for the longest time."""
@@ -252,7 +259,9 @@ class Worker(asyncio.Protocol):
             dropped.append(key)
             held -= size
         parts = [frame(Drop(dropped))] if dropped else []
-        return parts + [frame(Load(i.key, [len(b) for b in i.blobs]), *i.blobs) for i in lacking]
+        for inputs in lacking:
+            parts += frame_parts(Load(inputs.key, [len(blob) for blob in inputs.blobs]), *inputs.blobs)
+        return parts
 
     async def receive(self) -> str | list[Execution]:
         """What came of the program next: executions, or the compiler's words. Raises WorkerFailure; HostShortage where
@@ -316,9 +325,14 @@ class Worker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            self._frames.extend(self._reader.feed(data))
+            frames = self._reader.feed(data)
         except WorkerFailure as failure:
             self.reject(failure)
+            return
+        self._frames.extend(frames)
+        self._held += sum(len(blob) for _, blob in frames)
+        if self._held > HELD_BYTES:
+            self._transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -332,7 +346,7 @@ class Worker(asyncio.Protocol):
 
     # -- within
 
-    async def _receive(self, timeout: float) -> tuple[FromRunner, memoryview]:
+    async def _receive(self, timeout: float) -> tuple[FromRunner, bytes]:
         while not self._frames:
             if self._failure is not None:
                 raise self._failure
@@ -344,12 +358,19 @@ class Worker(asyncio.Protocol):
             finally:
                 timer.cancel()
                 self._waiter = None
-        return self._frames.popleft()
+        message, blob = self._frames.popleft()
+        held, self._held = self._held, self._held - len(blob)
+        if held > HELD_BYTES >= self._held and not self._transport.is_closing():
+            self._transport.resume_reading()
+        return message, blob
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, *parts: bytes) -> None:
         if self._failure is not None or self._transport.is_closing():
             raise self._failure or self._fail(WorkerFailure("the jail ended"))
-        self._transport.write(data)
+        if sum(map(len, parts)) <= JOINED_BYTES:
+            self._transport.write(b"".join(parts))
+        else:
+            self._transport.writelines(parts)
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._jailed.ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -172,8 +173,12 @@ def test_what_test_processes_start_has_the_same_names() -> None:
 
 def test_requests_of_assertions_have_the_fields_that_the_inside_reads() -> None:
     test = Assertion("def check(f):\n    for x in f(1):\n        assert x\ncheck(candidate)", "", "candidate")
-    assert set(msgspec.json.decode(test.ask([]))) == keys_of("request", calls)
-    assert set(msgspec.json.decode(test.replay([], [], decide=True))) == keys_of("request", replay)
+    asked, replayed = test.ask([b"1", b"2"]), test.replay([b"1", b"2"], b"[]\n", decide=True)
+    head, *operations = map(json.loads, asked.split(b"\n"))
+    assert (set(head), operations) == (keys_of("request", calls), [1, 2])
+    head, *operations, answer, end = replayed.split(b"\n")
+    assert set(json.loads(head)) == keys_of("request", replay)
+    assert (operations, answer, end) == ([b"1", b"2"], b"[]", b"")
 
 
 def test_replies_of_assertions_are_known() -> None:
@@ -184,8 +189,8 @@ def test_replies_of_assertions_are_known() -> None:
         for end in texts(node.values[0])
     }
     ends = ends - {"how"} | {"raised", "failed"}  # chosen between in a variable
-    assert ends == {"passed", "failed", "raised", "asks", "unsupported"}
-    assert ends - {"asks"} <= session._STATUS.keys()
+    assert ends == {"passed", "failed", "raised", "asks", "ended", "unsupported", "garbled"}
+    assert ends - {"asks", "ended"} <= session._STATUS.keys()
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,10 @@
 The program and the test never share a process, and the process of the program never sees a line of the test: it is
 asked for calls, and answers with plain data (sandbox/inside/calls.py, values.py). What decides is one of two:
 
-lifted     the assertions say of each call what its value must be: they are read, never run; the parent compares
+lifted     the assertions say of each call what its value must be: they are read, never run; the parent compares, where
+           what came back is small
 replayed   all other tests run in a jail, in a process without any code of the program, that is given only what the
-           program returned (sandbox/inside/replay.py)
+           program returned (sandbox/inside/replay.py). Nobody but that process reads it
 
 expressions   the closed language of what is read here: constants, comparisons, a few functions
 lift          a test as calls and checks, or why it cannot be

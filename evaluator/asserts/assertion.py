@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import functools
 import hashlib
 import json
+import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 
 KEPT = 32
 """Rulings on what programs returned that a replayed test remembers: rollouts often return the same."""
+LINE = 8 * 1024
+"""Bytes of what one call of a lifted test returned that are looked at here; the worst take a few milliseconds."""
+LARGE = 256 * 1024
+"""The same for all calls of a test."""
+PATIENCE = 0.02
+"""Processor seconds that all checks of a test may take here."""
+PAUSE = 0.002
 CALL_SHOWN = 100
 
 
@@ -66,80 +75,122 @@ class Assertion:
     def __init__(self, code: str, prelude: str, entry_point: str | None) -> None:
         self.reading = read(code, prelude, entry_point)
         self.lifted = self.reading.lifted
-        self.request = self.ask(self.lifted.operations) if self.lifted else b""
+        self.operations: list[bytes] | None = None
+        """What the test is known to ask for when nothing is known; None until that was found out. JSON texts."""
+        self.request = b""
         """Lifted: standard input for the program's side."""
-        self.operations: list[list[Any]] | None = None
-        """Replayed: what the test is known to ask for when nothing is known; None until that was found out."""
-        self.speculates = True
+        if self.lifted is not None:
+            self.operations = [json.dumps(operation).encode() for operation in self.lifted.operations]
+            self.request = self.ask(self.operations, mutations=False)
+        self.speculates = self.lifted is None
         """Replayed: whether the rewritten test comes to an end."""
         self.inputs: Inputs | None = None
-        """The same as inputs, once it has been sent."""
+        """The operations as inputs, once they have been sent."""
         self.rulings: OrderedDict[bytes, Any] = OrderedDict()
 
-    def ask(self, operations: Sequence[Any]) -> bytes:
+    def ask(self, operations: Sequence[bytes], *, mutations: bool = True) -> bytes:
         """Standard input for the program's side."""
-        request = {"ops": operations, "stop": self.reading.stops, "mutations": self.lifted is None}
-        return json.dumps(request).encode()
+        request = {"stop": self.reading.stops, "mutations": mutations}
+        return b"\n".join((json.dumps(request).encode(), *operations))
 
-    def replay(self, operations: Sequence[Any], records: Sequence[Any], *, decide: bool) -> bytes:
-        """Standard input for the test's side."""
+    def replay(self, operations: Sequence[bytes], answers: bytes, *, decide: bool) -> bytes:
+        """Standard input for the test's side. The answers are what the program's side wrote, as it is."""
         forced = [entry_point] if (entry_point := self.reading.entry_point) else []
         request = {
             "names": [*self.reading.names, *(name for name in forced if name not in self.reading.names)],
             "forced": forced,
             "decide": decide,
-            "ops": operations,
-            "records": records,
+            "ops": len(operations),
         }
-        return json.dumps(request).encode()
+        return b"\n".join((json.dumps(request).encode(), *operations, answers))
 
-    def rule(self, result: bytes) -> Ruling:
-        """Lifted: what came back, compared. Never raises, whatever the program wrote."""
+    async def rule(self, answers: bytes) -> Ruling | None:
+        """Lifted: what came back, compared, where it is small: lines of at most LINE bytes, of plain data alone. None:
+        it is not, or takes longer than PATIENCE. Then the test is to be replayed. Never raises, whatever the program
+        wrote; others get their turn meanwhile.
+
+        Functions of the test get values of the program as what they are about, never as how much (`lift`), so that
+        what they do is bounded by the size of the values.
+        """
         assert self.lifted is not None
-        try:
-            records = read_records(result, len(self.lifted.operations))
-        except ValueError as error:
-            return Ruling(Status.WRONG_ANSWER, message=f"what came back is no record of calls: {error}")
+        operations = self.lifted.operations
+        if len(answers) > LARGE:
+            return None
+        lines = iter(answers.split(b"\n", len(operations)))
+        begun = paused = time.thread_time()
         known: list[Any] = []
-        for needed, check in self.lifted.checks:
-            while len(known) < needed:
-                place = len(known)
-                if place >= len(records):
+        for needed, check in (*self.lifted.checks, (len(operations), None)):
+            for place in range(len(known), needed):
+                line = next(lines, b"")
+                if not line:
                     return Ruling(Status.RUNTIME_ERROR, message=f"the process ended during {self._call(place)}")
-                failed, value, rest = records[place]
+                if len(line) > LINE:
+                    return None
+                try:
+                    failed, data, rest = values.read_record(line)
+                except ValueError as error:
+                    return Ruling(Status.WRONG_ANSWER, message=f"what came back is no record of calls: {error}")
                 if failed:
                     return Ruling(Status.RUNTIME_ERROR, message=f"{self._call(place)}: {rest}")
+                if check is None:  # calls that nothing is asked about: they return
+                    data = None
+                if not is_plain(data):
+                    return None
                 try:
-                    known.append(values.decode(value, _other))
-                except (ValueError, TypeError, OverflowError, ArithmeticError, RecursionError) as error:
+                    known.append(values.decode(data))
+                except (ValueError, TypeError) as error:
                     return Ruling(Status.WRONG_ANSWER, message=f"{self._call(place)}: {error}")
+            now = time.thread_time()
+            if now > begun + PATIENCE:
+                return None
+            if now > paused + PAUSE:
+                await asyncio.sleep(0)
+                paused = time.thread_time()
+                begun += paused - now  # what others did meanwhile
+            if check is None:
+                break
             try:
                 difference = check.difference(known)
             except Exception as error:  # of comparing what the program returned, as the assertion would raise it
                 difference = f"{type(error).__name__}: {error}"
             if difference is not None:
                 return Ruling(Status.WRONG_ANSWER, message=f"{self._call(needed - 1)}: {difference}"[:400])
-        for place in range(len(known), len(self.lifted.operations)):  # calls that nothing is asked about: they return
-            if place >= len(records) or records[place][0]:
-                return Ruling(Status.RUNTIME_ERROR, message=f"the process ended during {self._call(place)}")
         return Ruling(Status.ACCEPTED, "assert")
 
     def _call(self, place: int) -> str:
-        assert self.lifted is not None
-        if place < 0:
-            return "the test"
-        return show_call(self.lifted.operations[place])
+        assert self.operations is not None
+        return show_call(self.operations[place]) if place >= 0 else "the test"
 
-    def remembered(self, operations: Sequence[Any], records: Sequence[Any]) -> tuple[bytes, Any]:
-        key = hashlib.sha256(json.dumps([operations, records]).encode()).digest()
+    def remembered(self, operations: Sequence[bytes], answers: bytes, *, decide: bool) -> tuple[bytes, Any]:
+        """The key under which a reply is kept, and the reply. What is not small is not kept, and has no key."""
+        if len(answers) > LARGE:
+            return b"", None
+        parts = b"decide" if decide else b"guess", *operations, b"", answers
+        key = hashlib.sha256(b"\n".join(parts)).digest()
         if key in self.rulings:
             self.rulings.move_to_end(key)
         return key, self.rulings.get(key)
 
     def remember(self, key: bytes, reply: Any) -> None:
-        self.rulings[key] = reply
+        if key:
+            self.rulings[key] = reply
         if len(self.rulings) > KEPT:
             self.rulings.popitem(last=False)
+
+
+def is_plain(data: Any, depth: int = 0) -> bool:
+    """Whether it is, in the form of ``values``, None, a bool, an int or a float, text or bytes, or lists, tuples, dicts
+    and sets of them: nothing that is larger than it is written, and no class of its own."""
+    if type(data) is list:
+        return depth < values.DEPTH and all(is_plain(item, depth + 1) for item in data)  # pyright: ignore[reportUnknownVariableType]
+    if type(data) is not dict:
+        return True
+    if len(data) != 1:  # pyright: ignore[reportUnknownArgumentType]
+        return False
+    name, inner = next(iter(data.items()))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if name in ("tuple", "dict", "set", "frozenset"):
+        return type(inner) is list and is_plain(inner, depth)  # pyright: ignore[reportUnknownArgumentType]
+    return name in ("float", "bytes") and type(inner) is str  # pyright: ignore[reportUnknownArgumentType]
 
 
 def assertions(problem: Problem) -> list[Assertion]:
@@ -157,41 +208,19 @@ def assertions(problem: Problem) -> list[Assertion]:
     return found
 
 
-def read_records(result: bytes, most: int) -> list[Any]:
-    """Lines of the result file. Raises ValueError for what calls.py does not write."""
-    records: list[Any] = []
-    for line in result.split(b"\n", most)[:most]:
-        if not line:
-            break
-        try:
-            record = json.loads(line)
-        except RecursionError:
-            raise ValueError("nested too deep") from None
-        if not isinstance(record, list) or len(record) != 3 or type(record[0]) is not int or record[0] not in (0, 1):  # pyright: ignore[reportUnknownArgumentType]
-            raise ValueError("a line of another form")
-        if record[0] and not (isinstance(record[1], list) and isinstance(record[2], str)):
-            raise ValueError("an exception of another form")
-        records.append(record)
-    return records
-
-
-def show_call(operation: Sequence[Any]) -> str:
+def show_call(operation: bytes) -> str:
     """For people."""
-    kind, target, *rest = operation
+    if len(operation) > LINE:
+        return "a call with long arguments"
+    kind, target, *rest = json.loads(operation)
     if kind != "call":
         return f"{kind} of an object of the program"
-    try:
-        args = [repr(values.decode(arg, _other)) for arg in rest[0]]
-        args += [f"{key}={values.decode(item, _other)!r}" for key, item in rest[1].items()]
+    text = f"{target}(...)"
+    if is_plain(rest[0]) and is_plain([*rest[1].values()]):
+        args = [repr(values.decode(arg)) for arg in rest[0]]
+        args += [f"{key}={values.decode(item)!r}" for key, item in rest[1].items()]
         text = f"{target}({', '.join(args)})"
-    except ValueError:
-        text = f"{target}(...)"
     return text if len(text) <= CALL_SHOWN else f"{text[:CALL_SHOWN]}...)"
-
-
-def _other(inner: Any) -> Any:
-    kind = inner.get("type", "object") if isinstance(inner, dict) else "object"  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    raise ValueError(f"a {str(kind)[:40]}, which is no plain data")  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _entry_point(tree: ast.Module, names: list[str], provided: frozenset[str]) -> str | None:

@@ -60,7 +60,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isclose": math.isclose,
     "math.isclose": math.isclose,
 }
-"""Those that may be applied to what a program returned."""
+"""Those that may be applied to what a program returned: as the first argument, what the function is about. Further ones
+may say how much (``round(1, -10**9)``), and then no size of values bounds what the function does."""
+
+_ALIKE = frozenset(("isclose", "math.isclose", "max", "min"))
+"""Those whose arguments are all what they are about."""
 
 CONSTANT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "range": range,
@@ -163,7 +167,7 @@ def evaluate(node: ast.expr, names: Names, results: Sequence[Any] | None = None)
 
 def check(node: ast.AST, names: Names) -> None:
     """Raises Outside unless the expression, with slots in it, can be evaluated once they are known."""
-    if not any(isinstance(part, ast.Constant) and isinstance(part.value, Slot) for part in ast.walk(node)):
+    if not _has_slot(node):
         if isinstance(node, ast.expr):
             evaluate(node, names)
         return
@@ -171,7 +175,9 @@ def check(node: ast.AST, names: Names) -> None:
         name = dotted(node.func)
         if name not in FUNCTIONS or name in names or any(word.arg is None for word in node.keywords):
             raise Outside(f"{name or 'something'}() of a value of the program")
-        for part in (*node.args, *(word.value for word in node.keywords)):
+        for place, part in enumerate((*node.args, *(word.value for word in node.keywords))):
+            if place and name not in _ALIKE and _has_slot(part):
+                raise Outside(f"a value of the program as a further argument of {name}()")
             check(part, names)
         return
     if isinstance(node, ast.BinOp):
@@ -182,6 +188,10 @@ def check(node: ast.AST, names: Names) -> None:
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, _LEAVES) or isinstance(child, ast.expr):
             check(child, names)
+
+
+def _has_slot(node: ast.AST) -> bool:
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, Slot) for part in ast.walk(node))
 
 
 def dotted(node: ast.expr) -> str:

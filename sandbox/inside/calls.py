@@ -1,6 +1,6 @@
 """The program's side of a test that is an assertion: does what the test asked for, in turn, and tells what came of it.
 
-Standard input holds ``{"ops": [...], "stop": bool, "mutations": bool}``. An operation is one of
+Standard input holds ``{"stop": bool, "mutations": bool}`` on a line, and a line for each operation, which is one of
 
     ["call", name, args, keywords]     a function or class of the program
     ["call_of", ref, args, keywords]   an object that an operation before gave
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .values import decode, encode
@@ -30,8 +30,9 @@ TEXT = 300
 Write = Callable[[bytes], None]
 
 
-def serve(scope: dict[str, Any], request: Any, write: Write) -> None:
+def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
     """SystemExit and the like go on through: they end the process, as they would anywhere."""
+    request, *operations = map(json.loads, lines)
     objects: dict[tuple[int, int], Any] = {}
 
     def known(inner: Any) -> Any:
@@ -42,7 +43,7 @@ def serve(scope: dict[str, Any], request: Any, write: Write) -> None:
         except KeyError:
             raise LookupError("the program returned no such object") from None
 
-    for number, operation in enumerate(request["ops"]):
+    for number, operation in enumerate(operations):
         count = 0
 
         def name(value: Any, number: int = number) -> object:

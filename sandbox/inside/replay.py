@@ -5,22 +5,26 @@ The test runs with stand-ins for what it uses of the program. A stand-in answers
 recorded answers. When it asks for something that is not in the record, it either stops (``decide``), or goes on with
 an answer that fits anything (otherwise), in order to learn what more it will ask for.
 
-Standard input holds ``{"names": [...], "forced": [...], "decide": bool, "ops": [...], "records": [...]}``: names that
-stand for the program's where the prelude gives none, or even then; what was asked, and the answers. Back comes one of
+Standard input holds ``{"names": [...], "forced": [...], "decide": bool, "ops": number}`` on a line: names that stand
+for the program's where the prelude gives none, or even then; a line for each operation that was asked; and the
+answers, as the program's side wrote them. Nobody has read them before. Back comes one of
 
     {"end": "passed"}
     {"end": "failed", "error": text}        an assertion, or any other exception of the test
     {"end": "raised", "error": text}        an exception of the program that went through the test
-    {"end": "asks", "ops": [...]}           everything that the test asked for, as far as it came
+    {"end": "asks"}                         the test asks for more
+    {"end": "ended", "place": number}       ... and that is where the program's process ended
     {"end": "unsupported", "error": text}   the test asks for what cannot travel
+    {"end": "garbled", "error": text}       the answers are none
 
-Where it does not decide, it is preceded by a line for each operation, as they come: what ends the process early leaves
-what came before.
+Before ``asks`` there is a line for each operation that the test asked for. Where it does not decide, they come as it
+asks: what ends the process early leaves what came before.
 """
 
 from __future__ import annotations
 
 import builtins
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -28,7 +32,7 @@ from types import CodeType
 from typing import Any, cast
 
 from . import values
-from .values import decode, encode
+from .values import decode, encode, read_record
 
 Write = Callable[[bytes], None]
 
@@ -47,11 +51,11 @@ class Test:
 
     __test__ = False
 
-    def __init__(self, request: dict[str, Any], write: Write) -> None:
+    def __init__(self, decide: bool, operations: list[Any], records: list[Any], write: Write) -> None:
         self.write = write
-        self.decide: bool = request["decide"]
-        self.records: list[Any] = request["records"]
-        self.known: list[Any] = [self.with_results(operation) for operation in request["ops"]]
+        self.decide = decide
+        self.records = records
+        self.known: list[Any] = [self.with_results(operation) for operation in operations]
         self.asked: list[Any] = []
         self.raised: BaseException | None = None
         self.unsupported: str | None = None
@@ -80,7 +84,7 @@ class Test:
             raise Stop
         self.asked.append(operation)
         if not self.decide:
-            self.write(json.dumps(operation).encode() + b"\n")
+            self.write(line(operation))
         if number < len(self.records) and self.known[number] == operation:
             return self.answer(self.records[number], args)
         self.records = self.records[:number]
@@ -236,11 +240,22 @@ class Unknown(Remote):
     __lt__ = __le__ = __gt__ = __ge__ = __ne__ = _true
 
 
-def run(
-    scope: dict[str, Any], prelude: CodeType, code: CodeType, request: dict[str, Any], write: Write
-) -> dict[str, Any]:
-    """Run the test once; see the top of the file for what comes back."""
-    test = Test(request, write)
+def run(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, write: Write) -> None:
+    """Run the test once; see the top of the file for what is written."""
+    write(json.dumps(outcome(scope, prelude, code, given, write)).encode())
+
+
+def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, write: Write) -> dict[str, Any]:
+    head, _, given = given.partition(b"\n")
+    request: dict[str, Any] = json.loads(head)
+    *asked, answers = given.split(b"\n", request["ops"])
+    operations = [json.loads(operation) for operation in asked]
+    try:
+        records = read_records(answers, len(operations))
+    except ValueError as error:
+        return {"end": "garbled", "error": str(error)[:300]}
+    ended = len(records) if len(records) < len(operations) and not (records and records[-1][0]) else None
+    test = Test(request["decide"], operations, records, write)
     exec(prelude, scope)
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
@@ -261,9 +276,23 @@ def run(
         end = {"end": how, "error": test.raised.args[0] if how == "raised" and test.raised else _text(error)}
     if test.unsupported:
         return {"end": "unsupported", "error": test.unsupported}
+    if len(test.asked) > len(test.records) and len(test.asked) - 1 == ended and test.decide:
+        return {"end": "ended", "place": ended}
     if len(test.asked) > len(test.records) or not test.decide:
-        return {"end": "asks", "ops": test.asked}
+        if test.decide:
+            write(b"".join(map(line, test.asked)))
+        return {"end": "asks"}
     return end
+
+
+def line(operation: list[Any]) -> bytes:
+    return json.dumps(operation).encode() + b"\n"
+
+
+def read_records(answers: bytes, most: int) -> list[Any]:
+    """As far as they go. Raises ValueError."""
+    lines = itertools.takewhile(bool, answers.split(b"\n", most)[:most])
+    return [read_record(each) for each in lines]
 
 
 def _holds_objects(data: Any) -> bool:

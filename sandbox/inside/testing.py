@@ -171,14 +171,13 @@ class TestProcess:
 
         if task.mode == "replay":
             scope["__name__"] = "__main__"
-            with open(0, closefd=False) as request:
-                reply = replay.run(scope, self.prelude, self.program, json.load(request), write)
-            return write(json.dumps(reply).encode())
+            with open(0, "rb", closefd=False) as request:
+                return replay.run(scope, self.prelude, self.program, request.read(), write)
         exec(self.prelude, scope)
         exec(self.program, scope)
         if task.mode == "calls":
-            with open(0, closefd=False) as request:
-                return calls.serve(scope, json.load(request), write)
+            with open(0, "rb", closefd=False) as request:
+                return calls.serve(scope, request, write)
         function = getattr(scope[task.entry_class](), task.entry_point) if task.entry_class else scope[task.entry_point]
         with open(0, closefd=False) as arguments:
             value = function(*json.load(arguments))

@@ -11,6 +11,7 @@ The host imports this file, too: both sides speak it, and neither believes the o
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from collections.abc import Callable
 from typing import Any, cast
@@ -150,16 +151,27 @@ def _decode_scalar(name: str, inner: Any, other: Callable[[Any], Any], depth: in
         case "Decimal":
             from decimal import Decimal
 
-            return Decimal(inner[:DIGITS])
+            return Decimal(inner)
         case "Fraction":
             from fractions import Fraction
 
-            parts = [decode(part) for part in inner]
-            if any(part.bit_length() > 4 * DIGITS for part in parts):
-                raise ValueError("a fraction of too many digits")
-            return Fraction(*parts)
+            return Fraction(*(decode(part) for part in inner))
         case _:
             raise ValueError("a value of no known type")
+
+
+def read_record(line: bytes) -> list[Any]:
+    """What came of one operation, as ``calls`` writes it. Raises ValueError for anything else."""
+    try:
+        record: Any = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    kinds = [cast("Any", type(part)) for part in record] if cast("Any", type(record)) is list else []
+    if len(kinds) != 3 or kinds[0] is not int or record[0] not in (0, 1):
+        raise ValueError("a line of another form")
+    if record[0] and kinds[1:] != [list, str]:
+        raise ValueError("an exception of another form")
+    return record
 
 
 class Array:
