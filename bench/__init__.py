@@ -7,12 +7,14 @@ presets     what other rules say of the same outputs
 workloads   the programs it judges
 conformance who judges the traps right, and whom do the hacks fool
 load        what the server costs over the library
+door        what clients that attack the server cost the others
 fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine
 lifting     how many tests of assertions are read instead of run
 measure     interleaved rounds, ratios, agreement
 compare     what comparing outputs costs, and how long it holds others up
 machine     what machine the numbers come from
+record      results of several suites in one file
 table, plot the result for people
 rivals/     one file a rival, each run in an interpreter of its own
 """
