@@ -25,6 +25,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -173,6 +174,7 @@ class Connection(HttpToolsProtocol):
         self._over = False
         """Nothing more is read."""
         self._spare = HEAD_BYTES
+        self._unstarted: tuple[RequestResponseCycle, ASGI3Application] | None = None
 
     @property
     def unsent(self) -> int:
@@ -247,11 +249,24 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._spare = min(HEAD_BYTES, self._spare + (1 + FRAMING) * len(body))
         super().on_body(body)
+        self._start()
 
     def on_message_complete(self) -> None:
         self._part = None
         self._spare = HEAD_BYTES
         super().on_message_complete()
+        self._start()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Not before something of the body is there: what is only announced is no work, and takes no memory."""
+        self._unstarted = cycle, app
+        if cycle.waiting_for_100_continue:
+            self._start()
+
+    def _start(self) -> None:
+        if self._unstarted is not None:
+            super()._start_asgi_task(*self._unstarted)
+            self._unstarted = None
 
     # -- from the answer
 

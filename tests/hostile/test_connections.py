@@ -138,7 +138,8 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
         (b"GET / HTTP/1.1\r\n", b"a: b\r\n", Wait.HEAD),
         (GET + b"GET / HTTP/1.1\r\nx: ", b"y", None),  # pipelined: the connection ends
         (b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n", b"x", Wait.BODY),
-        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n", b"x", Wait.BODY),  # answered, not read
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n", b"", Wait.BODY),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nx", b"x", Wait.BODY),  # answered, not read
         (b"POST /read HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n", b"", Wait.BODY),
         (CHUNKED, b"", Wait.BODY),
         (CHUNKED, b"1\r\nx\r\n", Wait.BODY),
@@ -254,7 +255,9 @@ def test_nonsense_within_a_body_hurts_no_answer() -> None:
     """The answer to the header fields was given before the rest came; nothing comes behind it."""
 
     async def test(door: Door) -> None:
-        reader, writer = await door.connect(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        reader, writer = await door.connect(
+            b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n"
+        )
         assert await reader.readuntil(b"ok")
         writer.write(b"nonsense\r\n")
         assert await answer(reader) == b""
@@ -292,6 +295,31 @@ def test_a_client_that_pipelines_and_goes_is_missed() -> None:
         await until(lambda: bool(door.paths))
         writer.transport.abort()
         await door.gone.wait()
+
+    door(test)
+
+
+@pytest.mark.parametrize("announces", [b"content-length: 2", b"transfer-encoding: chunked"])
+def test_a_body_that_is_only_announced_is_no_work(announces: bytes) -> None:
+    async def test(door: Door) -> None:
+        reader, writer = await door.connect(b"POST /read HTTP/1.1\r\nhost: x\r\n" + announces + b"\r\n\r\n")
+        await door.waits(Wait.BODY)
+        other, _ = await door.connect(GET)
+        assert await other.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert door.paths == {"/": 1}
+        writer.write(b"ab" if b"length" in announces else b"2\r\nab\r\n0\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+
+    door(test)
+
+
+def test_who_asks_whether_to_send_is_told() -> None:
+    async def test(door: Door) -> None:
+        head = b"POST /read HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n"
+        reader, writer = await door.connect(head)
+        assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        writer.write(b"x")
+        assert await reader.readuntil(b"HTTP/1.1 200")
 
     door(test)
 
