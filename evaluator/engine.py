@@ -26,6 +26,7 @@ from ..sandbox.languages import LANGUAGES, Builder, CompileError
 from ..sandbox.languages import Program as RunnableProgram
 from ..sandbox.languages.builder import MEMORY as COMPILER_MEMORY
 from ..sandbox.limits import Limits
+from ..sandbox.names import unplaceable
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
 from ..sandbox.worker import Inputs, Work, Worker
@@ -63,6 +64,7 @@ class Evaluator(Streams):
     scores      go on as long as it takes to know the score, where tests are worth points
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
+    benefit_of_doubt  no verdict instead of a rejection where a program broke its worker, or made a checker crash
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
 
     Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
@@ -82,6 +84,7 @@ class Evaluator(Streams):
         scores: bool = False,
         preset: str | None = None,
         keep_outputs: int = 0,
+        benefit_of_doubt: bool = False,
         cache: int = 4096,
         unsafe_no_jail: bool = False,
     ) -> None:
@@ -91,6 +94,7 @@ class Evaluator(Streams):
         self.scores = scores
         self.preset = find_preset(preset) if preset else None
         self.keep_outputs = keep_outputs
+        self.benefit_of_doubt = benefit_of_doubt
         self._comparing = Comparing()
         self._jail_name, self._unsafe = jail, unsafe_no_jail
         self._python = python
@@ -130,7 +134,7 @@ class Evaluator(Streams):
     def checkers(self) -> Checkers:
         """Runs checkers, in a pool of their own that starts with the first of them."""
         if self._checkers is None:
-            self._checkers = Checkers(self.pool.launcher, self.workers)
+            self._checkers = Checkers(self.pool.launcher, self.workers, benefit_of_doubt=self.benefit_of_doubt)
         return self._checkers
 
     @property
@@ -346,6 +350,8 @@ class Evaluator(Streams):
                 alone=attempt.alone,
                 started=attempt.start,
             )
+        if (lack := unplaceable(files or {})) is not None:
+            return CompileError(lack)
         return RunnableProgram(PYTHON, code, files=files or {})
 
     async def _run(self, judgement: Judgement, program: RunnableProgram, attempt: Attempt) -> None:

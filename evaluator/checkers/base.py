@@ -20,8 +20,16 @@ INPUT, ANSWER, OUTPUT = "input.txt", "answer.txt", "output.txt"
 """What every checker finds in its working folder: the test's input, the expected output, the program's output."""
 
 
+UNAVAILABLE = 69
+"""Exit code of a Python checker that ended for want of a module: that says nothing of the output."""
+
+
 class CheckerFailed(Exception):
-    """The checker decided nothing: it crashed, ran too long, does not compile, or says that the test is broken."""
+    """The checker decided nothing: it ran too long, does not compile, or says that the test is broken."""
+
+
+class CheckerCrashed(CheckerFailed):
+    """It broke on the way. Where it does not on the expected output, that is a rejection."""
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -10,18 +10,44 @@ A source that defines ``check`` at top level is of the first form, unless ``chec
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
 from ...sandbox.execution import Execution
 from ..problem import Problem
-from .base import ANSWER, INPUT, OUTPUT, CheckerFailed, CheckerProgram, Decision, ended, one_of, words
+from .base import (
+    ANSWER,
+    INPUT,
+    OUTPUT,
+    UNAVAILABLE,
+    CheckerCrashed,
+    CheckerFailed,
+    CheckerProgram,
+    Decision,
+    ended,
+    one_of,
+    words,
+)
 
 _FUNCTION = re.compile(r"^def\s+check\s*\(", re.MULTILINE)
 _SCORE, _SOURCE = "score.txt", "checker.py"
 _OPEN_R1 = "open-r1"
 
-DRIVER = f"""
+_GUARD = f"""
+def guard():
+    import sys
+    show = sys.excepthook
+    def excepthook(kind, error, trace):
+        show(kind, error, trace)
+        if issubclass(kind, ImportError):
+            import os
+            sys.stderr.flush()
+            os._exit({UNAVAILABLE})
+    sys.excepthook = excepthook
+guard()
+"""
+DRIVER = f"""{_GUARD}
 import sys
 sys.argv = ["{_SOURCE}", {{arguments}}]
 with open("{_SOURCE}", encoding="utf-8") as file:
@@ -30,7 +56,7 @@ exec(code, {{{{"__name__": "__main__", "__file__": "{_SOURCE}", "__builtins__": 
 """
 """Runs a source as a script with arguments, in a Python worker."""
 
-_CALL = f"""
+_CALL = f"""{_GUARD}
 def read(name):
     with open(name, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
@@ -70,14 +96,15 @@ class PythonChecker(CheckerProgram):
 
     def decision(self, execution: Execution, left: Mapping[str, bytes]) -> Decision:
         if execution.exit_code != 0:
-            raise CheckerFailed(ended(execution))
+            raise CheckerCrashed(ended(execution))
         printed = execution.stdout.split(b"\n") if not self._function else [left.get(_SCORE, b"")]
         last = next((line.strip() for line in reversed(printed) if line.strip()), b"")
         try:
             score = float(last)
         except ValueError:
-            raise CheckerFailed(f"the checker gave no score but {words(last)!r}") from None
-        if not 0 <= score <= 1:
-            raise CheckerFailed(f"the score is not from 0 to 1: {score}")
+            raise CheckerCrashed(f"the checker gave no score but {words(last)!r}") from None
+        if not 0 <= score <= 1:  # on a scale that nobody knows; or no number
+            failure = CheckerCrashed if math.isnan(score) else CheckerFailed
+            raise failure(f"the score is not from 0 to 1: {score}")
         message = words(execution.stdout) if self._function else words(execution.stderr)
         return Decision(score == 1, message or (None if score == 1 else f"score {score:g}"), score)

@@ -6,6 +6,8 @@ A worker of this pool never runs a program that is judged, and one of the other 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import signal
 from collections import OrderedDict
 
 import msgspec
@@ -19,11 +21,23 @@ from ...sandbox.limits import MIB
 from ...sandbox.pool import Pool
 from ...sandbox.protocol import collected
 from ...sandbox.worker import Inputs, Work
-from .base import ANSWER, INPUT, OUTPUT, CheckerFailed, CheckerProgram, Decision
+from .base import (
+    ANSWER,
+    INPUT,
+    OUTPUT,
+    UNAVAILABLE,
+    CheckerCrashed,
+    CheckerFailed,
+    CheckerProgram,
+    Decision,
+    ended,
+)
 from .python import PythonChecker, driver
 
 KEPT = 256
 """Checkers that are kept, compiled, for their next output."""
+REFERENCES = 4096
+"""Tests of which it is remembered whether their checker crashes on the expected output."""
 _FOLDERS = 512 * MIB
 _BESIDE = "checker.py"
 
@@ -34,10 +48,13 @@ _Ready = tuple[Program, Inputs | None]
 class Checkers:
     """``decide`` for each output; ``close`` at the end."""
 
-    def __init__(self, launcher: Launcher, places: int) -> None:
+    def __init__(self, launcher: Launcher, places: int, *, benefit_of_doubt: bool = False) -> None:
+        """With the benefit of the doubt, a checker that crashes has decided nothing, whatever it was asked of."""
+        self._benefit_of_doubt = benefit_of_doubt
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
         self._ready: OrderedDict[CheckerProgram, _Ready | str] = OrderedDict()
+        self._faults: OrderedDict[tuple[CheckerProgram, bytes], str | None] = OrderedDict()
 
     async def close(self) -> None:
         await self._pool.close()
@@ -46,7 +63,35 @@ class Checkers:
         return self._pool.pids()
 
     async def decide(self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes) -> Decision:
-        """What the checker says of one output. Raises CheckerFailed."""
+        """What the checker says of one output. Raises CheckerFailed.
+
+        A checker that has something to say of the expected output and crashes on this one has rejected it.
+        """
+        try:
+            return await self._asked(checker, given, answer, output)
+        except CheckerCrashed as crash:
+            if self._benefit_of_doubt:
+                raise
+            fault = await self._fault(checker, given, answer)
+            if fault is not None:
+                raise CheckerFailed(f"it crashes on the expected output, too: {fault}") from None
+            return Decision(False, f"the checker crashes on this output: {crash}")
+
+    async def _fault(self, checker: CheckerProgram, given: bytes, answer: bytes) -> str | None:
+        """How the checker crashes on the expected output; None: it does not."""
+        sizes = b"%d %d " % (len(given), len(answer))
+        key = checker, hashlib.blake2b(sizes + given + answer, digest_size=16).digest()
+        if key not in self._faults:
+            try:
+                await self._asked(checker, given, answer, answer)
+                self._faults[key] = None
+            except CheckerCrashed as crash:
+                self._faults[key] = str(crash)
+            while len(self._faults) > REFERENCES:
+                self._faults.popitem(last=False)
+        return self._faults[key]
+
+    async def _asked(self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes) -> Decision:
         failure = None
         for again in (False, True):
             try:
@@ -80,7 +125,9 @@ class Checkers:
         if isinstance(received, str):
             raise CheckerFailed(received)
         execution = received[0]
-        _within_limits(execution)
+        _ended_by_itself(execution)
+        if checker.language == "python" and execution.exit_code == UNAVAILABLE:
+            raise CheckerFailed(ended(execution))
         left = collected(execution.result, list(checker.collect)) if checker.collect else {}
         return checker.decision(execution, left)
 
@@ -129,8 +176,10 @@ def _executable(program: Program) -> Inputs | None:
     return Inputs([program.source]) if program.command is not None and program.source else None
 
 
-def _within_limits(execution: Execution) -> None:
+def _ended_by_itself(execution: Execution) -> None:
     if execution.limit is not None:
         raise CheckerFailed(f"{execution.limit} of the checker exceeded")
+    if execution.signal == signal.SIGKILL:  # somebody else's
+        raise CheckerFailed("the checker was killed by signal 9")
     if execution.signal is not None:
-        raise CheckerFailed(f"the checker was killed by signal {execution.signal}")
+        raise CheckerCrashed(ended(execution))

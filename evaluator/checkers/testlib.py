@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from ...sandbox.execution import Execution
 from ...sandbox.languages import testlib
 from ..problem import Problem
-from .base import ANSWER, INPUT, OUTPUT, CheckerFailed, CheckerProgram, Decision, ended, one_of, words
+from .base import ANSWER, INPUT, OUTPUT, CheckerCrashed, CheckerFailed, CheckerProgram, Decision, ended, one_of, words
 
 _LANGUAGES = ("cpp", "cpp11", "cpp14", "cpp17", "cpp23")
 _SETTINGS = b"#define PC_BASE_EXIT_CODE 50\n#define ENABLE_UNEXPECTED_EOF\n#line 1\n"
@@ -66,4 +66,6 @@ class Testlib(CheckerProgram):
             if not 0 <= points <= 1:
                 raise CheckerFailed(f"points without a scale from 0 to 1: {said}")
             return Decision(points == 1, said, points)
-        raise CheckerFailed(f"the checker says that the test is broken: {said}" if code == _FAIL else ended(execution))
+        if code == _FAIL:
+            raise CheckerFailed(f"the checker says that the test is broken: {said}")
+        raise CheckerCrashed(ended(execution))

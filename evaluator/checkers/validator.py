@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ...sandbox.execution import Execution
 from ...sandbox.languages import NAMES
 from ..problem import Problem
-from .base import ANSWER, INPUT, CheckerFailed, CheckerProgram, Decision, ended, one_of, scale, words
+from .base import ANSWER, INPUT, CheckerCrashed, CheckerProgram, Decision, ended, one_of, scale, words
 
 _ACCEPT, _REJECT = 42, 43
 _MESSAGE, _SCORE = "feedback/judgemessage.txt", "feedback/score.txt"
@@ -38,11 +38,11 @@ class Validator(CheckerProgram):
 
     def decision(self, execution: Execution, left: Mapping[str, bytes]) -> Decision:
         if execution.exit_code not in (_ACCEPT, _REJECT):
-            raise CheckerFailed(f"the validator must exit with 42 or 43: {ended(execution)}")
+            raise CheckerCrashed(f"the validator must exit with 42 or 43: {ended(execution)}")
         accepted = execution.exit_code == _ACCEPT
         message = words(left.get(_MESSAGE, b""), b"" if accepted else execution.stderr)
         try:
             score = scale(float(left[_SCORE])) if accepted and _SCORE in left else None
         except ValueError:
-            raise CheckerFailed(f"score.txt is no number: {words(left[_SCORE])!r}") from None
+            raise CheckerCrashed(f"score.txt is no number: {words(left[_SCORE])!r}") from None
         return Decision(accepted, message, score)

@@ -46,6 +46,7 @@ def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
             "lanes": not options.no_lanes,
             "run_all": options.run_all,
             "scores": options.scores,
+            "benefit_of_doubt": options.benefit_of_doubt,
             "preset": options.preset,
         }
     return found

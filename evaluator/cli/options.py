@@ -130,6 +130,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Run all tests of a program, not only up to the first failure."""
     scores: Annotated[bool, _argument("")] = False
     """Where groups of tests are worth points: run what the score of a program depends on."""
+    benefit_of_doubt: Annotated[bool, _argument("")] = False
+    """Give no verdict instead of a rejection where a program broke its worker, or made a checker crash."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
@@ -193,6 +195,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Run all tests of a program, not only up to the first failure."""
     scores: Annotated[bool, _argument("")] = False
     """Where groups of tests are worth points: run what the score of a program depends on."""
+    benefit_of_doubt: Annotated[bool, _argument("")] = False
+    """Give no verdict instead of a rejection where a program broke its worker, or made a checker crash."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program; as for run."""
     jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import time
 from collections import Counter
@@ -91,6 +92,8 @@ class Summary(msgspec.Struct, kw_only=True):
     timing_sensitive: SensitiveLabels
     system_errors: int
     checker_errors: int
+    broken_problems: dict[str, str]
+    """Problems whose checker or expected output decided nothing about a program, with what was said the first time."""
     workers: int
     jail: str
     skipped_rows: int
@@ -162,6 +165,7 @@ class Tally:
         self.score = 0.0
         self.rules: Counter[str] = Counter()
         self.accepted_by: Counter[str] = Counter()
+        self.broken: dict[str, str] = {}
         self.labels = Labels()
         self.sensitive = Labels()
         self.start()
@@ -176,6 +180,8 @@ class Tally:
             self.tests_now += tests
             self.program_cpu += report.cpu_time
         self.verdicts[report.status] += 1
+        if report.status is Status.CHECKER_ERROR:
+            self.broken.setdefault(report.problem_id, report.message or "")
         if report.score is not None:
             self.scored += 1
             self.score += report.score
@@ -232,6 +238,7 @@ class Tally:
             ),
             system_errors=self.verdicts[Status.SYSTEM_ERROR],
             checker_errors=self.verdicts[Status.CHECKER_ERROR],
+            broken_problems=self.broken,
             workers=workers,
             jail=jail,
             skipped_rows=skipped_rows,
@@ -275,6 +282,8 @@ def table(summary: Summary) -> RenderableType:
             f"timing-sensitive, counted apart: {sensitive.labelled} labelled,"
             f" {sensitive.false_negatives} right rejected, {sensitive.false_positives} wrong accepted"
         )
+    if summary.broken_problems:
+        parts += ["", _broken_table(summary.broken_problems)]
     if summary.skipped_rows:
         parts.append(f"{summary.skipped_rows:,} bad rows left out")
     if not summary.workers:
@@ -309,6 +318,17 @@ def changes_table(rejudged: Rejudged) -> RenderableType:
         found.add_row(*("" if cell is None else escape(str(cell)[:SHOWN]) for cell in cells))
     more = len(rejudged.changes) - SHOWN_CHANGES
     return Group("", found, *([f"and {more:,} more; --json has them all"] if more > 0 else []), "", counts)
+
+
+def _broken_table(broken: dict[str, str]) -> RenderableType:
+    from rich.markup import escape
+    from rich.table import Table
+
+    title = f"problems that decided nothing: {len(broken):,}"
+    result = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    for problem_id, why in itertools.islice(broken.items(), SHOWN_CHANGES):
+        result.add_row(escape(problem_id), escape(" ".join(why.split())[:SHOWN]))
+    return result
 
 
 def _labels_table(summary: Summary) -> RenderableType:

@@ -55,6 +55,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         "lanes": settings.lanes,
         "run_all": settings.run_all,
         "scores": settings.scores,
+        "benefit_of_doubt": settings.benefit_of_doubt,
         "preset": settings.preset,
         "cache": 0,
         "unsafe_no_jail": settings.unsafe_no_jail,

@@ -117,7 +117,8 @@ class Service:
         self._per_second: deque[int] = deque([0], maxlen=RECENT)
         self._lags: deque[float] = deque([0.0], maxlen=RECENT)
         # All that a verdict depends on, besides the problem and the program.
-        decides = settings.python, settings.packages, settings.run_all, settings.scores, settings.preset
+        judging = settings.run_all, settings.scores, settings.benefit_of_doubt, settings.preset
+        decides = settings.python, settings.packages, *judging
         self._identity = f"{identity()}\n{decides}".encode()
 
     async def __aenter__(self) -> Service:

@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: bool = True
     run_all: bool = False
     scores: bool = False
+    benefit_of_doubt: bool = False
     preset: str | None = None
     """Rule that replaces that of every problem without a checker program."""
     unsafe_no_jail: bool = False

@@ -12,6 +12,7 @@ from functools import cached_property
 from ..errors import LanguageUnavailable
 from ..execution import Execution, Outcome
 from ..limits import MIB, Limits
+from ..names import unplaceable
 from ..pool import Pool
 from ..protocol import collected
 from ..shortage import in_thread
@@ -63,6 +64,8 @@ class Builder:
         """
         files = files or {}
         recipe = await self._recipe(language, source, files)
+        if (lack := unplaceable(files if recipe is None else recipe.files)) is not None:
+            return CompileError(lack)
         if recipe is None:
             return language.program(b"", source, files, limits)
         key = _key(language, recipe)

@@ -1,0 +1,207 @@
+"""No program earns "no verdict" at will: what it does to its judge is a verdict on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from microcoder.evaluator import Checker, Evaluator, Problem, Submission, TestCase
+from microcoder.evaluator.status import Status
+from microcoder.sandbox.limits import MIB, Limits
+from microcoder.sandbox.names import DEPTH, FILES, NAME_BYTES, PATH_BYTES, unplaceable
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LIMITS = Limits(cpu_time=2, idle_time=1, memory=256 * MIB, output=MIB, compile_time=20, threads=4)
+SUM = """
+def check(input, output, expected):
+    return sum(int(word) for word in output.split()) == int(expected)
+"""
+COUNT = """
+import sys
+words = open(sys.argv[3]).read().split()
+print(1 if int(words[0]) == len(words) - 1 else 0)
+"""
+EXITS = """
+import os, sys
+words = sys.stdin.read().split()
+assert words and words[0].isdigit() and words[0].isascii()
+sys.exit(42 if int(words[0]) == 3 else 43)
+"""
+NATIVE = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+int main() {
+  static char text[100]; int value;
+  if (!fgets(text, sizeof text, stdin)) abort();
+  if (strlen(text) > 40) return *(volatile int*)8;
+  if (sscanf(text, "%d", &value) != 1) return 1;
+  return value == 3 ? 42 : 43;
+}
+"""
+CHECKERS: dict[str, dict[str, Any]] = {
+    "function": {"type": "python", "source": SUM},
+    "script": {"type": "python", "name": "open-r1", "source": COUNT},
+    "validator": {"type": "validator", "language": "python", "source": EXITS},
+    "native": {"type": "validator", "language": "cpp", "source": NATIVE},
+}
+GARBAGE = {
+    "word": "print('x')",
+    "nothing": "pass",
+    "digits": "print('1' * 5000)",
+    "bytes": "import sys; sys.stdout.buffer.write(b'\\xff\\xfe')",
+    "nul": "print('\\0')",
+    "deep": "print('(' * 100000)",
+    "float": "print('nan', 'inf', '1e999')",
+    "other digits": "print('\\u0663' * 9, '\\u00b2')",
+    "surrogates": "import sys; sys.stdout.buffer.write(b'\\xed\\xa0\\x80')",
+    "long line": "print('3' * 60)",
+    "no newline": "print('-', end='')",
+}
+
+
+def checked(**checker: Any) -> Problem:
+    return Problem(problem_id="checked", tests=(TestCase("1\n", "3\n"),), limits=LIMITS, checker=Checker(**checker))
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("checker", CHECKERS)
+async def test_an_output_that_a_checker_dies_of_is_rejected(evaluator, cpp, checker, garbage):
+    report = await evaluator.evaluate(checked(**CHECKERS[checker]), GARBAGE[garbage])
+    assert (report.status, report.reward) == (Status.WRONG_ANSWER, 0.0), report.message
+
+
+BROKEN = {
+    "always": "def check(input, output, expected): raise ValueError(output)",
+    "without a module": "import a_module_of_nobody\ndef check(input, output, expected): return True",
+    "not compiling": "def check(input, output, expected): return (",
+    "without memory": "def check(input, output, expected): return bool(bytearray(1 << 40))",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_checker_that_fails_whatever_it_is_asked_gives_no_verdict(evaluator, name):
+    report = await evaluator.evaluate(checked(type="python", source=BROKEN[name]), "print(3)")
+    assert (report.status, report.reward) == (Status.CHECKER_ERROR, None), report
+
+
+async def test_a_module_that_is_missing_for_this_output_alone_says_nothing_of_it(evaluator):
+    source = (
+        "def check(input, output, expected):\n    if output != expected: import a_module_of_nobody\n    return True"
+    )
+    report = await evaluator.evaluate(checked(type="python", source=source), "print(4)")
+    assert report.status is Status.CHECKER_ERROR and "a_module_of_nobody" in (report.message or "")
+
+
+async def test_the_benefit_of_the_doubt_is_an_option(jail):
+    async with Evaluator(jail=jail, workers=1, benefit_of_doubt=True) as evaluator:
+        report = await evaluator.evaluate(checked(type="python", source=SUM), "print('x')")
+        assert (report.status, report.reward) == (Status.CHECKER_ERROR, None), report
+
+
+FOLDERS = "/".join("d" * 200 for _ in range(30)) + "/d"
+NAMES = {
+    "a file and a folder": ["a", "a/b"],
+    "a folder and a file": ["a/b/c", "a/b"],
+    "long": ["A" * 300],
+    "long in bytes": ["é" * 200],
+    "a long path": [FOLDERS],
+    "deep": ["d/" * 400 + "d"],
+    "many": [f"f{number}" for number in range(5000)],
+    "surrogate": ["\ud800"],
+}
+
+
+@pytest.mark.parametrize("language", ["python", "cpp", "javascript"])
+@pytest.mark.parametrize("names", NAMES)
+async def test_names_of_files_that_cannot_be_are_an_error_of_the_program(evaluator, cpp, names, language):
+    source = {"python": "print(3)", "cpp": "int main(){}", "javascript": "console.log(3)"}[language]
+    problem = Problem(problem_id="p", tests=(TestCase("", "3\n"),), limits=LIMITS)
+    submission = Submission(code=source, language=language, files=dict.fromkeys(NAMES[names], "x"))
+    report = await evaluator.evaluate(problem, submission)
+    if report.status is Status.SYSTEM_ERROR and "javascript" in (report.message or ""):
+        pytest.skip(str(report.message))
+    assert (report.status, report.reward) == (Status.COMPILE_ERROR, 0.0), report
+
+
+async def test_names_up_to_the_bounds_can_be() -> None:
+    assert unplaceable(["a", "b/c", "b/d", "a.b/c", "é"]) is None
+    assert unplaceable(["x" * NAME_BYTES, "/".join("d" * DEPTH), *map(str, range(FILES - 2))]) is None
+    assert unplaceable(["x" * (NAME_BYTES + 1)]) and unplaceable(["/".join("d" * (DEPTH + 1))])
+    assert unplaceable(["/".join(["x" * NAME_BYTES] * (PATH_BYTES // NAME_BYTES + 1))])
+    assert unplaceable(list(map(str, range(FILES + 1))))
+
+
+IMPORTS = {
+    "many in dead code": "if 0:\n" + "".join(f"    import os.a{number}\n" for number in range(40000)),
+    "many that are missing": "".join(f"try: import a{n}\nexcept ImportError: pass\n" for n in range(3000)),
+    "long": f"try: import {'a' * 100000}\nexcept ImportError: pass\n",
+    "deep": f"try: import {'.'.join('a' * 5000)}\nexcept ImportError: pass\n",
+}
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+async def test_number_and_length_of_imports(evaluator, problem: Callable[..., Problem], name: str) -> None:
+    report = await evaluator.evaluate(problem(("", "3\n"), cpu_time=20.0, wall_time=60.0), IMPORTS[name] + "print(3)\n")
+    deep = name == "deep"  # more than the interpreter's own importing can take
+    assert report.status is (Status.RUNTIME_ERROR if deep else Status.ACCEPTED), report
+
+
+OUTPUTS = {
+    "sparse output": "import sys\nprint(input())\nsys.stdout.flush()\nsys.stdout.buffer.seek(({n} << 20) - 2)\nsys.stdout.buffer.write(b'x')",
+    "sparse by descriptor": "import os\nprint(input(), flush=True)\nos.pwrite(1, b'x', ({n} << 20) - 1)",
+    "cut up": "import os\nprint(input(), flush=True)\nos.ftruncate(1, {n} << 20)",
+    "error output": "import os\nprint(input(), flush=True)\nos.ftruncate(2, {n} << 20)",
+    "much error output": "import sys\nprint(input())\nsys.stderr.write('e' * ({n} << 20))",
+    "input": "import os\nprint(input(), flush=True)\nos.ftruncate(0, {n} << 20)",
+}
+
+
+@pytest.mark.parametrize("size", [1, 4, 64])
+@pytest.mark.parametrize("name", OUTPUTS)
+async def test_sizes_of_what_a_lane_leaves(arena, name: str, size: int) -> None:
+    """The arena fails where there is no verdict."""
+    await arena.judge_in_lane(OUTPUTS[name].replace("{n}", str(size)))
+
+
+SOURCES = {
+    "nul": "print(3)\0",
+    "surrogate": "print('\ud800')",
+    "long": "#" + "x" * (5 << 20),
+    "one long line": "x = " + "+".join("1" * 100000),
+    "deep": "(" * 5000 + ")" * 5000,
+    "deep lists": "[" * 300000,
+    "many lines": "\n" * (3 << 20) + "print(4)",
+    "coding": "# coding: rot13\ncevag(4)",
+    "bom": "\ufeffprint(4)",
+    "form feeds": "\f" * 100000 + "print(4)",
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+async def test_sources_of_every_sort(arena, name: str) -> None:
+    await arena.judge(SOURCES[name])
+
+
+ENDS = {
+    "close all": "import os\nos.closerange(0, 1 << 16)",
+    "exchange": "import os\nos.dup2(0, 1)\nos.dup2(1, 2)",
+    "fill descriptors": "import os\ntry:\n    while True: os.dup(0)\nexcept OSError: pass\nprint(input())",
+    "fill with memory": "import os\ntry:\n    while True: os.memfd_create('x')\nexcept OSError: pass\nprint(input())",
+    "exit of every sort": "import os\nos._exit(int(input()[0]) * 37 % 256)",
+    "seal": "import fcntl\nfcntl.fcntl(1, 1033, 15)\nprint(input())",
+    "recursion": "import sys\nsys.setrecursionlimit(1 << 30)\ndef f(): f()\nf()",
+    "own name": "import sys\nsys.modules.clear()\nprint(input())",
+    "abort": "import os\nos.abort()",
+    "many signals": "import os, signal\nfor n in range(1, 65):\n    try: os.kill(os.getpid(), n)\n    except OSError: pass",
+    "stop": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    "threads": "import threading, time\nfor _ in range(100): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_ends_of_every_sort(arena, name: str) -> None:
+    await arena.judge_in_lane(ENDS[name])
