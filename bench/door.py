@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import resource
 import selectors
 import socket
@@ -99,6 +100,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     command: str
     machine: Machine
+    niceness: int
+    """Of this process and the server: below 0 where the machine was busy with other things."""
     workers: int
     attacks: list[Attack]
     silence_closed_after_seconds: tuple[float, float]
@@ -213,6 +216,7 @@ def main() -> None:
     result = Result(
         command=command_line("microcoder.bench.door"),
         machine=here,
+        niceness=os.nice(0),
         workers=options.workers,
         attacks=attacks,
         silence_closed_after_seconds=closed,
