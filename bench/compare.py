@@ -19,8 +19,9 @@ import tyro
 import uvloop
 
 from ..evaluator.compare import PRESETS, Comparison, comparison_for, preset, with_preset
-from ..evaluator.comparing import Comparing, Reference
+from ..evaluator.comparing import Comparing
 from ..evaluator.problem import Checker, Mode, Problem, TestCase
+from ..evaluator.reference import Reference
 from .machine import Machine, command_line, machine
 
 SIZE = 10_000_000

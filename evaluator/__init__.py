@@ -7,6 +7,7 @@ background   an event loop in a thread of its own
 attempt      how a program is run this time; whose fault a failure is where the host was short of something
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
+reference    what the expected output costs its judge, the yardstick for others
 kept         whole outputs in reports, to be judged again
 rejudge      the same reports under another rule, without running anything
 asserts/     tests that are assertions: read and compared, or run apart from the program

@@ -167,7 +167,11 @@ class Judgement:
         prepared, test = self.prepared, execution.test
         try:
             decision = await self._checkers().decide(
-                checker, prepared.inputs.blobs[test], prepared.expected[test], execution.stdout
+                checker,
+                prepared.inputs.blobs[test],
+                prepared.expected[test],
+                execution.stdout,
+                prepared.references[test],
             )
         except CheckerFailed as failed:
             return Status.CHECKER_ERROR, None, f"{checker.rule}: {failed}", None

@@ -12,8 +12,8 @@ from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, assertions
 from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, with_preset
-from .comparing import Reference
 from .problem import Checker, Problem
+from .reference import Reference
 from .report import TestResult
 from .scoring import Scoring
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from microcoder.evaluator import Checker, Problem, TestCase
 from microcoder.evaluator.compare import PRESETS, Comparison, comparison_for, preset, with_preset
 from microcoder.evaluator.compare.codeforces import NAMES
-from microcoder.evaluator.comparing import Comparing, Reference, service
+from microcoder.evaluator.comparing import Comparing, service
+from microcoder.evaluator.reference import Reference
 from microcoder.sandbox.errors import WorkerFailure
 
 from .events import SECONDS, until
@@ -146,7 +147,8 @@ async def test_cancelled_or_closed_nothing_is_left(comparing: Comparing) -> None
 
 KILLED = """
 import asyncio, psutil
-from microcoder.evaluator.comparing import Comparing, Reference
+from microcoder.evaluator.comparing import Comparing
+from microcoder.evaluator.reference import Reference
 from microcoder.evaluator.compare.codeforces import Codeforces
 
 async def main():

@@ -32,6 +32,10 @@ class CheckerCrashed(CheckerFailed):
     """It broke on the way. Where it does not on the expected output, that is a rejection."""
 
 
+class CheckerOver(CheckerFailed):
+    """It took more processor time than it may. Where it does not for the expected output, that is a rejection, too."""
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What a checker says of one output."""
 

@@ -33,6 +33,8 @@ from .base import (
 _FUNCTION = re.compile(r"^def\s+check\s*\(", re.MULTILINE)
 _SCORE, _SOURCE = "score.txt", "checker.py"
 _OPEN_R1 = "open-r1"
+_LONGEST = 1000
+"""Bytes of a score."""
 
 _GUARD = f"""
 def guard():
@@ -97,10 +99,10 @@ class PythonChecker(CheckerProgram):
     def decision(self, execution: Execution, left: Mapping[str, bytes]) -> Decision:
         if execution.exit_code != 0:
             raise CheckerCrashed(ended(execution))
-        printed = execution.stdout.split(b"\n") if not self._function else [left.get(_SCORE, b"")]
-        last = next((line.strip() for line in reversed(printed) if line.strip()), b"")
+        printed = left.get(_SCORE, b"") if self._function else execution.stdout
+        last = printed.rstrip().rpartition(b"\n")[2].lstrip()
         try:
-            score = float(last)
+            score = float(last[:_LONGEST])
         except ValueError:
             raise CheckerCrashed(f"the checker gave no score but {words(last)!r}") from None
         if not 0 <= score <= 1:  # on a scale that nobody knows; or no number

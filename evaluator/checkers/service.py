@@ -6,7 +6,7 @@ A worker of this pool never runs a program that is judged, and one of the other 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import math
 import signal
 from collections import OrderedDict
 
@@ -21,6 +21,7 @@ from ...sandbox.limits import MIB
 from ...sandbox.pool import Pool
 from ...sandbox.protocol import collected
 from ...sandbox.worker import Inputs, Work
+from ..reference import Reference
 from .base import (
     ANSWER,
     INPUT,
@@ -28,6 +29,7 @@ from .base import (
     UNAVAILABLE,
     CheckerCrashed,
     CheckerFailed,
+    CheckerOver,
     CheckerProgram,
     Decision,
     ended,
@@ -36,8 +38,10 @@ from .python import PythonChecker, driver
 
 KEPT = 256
 """Checkers that are kept, compiled, for their next output."""
-REFERENCES = 4096
-"""Tests of which it is remembered whether their checker crashes on the expected output."""
+FLOOR = 2.0
+"""Processor seconds that a checker may take for any output."""
+FACTOR = 20
+"""How many times longer than for the expected output."""
 _FOLDERS = 512 * MIB
 _BESIDE = "checker.py"
 
@@ -54,7 +58,6 @@ class Checkers:
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
         self._ready: OrderedDict[CheckerProgram, _Ready | str] = OrderedDict()
-        self._faults: OrderedDict[tuple[CheckerProgram, bytes], str | None] = OrderedDict()
 
     async def close(self) -> None:
         await self._pool.close()
@@ -62,40 +65,57 @@ class Checkers:
     def pids(self) -> list[int]:
         return self._pool.pids()
 
-    async def decide(self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes) -> Decision:
+    async def decide(
+        self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, reference: Reference
+    ) -> Decision:
         """What the checker says of one output. Raises CheckerFailed.
 
-        A checker that has something to say of the expected output and crashes on this one has rejected it.
+        A checker that has something to say of the expected output and crashes on this one has rejected it. One that
+        accepts the expected output may take FACTOR times as long for this one, and FLOOR in any case, within its own
+        limits; when it takes longer, it has rejected it as well.
         """
+        own = checker.limits.cpu_time
+        budget = min(own, reference.allows(FLOOR, FACTOR))
         try:
-            return await self._asked(checker, given, answer, output)
+            return (await self._asked(checker, given, answer, output, budget))[0]
+        except (CheckerCrashed, CheckerOver) as failed:
+            failure = failed
+        crashed = isinstance(failure, CheckerCrashed)
+        if crashed and self._benefit_of_doubt:
+            raise failure
+        if reference.seconds is None:
+            await self._measure(checker, given, answer, reference)
+        if reference.fault is not None:
+            raise CheckerFailed(reference.fault)
+        if crashed:
+            return Decision(False, f"the checker crashes on this output: {failure}")
+        if min(own, reference.allows(FLOOR, FACTOR)) > budget:
+            return await self.decide(checker, given, answer, output, reference)
+        if reference.seconds == math.inf:
+            raise failure
+        words = f"for this output the checker takes more than {budget:.3g} s of processor time"
+        return Decision(False, f"{words}; for the expected one it takes {reference.seconds:.3f} s")
+
+    async def _measure(self, checker: CheckerProgram, given: bytes, answer: bytes, reference: Reference) -> None:
+        """Of the expected output. One that is not accepted says nothing about how long others take."""
+        accepted, seconds, fault = False, math.inf, None
+        try:
+            decision, seconds = await self._asked(checker, given, answer, answer, checker.limits.cpu_time)
+            accepted = decision.accepted
         except CheckerCrashed as crash:
-            if self._benefit_of_doubt:
-                raise
-            fault = await self._fault(checker, given, answer)
-            if fault is not None:
-                raise CheckerFailed(f"it crashes on the expected output, too: {fault}") from None
-            return Decision(False, f"the checker crashes on this output: {crash}")
+            fault = f"it crashes on the expected output, too: {crash}"
+        except CheckerOver as over:
+            fault = f"{over}, for the expected output, too"
+        reference.seconds, reference.fault = seconds if accepted else math.inf, fault
 
-    async def _fault(self, checker: CheckerProgram, given: bytes, answer: bytes) -> str | None:
-        """How the checker crashes on the expected output; None: it does not."""
-        sizes = b"%d %d " % (len(given), len(answer))
-        key = checker, hashlib.blake2b(sizes + given + answer, digest_size=16).digest()
-        if key not in self._faults:
-            try:
-                await self._asked(checker, given, answer, answer)
-                self._faults[key] = None
-            except CheckerCrashed as crash:
-                self._faults[key] = str(crash)
-            while len(self._faults) > REFERENCES:
-                self._faults.popitem(last=False)
-        return self._faults[key]
-
-    async def _asked(self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes) -> Decision:
+    async def _asked(
+        self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, cpu_time: float
+    ) -> tuple[Decision, float]:
+        """What it says, and the processor seconds that it took."""
         failure = None
         for again in (False, True):
             try:
-                return await self._decide(checker, given, answer, output, new=again)
+                return await self._decide(checker, given, answer, output, cpu_time, new=again)
             except WorkerFailure as error:
                 failure = error
             except LanguageUnavailable as lack:
@@ -103,17 +123,23 @@ class Checkers:
         raise CheckerFailed(f"two workers failed on it: {failure}")
 
     async def _decide(
-        self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, *, new: bool
-    ) -> Decision:
+        self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, cpu_time: float, *, new: bool
+    ) -> tuple[Decision, float]:
         program, executable = await self._program(checker, new=new)
         texts = {INPUT: given, ANSWER: answer, OUTPUT: output}
+        limits = msgspec.structs.replace(
+            checker.limits,
+            cpu_time=cpu_time,
+            idle_time=checker.limits.idle_seconds,
+            wall_time=checker.limits.wall_seconds,
+        )
         inputs = Inputs([output])  # validators read the output from standard input
         work = Work(
             inputs=inputs,
             source=b"" if executable else program.source,
             executable=executable,
             tests=[0],
-            limits=checker.limits,
+            limits=limits,
             command=program.command,
             files={**program.files, **checker.placed(), **texts},
             collect=checker.collect,
@@ -129,7 +155,7 @@ class Checkers:
         if checker.language == "python" and execution.exit_code == UNAVAILABLE:
             raise CheckerFailed(ended(execution))
         left = collected(execution.result, list(checker.collect)) if checker.collect else {}
-        return checker.decision(execution, left)
+        return checker.decision(execution, left), execution.cpu_time
 
     async def _program(self, checker: CheckerProgram, *, new: bool) -> _Ready:
         """Compiled once; one that does not compile is not compiled again."""
@@ -178,7 +204,9 @@ def _executable(program: Program) -> Inputs | None:
 
 def _ended_by_itself(execution: Execution) -> None:
     if execution.limit is not None:
-        raise CheckerFailed(f"{execution.limit} of the checker exceeded")
+        raise (CheckerOver if execution.limit == "cpu_time" else CheckerFailed)(
+            f"{execution.limit} of the checker exceeded"
+        )
     if execution.signal == signal.SIGKILL:  # somebody else's
         raise CheckerFailed("the checker was killed by signal 9")
     if execution.signal is not None:

@@ -23,7 +23,7 @@ from .base import ANSWER, INPUT, OUTPUT, CheckerCrashed, CheckerFailed, CheckerP
 _LANGUAGES = ("cpp", "cpp11", "cpp14", "cpp17", "cpp23")
 _SETTINGS = b"#define PC_BASE_EXIT_CODE 50\n#define ENABLE_UNEXPECTED_EOF\n#line 1\n"
 _OK, _REJECT, _FAIL, _POINTS, _PARTIAL = 0, (1, 2, 4, 8), 3, 7, range(50, 251)
-_NUMBER = re.compile(rb"points\s+(-?[\d.]+(?:e[-+]?\d+)?)")
+_NUMBER = re.compile(rb"points\s+(-?\d+(?:\.\d*)?(?:e[-+]?\d+)?)")
 
 
 class Testlib(CheckerProgram):

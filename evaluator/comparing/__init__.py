@@ -14,6 +14,6 @@ outputs wait for each other, and nobody for them.
 
 from __future__ import annotations
 
-from .service import Comparing, Reference
+from .service import Comparing
 
-__all__ = ["Comparing", "Reference"]
+__all__ = ["Comparing"]

@@ -8,6 +8,7 @@ import pickle
 from ...sandbox.errors import WorkerFailure
 from ..compare import Comparison, Match
 from ..compare.exact import ACCEPTED as EXACT
+from ..reference import Reference
 from .messages import Answer, Compared, Exceeded, Request
 from .process import ComparingProcess, ProcessLost
 
@@ -24,21 +25,6 @@ REFERENCE_SECONDS = 60.0
 MEMORY = 1 << 30
 MEMORY_FACTOR = 64
 """Bytes for each byte of the expected output, besides."""
-
-
-class Reference:
-    """What comparing the expected output of one test with itself takes: found out when it is first asked for."""
-
-    __slots__ = ("fault", "seconds")
-
-    def __init__(self) -> None:
-        self.seconds: float | None = None
-        self.fault: str | None = None
-        """Not even that can be compared."""
-
-    @property
-    def budget(self) -> float:
-        return FLOOR if self.seconds is None else max(FLOOR, FACTOR * self.seconds)
 
 
 class Comparing:
@@ -65,15 +51,15 @@ class Comparing:
             return comparison.compare(expected, actual)
         if comparison.takes_equal_bytes and expected == actual:
             return EXACT
-        budget = reference.budget
+        budget = reference.allows(FLOOR, FACTOR)
         answer = await self._ask(comparison, expected, actual, budget)
         if isinstance(answer, Exceeded):
             await self._measure(comparison, expected, reference)
             if reference.fault is not None:
                 words = f"the expected output cannot be compared with itself: that takes more than {reference.fault}"
                 return Match(False, message=words, fault=True)
-            if reference.budget > budget:
-                answer = await self._ask(comparison, expected, actual, reference.budget)
+            if (larger := reference.allows(FLOOR, FACTOR)) > budget:
+                answer = await self._ask(comparison, expected, actual, larger)
         if isinstance(answer, Compared):
             return answer.match
         words = f"to compare this output takes more than {answer.what}"

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from microcoder.evaluator import Checker, Evaluator, Problem, Report, Status, TestCase
+from microcoder.evaluator.checkers import service
 from microcoder.evaluator.streams import Program
 from microcoder.sandbox.limits import MIB, Limits
 
@@ -193,6 +194,33 @@ async def test_outputs_are_compared_while_others_are_served(arena: Arena, rule: 
         for name, program in OUTPUTS.items():
             report = await judged(arena, problem, program)
             assert report.status is Status.WRONG_ANSWER or (name, report.status) == ("pairs", Status.ACCEPTED), name
+
+
+COUNTS = "def check(input, output, expected):\n    return sum(1 for _ in range(int(output))) >= int(expected)\n"
+
+
+async def test_a_checker_takes_no_longer_than_the_expected_output_asks_for(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FLOOR", 0.3)
+    checker = Checker(type="python", source=COUNTS, limits=Limits(cpu_time=20))
+    for expected, floor in (("1\n", True), ("3000000\n", False)):
+        problem = Problem(problem_id=f"counts {expected}", tests=(TestCase("", expected),), checker=checker)
+        report = await judged(arena, problem, "print(10 ** 12)")
+        assert report.status is Status.WRONG_ANSWER, report
+        words = "for this output the checker takes more than "
+        assert words in str(report.message) and (f"{words}0.3 s" in str(report.message)) is floor
+        assert (await judged(arena, problem, f"print({int(expected) * 4})")).accepted
+
+
+async def test_a_checker_that_takes_too_long_for_the_expected_output_is_at_fault(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FLOOR", 0.1)
+    checker = Checker(type="python", source="def check(*_):\n    while True: pass\n", limits=Limits(cpu_time=0.5))
+    problem = Problem(problem_id="endless", tests=(TestCase("", "1"),), checker=checker)
+    report = await arena.evaluator.evaluate(problem, "print(1)")
+    assert report.status is Status.CHECKER_ERROR and "for the expected output, too" in str(report.message)
 
 
 CASES: dict[str, tuple[Problem, str]] = {}
