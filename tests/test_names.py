@@ -24,8 +24,8 @@ def table_of(file: Path) -> symtable.SymbolTable:
 
 @cache
 def modules() -> dict[str, Path]:
-    """The files that vulture looks at, by what they are imported as."""
-    files = [file for path in SETTINGS["paths"] for file in (ROOT / path).rglob("*.py")]
+    """The files that vulture looks at, and those of bench, by what they are imported as."""
+    files = [file for path in (*SETTINGS["paths"], "bench") for file in (ROOT / path).rglob("*.py")]
     names = [".".join(("microcoder", *file.relative_to(ROOT).with_suffix("").parts)) for file in files]
     return dict(zip((name.removesuffix(".__init__") for name in names), files, strict=True))
 
