@@ -1,4 +1,4 @@
-"""`make coverage`: its floor, and tools/inside_coverage.py, which measures what runs inside of jails."""
+"""`make test COVERAGE=1`: its floor, and tools/inside_coverage.py, which measures what runs inside of jails."""
 
 from __future__ import annotations
 

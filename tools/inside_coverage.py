@@ -1,4 +1,4 @@
-"""Measures the code inside the jail: a pytest plugin, for `make coverage` alone.
+"""Measures the code inside the jail: a pytest plugin, for `make test COVERAGE=1` alone.
 
 A trace function could not: programs would run under it, and processes inside the jail end by _exit or are killed. So
 tests start jails with a copy of `sandbox/inside` in which every statement, and every way that a branch can go, begins
