@@ -7,6 +7,8 @@ presets     what other rules say of the same outputs
 workloads   the programs it judges
 conformance who judges the traps right, and whom do the hacks fool
 load        what the server costs over the library
+generated   whether any hostile program gets no verdict, or another one the next time
+grammar     the programs it makes up, from hacks
 door        what clients that attack the server cost the others
 fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 
@@ -74,6 +75,20 @@ async def test_every_kind_of_failure_has_a_status(two: Evaluator, source: str | 
     report = await two.evaluate(SUMS, Submission(code=source, name="s"))
     assert (report.status, report.name, report.total) == (status, "s", 5)
     assert report.message or report.tests[0].message
+
+
+EXITS = (
+    *("0", "3", "256", "257", "-1", "True", "1 << 31", "1 << 32", "(1 << 63) - 1", "1 << 63", "1 << 70", "-(1 << 63)"),
+    *("-(1 << 63) - 1", "None", "''", "0.0", "[]", "type('I', (int,), {'__and__': lambda *_: 0})(5)"),
+)
+
+
+@pytest.mark.parametrize("code", EXITS)
+async def test_an_exit_code_is_what_it_is_for_python(two: Evaluator, code: str) -> None:
+    source = f"import sys\nprint(3)\nsys.exit({code})"
+    python = await asyncio.create_subprocess_exec(sys.executable, "-c", source, stdout=-3, stderr=-3)
+    report = await two.evaluate(Problem(problem_id="exits", tests=(TestCase("", "3\n"),)), source)
+    assert report.tests[0].exit_code == await python.wait()
 
 
 async def test_reports_come_in_the_order_of_the_programs(two: Evaluator) -> None:

@@ -235,7 +235,8 @@ def exit_code_of(value: object) -> int:
     if value is None:
         return 0
     if isinstance(value, int):
-        return value & 0xFF
+        number = int.__index__(value)
+        return number & 0xFF if -(1 << 63) <= number < 1 << 63 else 0xFF
     try:
         print(value, file=sys.stderr)
     except BaseException:
