@@ -58,7 +58,7 @@ class Evaluator(Streams):
     workers     programs judged at the same time; None: one for each processor this process may use
     jail        auto, nsjail, bubblewrap, or none (which needs ``unsafe_no_jail`` as well)
     python      interpreter that runs the programs; None: the one that runs the evaluator
-    packages    installed packages that programs may import, besides the standard library
+    packages    installed packages that programs may import, besides the standard library; None: numpy, sortedcontainers
     lanes       run quick tests of a program in turn in one process; False: always a process for each test
     run_all     go on after the first failure
     scores      go on as long as it takes to know the score, where tests are worth points
@@ -145,6 +145,7 @@ class Evaluator(Streams):
     async def __aenter__(self) -> Evaluator:
         jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)
         interpreter = probe(self._python, self._packages)
+        interpreter.require_packages()
         self._pool = await Pool.open(jails, interpreter, self.workers)
         return self
 

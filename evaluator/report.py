@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +13,8 @@ from .kept import KeptOutput
 from .problem import Problem
 from .status import Status
 from .submission import Submission
+
+_MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w{1,64})(?:\.[\w.]*)?'\s*\Z", re.MULTILINE | re.ASCII)
 
 
 class TestResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,6 +95,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.status.is_judge_failure or self.status is Status.SKIPPED:
             return None
         return 1.0 if self.accepted else 0.0
+
+    @property
+    def missing_module(self) -> str | None:
+        """The top-level module that it asked for in vain, going by the end of what it wrote to standard error."""
+        for test in self.tests:
+            if test.status is Status.RUNTIME_ERROR and (found := _MISSING.search(test.stderr or "")):
+                return found[1]
+        return None
 
     @property
     def rule(self) -> str | None:

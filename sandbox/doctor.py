@@ -9,6 +9,7 @@ import asyncio
 import os
 import platform
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from .capacity import rooms
 from .errors import SandboxError
 from .identity import identities
 from .interpreter import PACKAGES, Interpreter, probe
 from .jails import bubblewrap, candidates, nsjail
 from .languages import LANGUAGES, testlib
 from .launcher import Launcher
+from .limits import MIB, Limits
 from .pool import Pool
 from .seccomp import runner_filter
 from .selfcheck import check
@@ -63,8 +66,12 @@ def main(options: Options) -> int:
     except SandboxError as error:
         _show(Finding("FAIL", "interpreter", str(error)))
         return UNSAFE
+    print(f"room for {_processors()} workers, one for each processor, whose programs have the default limits")
+    for finding in _room():
+        _show(finding)
+        safe = safe and finding.state != "FAIL"
     print("programs run with")
-    for finding in _interpreter(interpreter, packages):
+    for finding in _interpreter(interpreter):
         _show(finding)
         safe = safe and finding.state != "FAIL"
     try:
@@ -123,6 +130,22 @@ def _host() -> Iterator[Finding]:
     )
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _room() -> Iterator[Finding]:
+    workers = _processors()
+    for room in rooms(Limits()):
+        advice = f"--workers {room.workers}" if room.workers else "programs that use all of their limit get no verdict"
+        advice = None if room.hopeless else advice
+        state = "FAIL" if room.hopeless else "ok" if room.workers >= workers else "note"
+        yield Finding(state, room.name, room.told(workers), advice)
+    place = Path("/dev/shm")
+    size = f"{shutil.disk_usage(place).free // MIB} MiB free" if place.is_dir() else "none"
+    yield Finding("ok", str(place), f"{size}; not needed: what programs write is memory of their jails")
+
+
 def _user_namespaces() -> Finding:
     name = "user namespaces"
     code = "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.unshare(0x10000000) and ctypes.get_errno())"
@@ -155,7 +178,7 @@ def _limit(value: int) -> str:
     return "unlimited" if value < 0 else str(value)
 
 
-def _interpreter(interpreter: Interpreter, wanted: tuple[str, ...]) -> Iterator[Finding]:
+def _interpreter(interpreter: Interpreter) -> Iterator[Finding]:
     version = ".".join(map(str, interpreter.version))
     private = next((p for p in (interpreter.executable, interpreter.stdlib) if not _others_may_read(p)), None)
     if private and len(identities()) > 1:
@@ -164,10 +187,12 @@ def _interpreter(interpreter: Interpreter, wanted: tuple[str, ...]) -> Iterator[
     else:
         yield Finding("ok", "interpreter", f"{interpreter.executable} ({version})")
     yield Finding("ok", "libraries", f"{len(interpreter.libraries)} shared libraries are bound")
-    yield Finding("ok", "packages", ", ".join(interpreter.packages) or "none but the standard library")
-    if lacking := [name for name in wanted if name not in interpreter.packages]:
-        detail = f"allowed but not installed: {', '.join(lacking)}"
-        yield Finding("note", "packages", detail, f"pip install {' '.join(lacking)}")
+    there = [name for name in interpreter.packages if name not in interpreter.lacking]
+    yield Finding("ok", "packages", ", ".join(there) or "none but the standard library")
+    if interpreter.lacking:
+        detail = "; ".join(f"{name}: {why}" for name, why in interpreter.lacking.items())
+        advice = f"pip install {' '.join(interpreter.lacking)}, or allow only those that are there: --allow-package"
+        yield Finding("FAIL", "packages", f"allowed, but cannot be imported: {detail}", advice)
 
 
 def _languages() -> Iterator[Finding]:

@@ -23,14 +23,19 @@ PACKAGES = ("numpy", "sortedcontainers")
 """Installed packages that programs may import unless the operator says otherwise."""
 
 _PROBE = r"""
-import ctypes, glob, importlib.util, json, os, sys, sysconfig
+import ctypes, glob, importlib.machinery, importlib.util, json, os, sys, sysconfig
 stdlib = sysconfig.get_path("stdlib")
 platstdlib = os.path.join(sys.base_exec_prefix, sys.platlibdir, os.path.basename(stdlib))
 unwanted = ("_tkinter", "_curses", "_dbm", "_gdbm", "nis", "readline", "_test", "_ctypes_test", "xxlimited", "_xxtest")
-packages = {}
+answer = os.dup(1)
+os.dup2(2, 1)  # what packages print when they are imported is no answer
+packages, lacking = {}, {}
 for name in sys.argv[1:]:
-    spec = importlib.util.find_spec(name)
-    if spec is None: continue
+    try: spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError): spec = None
+    if spec is None or not spec.has_location:
+        lacking[name] = "not installed"
+        continue
     place = os.path.dirname(spec.origin) if spec.submodule_search_locations else spec.origin
     parts = [place]
     if os.path.isdir(place + ".libs"): parts.append(place + ".libs")
@@ -50,9 +55,21 @@ def each(info, size, data):
     if info.contents.name: found.append(os.fsdecode(info.contents.name))
     return 0
 ctypes.CDLL(None).dl_iterate_phdr(each, None)
-print(json.dumps(dict(executable=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
+class Allowed:
+    def find_spec(name, path=None, target=None):
+        if name in packages: return importlib.machinery.PathFinder.find_spec(name, [os.path.dirname(packages[name][0])])
+# As inside: nothing is there but the standard library and what is allowed.
+sys.path[:] = [stdlib, platstdlib, os.path.join(platstdlib, "lib-dynload")]
+sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter,
+    importlib.machinery.PathFinder, Allowed]
+for name in packages:
+    try: __import__(name)
+    except BaseException as error: lacking[name] = f"{type(error).__name__}: {error}".strip()
+os.write(answer, json.dumps(dict(lacking=lacking,
+    executable=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
     version=list(sys.version_info[:3]), implementation=sys.implementation.name, stdlib=stdlib, platstdlib=platstdlib,
-    platlibdir=sys.platlibdir, packages=packages, libraries=[f for f in found if os.path.isabs(f)])))
+    platlibdir=sys.platlibdir, packages=packages, libraries=[f for f in found if os.path.isabs(f)])).encode())
+os._exit(0)  # libraries loaded for their names only may not bear the end of an interpreter
 """
 
 
@@ -69,6 +86,18 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     """Import name to the files and folders that make up the package."""
     libraries: tuple[str, ...]
     """Shared libraries under the names that the dynamic linker looks them up by."""
+    lacking: dict[str, str] = {}
+    """Packages that were asked for and cannot be imported, each with the reason; those that are not installed are not
+    in ``packages``."""
+
+    def require_packages(self) -> None:
+        """Raises SandboxError, which names all that are lacking: programs would fail that are right elsewhere."""
+        if self.lacking:
+            told = "; ".join(f"{name} ({why})" for name, why in self.lacking.items())
+            raise SandboxError(
+                f"packages: programs may import these, but cannot here: {told}."
+                " Install them, and allow what they need as well; or allow only those that are there (--allow-package)"
+            )
 
     @property
     def tag(self) -> str:
@@ -77,7 +106,7 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=8)
 def probe(python: str | None = None, packages: tuple[str, ...] = ()) -> Interpreter:
-    """Ask ``python`` (default: the running one) about itself and about ``packages``; those it lacks are left out.
+    """Ask ``python`` (default: the running one) about itself and ``packages``, which it imports as programs would.
 
     Raises SandboxError when it is not a CPython 3.11 or later that runs here.
     """

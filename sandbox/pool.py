@@ -106,11 +106,16 @@ class Pool:
 
     @asynccontextmanager
     async def alone(self) -> AsyncGenerator[None, None]:
-        """Before all that wait: no program runs meanwhile but those of ``worker(alone=True)``."""
+        """Before all that wait: no program runs meanwhile but those of ``worker(alone=True)``, and of the idle workers
+        one of each kind is left."""
         async with self._one_alone:
             self._admits.clear()
             try:
                 await self._quiet.wait()
+                for idle in self._idle.values():
+                    while len(idle) > 1:
+                        self._retire(idle.pop(0))
+                await asyncio.gather(*self._closing)
                 yield
             finally:
                 self._admits.set()

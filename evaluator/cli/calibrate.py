@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from ...sandbox.limits import Seconds
+from ...sandbox.limits import Limits, Seconds
 from ...sandbox.validated import Validated
 from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
 from ..status import Status
-from .engine import engine_options
+from .engine import engine_options, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .options import Calibrate
 
@@ -65,6 +65,7 @@ def main(options: Calibrate) -> int:
     rows = Rows(options.files, format=options.format, skip_bad=options.skip_bad, change=patient)
     # Each test in a process of its own, each program really run: so is the time taken that a limit will be held to.
     evaluator = Evaluator(**engine_options(options), run_all=True, lanes=False, cache=0)
+    warn_of_shortage(options.workers, Limits())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         times, failures = runner.run(_measure(rows, evaluator, options.repeats))
     if not times:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from typing import Any
 
+from ...sandbox import capacity
 from ...sandbox.languages import testlib
+from ...sandbox.limits import Limits
 from ..compare import preset
 from .errors import UsageError
 from .options import Calibrate, Run, Serve
@@ -50,3 +53,11 @@ def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
             "preset": options.preset,
         }
     return found
+
+
+def warn_of_shortage(workers: int | None, limits: Limits) -> None:
+    """On standard error, where the host has too little of something for so many workers. None: as many as processors.
+
+    Raises JailUnavailable where not even one can start."""
+    for told in capacity.check(workers or len(os.sched_getaffinity(0)), limits):
+        print(f"microcoder-eval: warning: {told}", file=sys.stderr)

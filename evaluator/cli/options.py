@@ -146,14 +146,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     python: Annotated[Path | None, _argument("PATH")] = None
     """Interpreter that runs the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
     testlib: Annotated[Path | None, _argument("PATH")] = None
     """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
     names, else the one beside the compiler's headers."""
     no_lanes: Annotated[bool, _argument("")] = False
     """A process of its own for every test, also for quick ones. Slower; the verdicts are the same."""
     quiet: Annotated[bool, _argument("", "-q")] = False
-    """No progress and no summary table; errors only."""
+    """No progress and no summary table; errors and warnings only."""
 
     limits_from: Annotated[Path | None, _argument("FILE")] = None
     """Limits of processor time by problem, as calibrate writes them. They win over the problem's own."""
@@ -206,7 +206,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     python: Annotated[Path | None, _argument("PATH")] = None
     """Interpreter that runs the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
     testlib: Annotated[Path | None, _argument("PATH")] = None
     """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
     names, else the one beside the compiler's headers."""
@@ -291,7 +291,7 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     python: Annotated[Path | None, _argument("PATH")] = None
     """Interpreter that runs the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
     testlib: Annotated[Path | None, _argument("PATH")] = None
     """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
     names, else the one beside the compiler's headers."""
@@ -364,7 +364,7 @@ class Doctor(msgspec.Struct, frozen=True, kw_only=True):
     python: Annotated[Path | None, _argument("PATH")] = None
     """Interpreter that will run the programs. Without it: the one that runs this command."""
     allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers, where they are installed."""
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
 
 
 COMMANDS: dict[str, tuple[type, str]] = {

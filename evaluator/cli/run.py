@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 import uvloop
 
+from ...sandbox.limits import Limits
 from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
 from ..submission import Submission
 from .calibrate import read_limits
-from .engine import engine_options
+from .engine import engine_options, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .options import Run
 from .progress import progress
@@ -38,6 +39,7 @@ def main(options: Run) -> int:
     rows = Rows(
         options.files, options.submissions, format=options.format, skip_bad=options.skip_bad, change=_limits(options)
     )
+    warn_of_shortage(options.workers, msgspec.structs.replace(Limits(), **options.limits.given()))
     run = _Judging(rows, options.preset)
     with contextlib.ExitStack() as stack:
         stack.callback(run.close)

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+from ...sandbox import capacity
+from ...sandbox.limits import Limits
 from .engine import engine_options
 from .errors import DONE, UsageError
 from .options import Serve
@@ -65,6 +67,9 @@ def main(options: Serve) -> int:
             engines=options.engines,
         )
         log = logger(options.log_format, options.log_level)
+        if not options.ray:
+            for told in capacity.check(workers, Limits()):
+                log.warning("the host is short of room", what=told)
         log.info("listening", address=_address(listening), workers=workers, engines=options.engines)
         if options.engines == 1:
             process.run(settings, [listening])

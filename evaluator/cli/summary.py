@@ -15,6 +15,7 @@ from ..report import Report
 from ..status import Status
 
 SHOWN_CHANGES = 20
+SHOWN_MODULES = 10
 SHOWN = 80
 """Characters of a cell."""
 
@@ -94,6 +95,8 @@ class Summary(msgspec.Struct, kw_only=True):
     checker_errors: int
     broken_problems: dict[str, str]
     """Problems whose checker or expected output decided nothing about a program, with what was said the first time."""
+    missing_modules: dict[str, int]
+    """Programs that failed for want of a module, by its name."""
     workers: int
     jail: str
     skipped_rows: int
@@ -166,6 +169,7 @@ class Tally:
         self.rules: Counter[str] = Counter()
         self.accepted_by: Counter[str] = Counter()
         self.broken: dict[str, str] = {}
+        self.missing_modules: Counter[str] = Counter()
         self.labels = Labels()
         self.sensitive = Labels()
         self.start()
@@ -182,6 +186,8 @@ class Tally:
         self.verdicts[report.status] += 1
         if report.status is Status.CHECKER_ERROR:
             self.broken.setdefault(report.problem_id, report.message or "")
+        if (module := report.missing_module) is not None:
+            self.missing_modules[module] += 1
         if report.score is not None:
             self.scored += 1
             self.score += report.score
@@ -239,6 +245,7 @@ class Tally:
             system_errors=self.verdicts[Status.SYSTEM_ERROR],
             checker_errors=self.verdicts[Status.CHECKER_ERROR],
             broken_problems=self.broken,
+            missing_modules=dict(self.missing_modules.most_common()),
             workers=workers,
             jail=jail,
             skipped_rows=skipped_rows,
@@ -284,6 +291,11 @@ def table(summary: Summary) -> RenderableType:
         )
     if summary.broken_problems:
         parts += ["", _broken_table(summary.broken_problems)]
+    if summary.missing_modules:
+        first = list(summary.missing_modules.items())[:SHOWN_MODULES]
+        more = len(summary.missing_modules) - len(first)
+        names = ", ".join(f"{name} {count:,}" for name, count in first) + (f" and {more:,} more" if more > 0 else "")
+        parts += ["", f"programs that failed for want of a module: {names}; --allow-package lets them have it"]
     if summary.skipped_rows:
         parts.append(f"{summary.skipped_rows:,} bad rows left out")
     if not summary.workers:

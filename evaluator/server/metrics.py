@@ -1,4 +1,4 @@
-"""What Prometheus collects. Every label has a closed set of values: none comes from a request.
+"""What Prometheus collects. Every label has a closed set of values, but the names of modules: those are bounded.
 
 With several engine processes the figures live in files that all of them read, so that any of them answers for all
 (the multi-process mode of prometheus-client; the supervisor sets PROMETHEUS_MULTIPROC_DIR before this is imported).
@@ -18,6 +18,8 @@ from ..status import Status
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RUNS = ("finished", "crashed", "time_limit", "memory_limit", "output_limit", "compile_error", "sandbox_error")
 """How programs of /run_code end: outcomes of the sandbox, and those of programs that did not run."""
+MODULES = 100
+"""Most names of missing modules; programs choose them. The rest is counted as "other"."""
 _LONG = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _LAG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 
@@ -49,6 +51,8 @@ class Metrics:
         self._dropped = counter(
             "connections_dropped_total", "Connections given up, by what they were waited for.", "waited_for"
         )
+        self._missing = counter("missing_modules_total", "Programs that failed for want of a module.", "module")
+        self._missing_names: set[str] = set()
         self._workers = gauge("workers", "Workers.", "state")
         self._waiting = gauge("queue_length", "Programs that wait for a turn.")
         self._queue_time = histogram("queue", "Time from the request to a worker.", _LONG)
@@ -75,6 +79,10 @@ class Metrics:
         if cache is not None:
             self._cache_hits.labels(cache).inc()
             return
+        if (module := report.missing_module) is not None:
+            if len(self._missing_names) < MODULES:
+                self._missing_names.add(module)
+            self._missing.labels(module if module in self._missing_names else "other").inc()
         self._cpu.inc(report.cpu_time)
         self._queue_time.observe(report.queue_time)
         self._run_time.observe(report.run_time)

@@ -67,7 +67,7 @@ def run(cgroups, tmp_path, rows: str, *options: str) -> tuple[int, list[dict], s
 # --------------------------------------------------------------------------------------------------------- processes
 
 
-@pytest.mark.parametrize("most", range(3, 16))
+@pytest.mark.parametrize("most", range(3, 24))
 def test_a_process_that_was_refused_is_waited_for_by_nobody(tmp_path, jail, most):
     """One limit is where the evaluator, the jail, the runner, the zygote, a stand-in (for threading) or its test
     process is one too many."""
@@ -84,6 +84,7 @@ def test_threads_that_the_host_refused_are_given_to_a_program_that_is_alone(tmp_
     with limited(pids=46) as cgroups:
         _, reports, said = run(cgroups, tmp_path, rows, "--workers", "3", "--jail", jail)
         assert cgroups.count("pids.events", "max") > 0
+    assert "(pids.max of this cgroup): " in said, said
     assert [report["status"] for report in reports] == ["accepted"] * 6, (reports, said)
 
 
@@ -113,7 +114,8 @@ def test_a_program_cannot_make_the_host_refuse_it_threads(tmp_path, jail):
 def test_memory_that_the_host_lacks_is_no_fault_of_the_program(tmp_path, jail):
     with limited(memory=300 * MIB) as cgroups:
         rows = row("p", ("500\n", "500\n"), MEMORY)
-        code, reports, _ = run(cgroups, tmp_path, rows, "--workers", "1", "--jail", jail)
+        code, reports, said = run(cgroups, tmp_path, rows, "--workers", "1", "--jail", jail)
+        assert "warning: 1 worker may need 1" in said and "(of this cgroup): not even one fits" in said, said
         assert cgroups.count("memory.events" if cgroups.version == 2 else "memory.oom_control", "oom_kill") > 0
     (report,) = reports
     assert (code, report["status"]) == (1, "system_error"), report

@@ -1,0 +1,107 @@
+"""How many workers the host has room for, by all that each of them may use.
+
+A limit is what a program may use, not what it takes: more workers than that run well, until several programs want all
+of theirs at the same time. That costs no verdict (evaluator/attempt.py), but time.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import psutil
+
+from .errors import JailUnavailable
+from .kinds import PYTHON
+from .limits import MIB, Limits
+from .shortage import Shortages
+
+BARE_MEMORY = 48 * MIB
+"""That a worker takes, and what belongs to it, without a program."""
+BARE_PROCESSES = 7
+"""The jail, its runner, zygotes and a test process."""
+DESCRIPTORS = 12
+"""Of the evaluator for each worker, with what compares its outputs and what is open while another starts."""
+OWN_PROCESSES = 8
+"""Threads of the evaluator itself that may still come."""
+OWN_DESCRIPTORS = 64
+
+
+class Room(NamedTuple):
+    """What there is of one thing."""
+
+    name: str
+    where: str
+    """What limits it."""
+    unit: int
+    """Bytes, or 1, that are told as one."""
+    left: int
+    """What workers may take."""
+    bare: int
+    """That a worker takes without a program."""
+    full: int
+    """That it may take with one."""
+    own: int = 0
+    """That the evaluator may still take itself."""
+
+    @property
+    def workers(self) -> int:
+        """That fit, each with a program that uses all it may."""
+        return max(0, (self.left - self.own) // self.full)
+
+    @property
+    def hopeless(self) -> bool:
+        """Not even one can start."""
+        return self.left < self.bare
+
+    def told(self, workers: int) -> str:
+        """For the operator."""
+        each = self.bare if self.hopeless else workers * self.full
+        need = f"{-(-each // self.unit)} {'MiB of ' * (self.unit == MIB)}{self.name}"
+        left = f"{max(0, self.left // self.unit)} are left ({self.where})"
+        if self.hopeless:
+            return f"one worker needs {need}, and {left}"
+        who = "1 worker" if workers == 1 else f"{workers} workers"
+        fit = f"{self.workers} fit" if self.workers > 1 else f"{self.workers or 'not even one'} fits"
+        return f"{who} may need {need}, and {left}: {fit}"
+
+
+def rooms(limits: Limits) -> Iterator[Room]:
+    """What bounds the number of workers whose programs have these limits. Measured now: ask before they start."""
+    shortages = Shortages()
+    try:
+        memory, processes = shortages.memory(), shortages.processes()
+    finally:
+        shortages.close()
+    full = BARE_MEMORY + limits.memory + 2 * PYTHON.tmpfs + 2 * limits.output + limits.stderr
+    available = psutil.virtual_memory().available
+    if memory is None or memory > available:
+        yield Room("memory", "of this machine", MIB, available, BARE_MEMORY, full)
+    else:
+        yield Room("memory", "of this cgroup", MIB, memory, BARE_MEMORY, full)
+    name, full = "processes and threads", BARE_PROCESSES + limits.threads
+    if processes is not None:
+        yield Room(name, "pids.max of this cgroup", 1, processes, BARE_PROCESSES, full, OWN_PROCESSES)
+    most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    if os.geteuid() != 0 and most != resource.RLIM_INFINITY:
+        yield Room(name, "ulimit -u", 1, most - _tasks_of(os.getuid()), BARE_PROCESSES, full, OWN_PROCESSES)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most != resource.RLIM_INFINITY:
+        left = most - len(os.listdir("/proc/self/fd"))
+        yield Room("open files", "ulimit -n", 1, left, DESCRIPTORS, DESCRIPTORS, OWN_DESCRIPTORS)
+
+
+def check(workers: int, limits: Limits) -> list[str]:
+    """What there is too little of for so many workers, in words. Raises JailUnavailable where none can start."""
+    short = [room for room in rooms(limits) if room.workers < workers]
+    if any(room.hopeless for room in short):
+        raise JailUnavailable("; ".join(room.told(workers) for room in short if room.hopeless))
+    return [room.told(workers) for room in short]
+
+
+def _tasks_of(user: int) -> int:
+    """As RLIMIT_NPROC counts them."""
+    found = psutil.process_iter(["uids", "num_threads"])
+    return sum(process.info["num_threads"] or 1 for process in found if process.info["uids"].real == user)
