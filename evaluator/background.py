@@ -36,6 +36,15 @@ class Background:
             raise
 
     def stop(self) -> None:
+        """What still runs is cancelled: threads that wait for it get concurrent.futures.CancelledError."""
+        self.do(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -12,7 +12,8 @@ import functools
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,7 @@ from ..sandbox.limits import Limits
 from ..sandbox.names import unplaceable
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
+from ..sandbox.shared import Shared
 from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Session
 from .attempt import Attempt
@@ -69,7 +71,7 @@ class Evaluator(Streams):
 
     Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
     programs, SandboxError for options that make no sense. The methods raise ValueError for a problem that makes no
-    sense; whatever a program does becomes a Report.
+    sense; whatever a program does becomes a Report. On exit those who still wait get CancelledError.
     """
 
     def __init__(
@@ -99,8 +101,8 @@ class Evaluator(Streams):
         self._jail_name, self._unsafe = jail, unsafe_no_jail
         self._python = python
         self._packages = PROGRAM_PACKAGES if packages is None else tuple(packages)
-        self._cache_size = cache
-        self._cache: OrderedDict[tuple[object, ...], _Shared] = OrderedDict()
+        self._cache: Shared[object, Report] = Shared(cache, worth=_is_verdict)
+        self._executing: Shared[object, Execution | CompileError] = Shared()
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
         self._prepared_bytes = 0
         self._pool: Pool | None = None
@@ -151,9 +153,8 @@ class Evaluator(Streams):
 
     async def __aexit__(self, *_: object) -> None:
         pool, self._pool = self._pool, None
-        for shared in self._cache.values():
-            shared.task.cancel()
-        self._cache.clear()
+        await self._cache.close()
+        await self._executing.close()
         comparing, self._comparing = self._comparing, Comparing()
         await comparing.close()
         checkers, self._checkers = self._checkers, None
@@ -167,7 +168,12 @@ class Evaluator(Streams):
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
-        report = await self._cached(self._prepare(problem), submission)
+        prepared = self._prepare(problem)
+        key: object = object()
+        if self._cache.remembered:
+            source = submission.code or ""
+            key = (prepared.inputs.key, submission.language, source, *sorted(submission.files.items()))
+        report = await self._cache.result(key, lambda: self._judge(prepared, submission))
         return report.labelled(submission)
 
     async def execute(
@@ -185,13 +191,27 @@ class Evaluator(Streams):
         WorkerFailure when three workers broke. Cancelling frees the worker.
         """
         submission = Submission.of(program)
-        prepared = _under(limits or Limits())
-        inputs = Inputs([stdin])
+
+        def execute() -> Coroutine[Any, Any, Execution | CompileError]:
+            return self._execute(submission, _under(limits or Limits()), Inputs([stdin]), files or {}, collect)
+
+        return await self._executing.result(object(), execute)
+
+    # -- within
+
+    async def _execute(
+        self,
+        submission: Submission,
+        prepared: Prepared,
+        inputs: Inputs,
+        files: Mapping[str, bytes],
+        collect: Sequence[str],
+    ) -> Execution | CompileError:
         attempt = Attempt(self.pool, prepared.limits.memory)
         while True:
             try:
                 async with attempt.ground():
-                    ran = await self._execute(submission, prepared, attempt, inputs, files, collect)
+                    ran = await self._execute_once(submission, prepared, attempt, inputs, files, collect)
             except (WorkerFailure, JailUnavailable) as failure:
                 attempt = attempt.after(failure, counts=False)  # it may have been the compiler, not guarded before
                 continue
@@ -203,15 +223,13 @@ class Evaluator(Streams):
             else:
                 return attempt.outcome(ran)
 
-    # -- within
-
-    async def _execute(
+    async def _execute_once(
         self,
         submission: Submission,
         prepared: Prepared,
         attempt: Attempt,
         inputs: Inputs,
-        files: Mapping[str, bytes] | None,
+        files: Mapping[str, bytes],
         collect: Sequence[str],
     ) -> Execution | CompileError:
         source = (submission.code or "").encode()
@@ -225,7 +243,7 @@ class Evaluator(Streams):
             tests=[0],
             limits=prepared.limits,
             command=program.command,
-            files={**(files or {}), **program.files},
+            files={**files, **program.files},
             collect=collect,
             guarded=attempt.new,
             lanes=False,
@@ -246,31 +264,6 @@ class Evaluator(Streams):
             while len(self._prepared) > 1 and (len(self._prepared) > PREPARED or self._prepared_bytes > PREPARED_BYTES):
                 self._prepared_bytes -= self._prepared.popitem(last=False)[1].size
         return prepared
-
-    async def _cached(self, prepared: Prepared, submission: Submission) -> Report:
-        if not self._cache_size:
-            return await self._judge(prepared, submission)
-        source = submission.code or ""
-        key = (prepared.inputs.key, submission.language, source, *sorted(submission.files.items()))
-        shared = self._cache.get(key)
-        if shared is None:
-            shared = self._cache[key] = _Shared(asyncio.create_task(self._judge(prepared, submission)))
-        self._cache.move_to_end(key)
-        while len(self._cache) > self._cache_size and next(iter(self._cache.values())).task.done():
-            self._cache.popitem(last=False)
-        shared.waiting += 1
-        try:
-            report = await asyncio.shield(shared.task)
-        except BaseException:
-            self._cache.pop(key, None)
-            if shared.waiting == 1:
-                shared.task.cancel()
-            raise
-        finally:
-            shared.waiting -= 1
-        if report.status.is_judge_failure:
-            self._cache.pop(key, None)
-        return report
 
     async def _judge(self, prepared: Prepared, submission: Submission) -> Report:
         language, source = submission.language, submission.code or ""
@@ -459,9 +452,5 @@ def _under(limits: Limits) -> Prepared:
     return Prepared(Problem(problem_id="-", tests=(TestCase(input="-"),), limits=limits))
 
 
-class _Shared:
-    """A judgement that several callers may wait for."""
-
-    def __init__(self, task: asyncio.Task[Report]) -> None:
-        self.task = task
-        self.waiting = 0
+def _is_verdict(report: Report) -> bool:
+    return not report.status.is_judge_failure

@@ -14,7 +14,10 @@ from .streams import Program
 
 
 class SyncEvaluator:
-    """``with SyncEvaluator() as evaluator``. Takes the options of Evaluator. Any number of threads may use it."""
+    """``with SyncEvaluator() as evaluator``. Takes the options of Evaluator. Any number of threads may use it.
+
+    On exit those who still wait get concurrent.futures.CancelledError.
+    """
 
     def __init__(self, **options: Any) -> None:
         self._evaluator = Evaluator(**options)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
-from collections import OrderedDict
 
 import msgspec
 
@@ -20,6 +19,7 @@ from ...sandbox.launcher import Launcher
 from ...sandbox.limits import MIB
 from ...sandbox.pool import Pool
 from ...sandbox.protocol import collected
+from ...sandbox.shared import Shared
 from ...sandbox.worker import Inputs, Work
 from ..reference import Reference
 from .base import (
@@ -57,7 +57,7 @@ class Checkers:
         self._benefit_of_doubt = benefit_of_doubt
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
-        self._ready: OrderedDict[CheckerProgram, _Ready | str] = OrderedDict()
+        self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT)
 
     async def close(self) -> None:
         await self._pool.close()
@@ -159,18 +159,14 @@ class Checkers:
 
     async def _program(self, checker: CheckerProgram, *, new: bool) -> _Ready:
         """Compiled once; one that does not compile is not compiled again."""
-        ready = self._ready.get(checker)
-        if ready is None:
-            program = await self._compiled(checker, new=new)
-            ready = program if isinstance(program, str) else (program, _executable(program))
-            self._ready[checker] = ready
-            while len(self._ready) > KEPT:
-                self._ready.popitem(last=False)
-        else:
-            self._ready.move_to_end(checker)
+        ready = await self._ready.result(checker, lambda: self._made_ready(checker, new=new))
         if isinstance(ready, str):
             raise CheckerFailed(ready)
         return ready
+
+    async def _made_ready(self, checker: CheckerProgram, *, new: bool) -> _Ready | str:
+        program = await self._compiled(checker, new=new)
+        return program if isinstance(program, str) else (program, _executable(program))
 
     async def _compiled(self, checker: CheckerProgram, *, new: bool) -> Program | str:
         if checker.language == "python":

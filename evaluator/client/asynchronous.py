@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 import stamina
 
+from ...sandbox.shared import Shared
 from ..problem import Problem
 from ..report import Report, TestResult
 from ..server.messages import ErrorResponse, EvaluateResponse
@@ -78,12 +79,13 @@ class AsyncClient:
         self._failures = failures
         self._connections = connections
         self._written: OrderedDict[int, _Written] = OrderedDict()
-        self._registering: dict[tuple[Endpoint, str], asyncio.Task[None]] = {}
+        self._registering: Shared[tuple[Endpoint, str], None] = Shared()
 
     async def __aenter__(self) -> AsyncClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._registering.close()
         for endpoint in self._endpoints.all:
             await endpoint.close()
 
@@ -176,22 +178,10 @@ class AsyncClient:
             refused = _refused(answer)
             if refused.code != "unknown_problem":
                 raise refused
-            await self._register(endpoint, written)
+            # Once for all calls that wait for it.
+            key = endpoint, written.digest
+            await self._registering.result(key, lambda: _register(endpoint, written))
         raise _Again("the server forgets the problem as soon as it was sent")
-
-    async def _register(self, endpoint: Endpoint, written: _Written) -> None:
-        """Once for all calls that wait for it."""
-        key = endpoint, written.digest
-        task = self._registering.get(key)
-        if task is None:
-            task = self._registering[key] = asyncio.create_task(_register(endpoint, written))
-            task.add_done_callback(lambda done: self._registered(key, done))
-        await asyncio.shield(task)
-
-    def _registered(self, key: tuple[Endpoint, str], task: asyncio.Task[None]) -> None:
-        del self._registering[key]
-        if not task.cancelled():
-            task.exception()  # whoever still waits is told; perhaps nobody does
 
 
 class _Written:

@@ -13,7 +13,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from ...sandbox.errors import JailUnavailable, MicrocoderError, WorkerFailure
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.limits import Limits
+from ...sandbox.shared import Shared
 from ..compare import preset as find_preset
 from ..problem import Problem
 from ..report import Report, not_run
@@ -100,6 +101,9 @@ class RayEvaluator(Streams):
         """An actor came or went."""
         self._alone_since = 0.0
         self._connected = False
+        self._looking: asyncio.Task[None] | None = None
+        """Which nodes there are; None: not started, or closed."""
+        self._executing: Shared[object, Execution | CompileError] = Shared()
 
     async def __aenter__(self) -> RayEvaluator:
         self._ray = library.load()
@@ -116,12 +120,16 @@ class RayEvaluator(Streams):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._looking.cancel()
-        tasks = [self._looking, *self._tasks.values()]
+        looking, self._looking = self._looking, None
+        held = (waiting for member in self._members.values() for waiting in member.held.values())
+        for waiting in (*self._queue, *held):
+            waiting.future.cancel()
+        self._queue.clear()
+        await self._executing.close()
+        tasks = [*filter(None, [looking]), *self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._give_up(ClusterUnavailable("the evaluator was closed"))
         if self._connected:
             self._connected = False
             await asyncio.to_thread(self._ray.shutdown)
@@ -162,6 +170,7 @@ class RayEvaluator(Streams):
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
+        self._check_started()
         parcel = self._parcels.parcel(problem)
         waiting = Waiting(next(self._numbers), parcel, submission, time.monotonic())
         self._queue.append(waiting)
@@ -186,11 +195,19 @@ class RayEvaluator(Streams):
     ) -> Execution | CompileError:
         """As Evaluator.execute, on the node with the least to do."""
         submission = Submission.of(program)
+        self._check_started()
+
+        def execute() -> Coroutine[Any, Any, Execution | CompileError]:
+            return self._execute(submission, stdin, limits, files, collect)
+
+        return await self._executing.result(object(), execute)
+
+    async def _execute(self, *about: Any) -> Execution | CompileError:
         failure: Exception | None = None
         for _ in range(TRIES):
             member = await self._somebody()
             member.executing += 1
-            call = member.actor.execute.remote(submission, stdin, limits, files, collect)
+            call = member.actor.execute.remote(*about)
             try:
                 return await call
             except MicrocoderError:  # of the evaluator there; Ray's own come below
@@ -206,6 +223,10 @@ class RayEvaluator(Streams):
         raise WorkerFailure(f"two nodes failed on this program: {_words(failure)}")
 
     # -- within: who gets what
+
+    def _check_started(self) -> None:
+        if self._looking is None:
+            raise ClusterUnavailable("the evaluator is not started: use it as an async context manager")
 
     def _dispatch(self) -> None:
         while self._queue:

@@ -21,6 +21,7 @@ import msgspec
 from ...sandbox.errors import LanguageUnavailable, SandboxError
 from ...sandbox.execution import Execution
 from ...sandbox.languages import NAMES, CompileError
+from ...sandbox.shared import Shared
 from ..cluster import RayEvaluator
 from ..engine import Evaluator
 from ..report import Report
@@ -72,13 +73,13 @@ class Asked(msgspec.Struct, frozen=True):
     held: Held
 
 
-class _Shared:
-    """A judgement, and how many wait for it."""
+class _Judged(msgspec.Struct, frozen=True):
+    report: Report
+    from_disk: bool = False
 
-    def __init__(self, task: asyncio.Task[Report]) -> None:
-        self.task = task
-        self.waiting = 0
-        self.from_disk = False
+
+def _is_verdict(judged: _Judged) -> bool:
+    return not judged.report.status.is_judge_failure
 
 
 class Service:
@@ -106,7 +107,7 @@ class Service:
         self._verdicts: Verdicts | None = None
         if settings.verdicts:
             self._verdicts = Verdicts(state / "verdicts.sqlite", settings.verdicts, damaged=self._damaged)
-        self._shared: OrderedDict[bytes, _Shared] = OrderedDict()
+        self._judging: Shared[bytes, _Judged] = Shared(settings.remembered, worth=_is_verdict)
         self._ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._body_bytes = 0
         self._bodies: Counter[str] = Counter()
@@ -129,9 +130,7 @@ class Service:
 
     async def __aexit__(self, *_: object) -> None:
         self._ticking.cancel()
-        for shared in self._shared.values():
-            shared.task.cancel()
-        await asyncio.gather(self._ticking, *(shared.task for shared in self._shared.values()), return_exceptions=True)
+        await asyncio.gather(self._ticking, self._judging.close(), return_exceptions=True)
         if self._verdicts is not None:
             await self._verdicts.close()
 
@@ -246,43 +245,25 @@ class Service:
         program, held = asked.program, asked.held
         key = self._fingerprint(held.digest, program)
         self._know(client, program.id, key)
-        shared = self._shared.get(key)
-        cache = "memory" if shared is not None and shared.task.done() else None
-        if shared is None:
-            task = asyncio.create_task(self._judge(client, key, held, program))
-            shared = self._shared[key] = _Shared(task)
-        self._shared.move_to_end(key)
-        report = await self._wait(key, shared)
-        cache = cache or ("disk" if shared.from_disk else None)
-        if report.status.is_judge_failure or not self.settings.remembered:
-            self._forget(key, shared)
+        cache = "memory" if key in self._judging else None
+        try:
+            judged = await self._judging.result(key, lambda: self._judge(client, key, held, program))
+        except asyncio.CancelledError:
+            if self._closed and not _cancelled():
+                raise Unavailable("the server is going down", retry_after=1.0) from None
+            raise
+        report = judged.report
+        cache = cache or ("disk" if judged.from_disk else None)
         if program.name is not None:
             report = msgspec.structs.replace(report, name=program.name)
         self._count(client, asked, report, cache)
         return Result(place=asked.place, id=program.id, reward=report.reward, report=report, cached=cache is not None)
 
-    async def _wait(self, key: bytes, shared: _Shared) -> Report:
-        shared.waiting += 1
-        try:
-            return await asyncio.shield(shared.task)
-        except BaseException:
-            task = asyncio.current_task()
-            if shared.waiting == 1 or shared.task.done():
-                self._forget(key, shared)
-                shared.task.cancel()
-            if self._closed and shared.task.cancelled() and task is not None and not task.cancelling():
-                raise Unavailable("the server is going down", retry_after=1.0) from None
-            raise
-        finally:
-            shared.waiting -= 1
-
-    async def _judge(self, client: Client, key: bytes, held: Held, program: Program) -> Report:
+    async def _judge(self, client: Client, key: bytes, held: Held, program: Program) -> _Judged:
         if self._verdicts is not None:
             known = await self._verdicts.get(key)
             if known is not None:
-                if shared := self._shared.get(key):
-                    shared.from_disk = True
-                return known
+                return _Judged(known, from_disk=True)
         asked = time.monotonic()
         longest = self.settings.queue.seconds
         try:
@@ -300,7 +281,7 @@ class Service:
         report = msgspec.structs.replace(report, queue_time=report.queue_time + waited)
         if self._verdicts is not None and not report.status.is_judge_failure:
             self._verdicts.put(key, report)
-        return report
+        return _Judged(report)
 
     async def execute(
         self, client: Client, submission: Submission, stdin: bytes, *, seconds: float, **about: Any
@@ -350,10 +331,6 @@ class Service:
         if len(self._ids) > self.settings.remembered + self.settings.queue.length:
             self._ids.popitem(last=False)
 
-    def _forget(self, key: bytes, shared: _Shared) -> None:
-        if self._shared.get(key) is shared:
-            del self._shared[key]
-
     def _count(self, client: Client, asked: Asked, report: Report, cache: str | None) -> None:
         self._judged += 1
         self._per_second[-1] += 1
@@ -364,8 +341,6 @@ class Service:
         self.history.add(
             client.name, asked.held.digest, program.code, program.language, report, cached=cache is not None
         )
-        while len(self._shared) > self.settings.remembered and next(iter(self._shared.values())).task.done():
-            self._shared.popitem(last=False)
 
     def _damaged(self, what: str) -> None:
         self.metrics.damaged.inc()
@@ -382,11 +357,9 @@ class Service:
 
     def _give_up(self) -> None:
         self._closed = True
-        running = [shared for shared in self._shared.values() if not shared.task.done()]
-        if running:
-            self.log.warning("drained too long", given_up=len(running))
-        for shared in running:
-            shared.task.cancel()
+        if running := self._judging.running:
+            self.log.warning("drained too long", given_up=running)
+        self._judging.cancel()
 
     # -- how it is
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property
+from typing import Any
 
 from ..errors import LanguageUnavailable
 from ..execution import Execution, Outcome
@@ -15,11 +13,14 @@ from ..limits import MIB, Limits
 from ..names import unplaceable
 from ..pool import Pool
 from ..protocol import collected
+from ..shared import Shared
 from ..shortage import in_thread
 from ..worker import Inputs, Work
 from .base import CompileError, Language, Program, Recipe
 from .cache import Cache
 
+MANY = 1024
+"""More than there are languages."""
 MEMORY = 2048 * MIB
 """That a compiler may use."""
 PROGRAM_BYTES = 48 * MIB
@@ -35,8 +36,8 @@ class Builder:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._ready: set[str] = set()
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._ready: Shared[str, None] = Shared(MANY)
+        self._building: Shared[tuple[str, float, bool], bytes | CompileError] = Shared()
 
     @cached_property
     def cache(self) -> Cache:
@@ -44,7 +45,7 @@ class Builder:
 
     def forget(self) -> None:
         """Look again for the toolchains of this host."""
-        self._ready.clear()
+        self._ready.forget()
 
     async def program(
         self,
@@ -69,23 +70,19 @@ class Builder:
         if recipe is None:
             return language.program(b"", source, files, limits)
         key = _key(language, recipe)
+
+        def build() -> Coroutine[Any, Any, bytes | CompileError]:
+            return self._built(recipe, key, limits, new=new, alone=alone, started=started)
+
         # Who is alone waits for nobody: all others wait for it.
-        async with contextlib.nullcontext() if alone else self._locks[key]:
-            built = await self._built(recipe, key, limits, new=new, alone=alone, started=started)
-        if not self._locks[key].locked():
-            self._locks.pop(key, None)
+        built = await (build() if alone else self._building.result((key, limits.compile_time, new), build))
         return built if isinstance(built, CompileError) else language.program(built, source, files, limits)
 
     async def _recipe(self, language: Language, source: bytes, files: Mapping[str, bytes]) -> Recipe | None:
         if language.name in self._ready:
             return language.recipe(source, files)
-        async with self._locks[language.name]:
-            if (lack := await in_thread(language.missing)) is not None:
-                raise LanguageUnavailable(f"{language.name}: {lack}")
-            await in_thread(language.prepare)
-            recipe = await in_thread(language.recipe, source, files)
-            self._ready.add(language.name)
-        return recipe
+        await self._ready.result(language.name, lambda: _prepare(language))
+        return await in_thread(language.recipe, source, files)
 
     async def _built(
         self, recipe: Recipe, key: str, limits: Limits, *, new: bool, alone: bool, started: Callable[[], None] | None
@@ -114,6 +111,12 @@ class Builder:
             return CompileError(_words(execution), execution.outcome is Outcome.TIME_LIMIT)
         await in_thread(self.cache.put, key, built)
         return built
+
+
+async def _prepare(language: Language) -> None:
+    if (lack := await in_thread(language.missing)) is not None:
+        raise LanguageUnavailable(f"{language.name}: {lack}")
+    await in_thread(language.prepare)
 
 
 def _key(language: Language, recipe: Recipe) -> str:

@@ -128,6 +128,31 @@ async def test_cancelling_frees_the_worker(cluster: Any, nodes: Nodes) -> None:
         assert (await evaluator.evaluate(SUMS, ADD)).accepted
 
 
+async def test_of_several_that_wait_one_may_give_up_and_on_close_all_are_cancelled(cluster: Any, nodes: Nodes) -> None:
+    """Those that a node has, those that wait for one, and those that only run a program."""
+    nodes(1)
+    patient = msgspec.structs.replace(SUMS, limits=Limits(cpu_time=60, idle_time=60))
+    evaluator = RayEvaluator(cluster.address, workers=1)
+    with pytest.raises(ClusterUnavailable, match="not started"):
+        await evaluator.evaluate(SUMS, ADD)
+    async with evaluator:
+        tasks = [
+            asyncio.create_task(evaluator.evaluate(patient, f"import time\ntime.sleep(1)\n{ADD}")) for _ in range(3)
+        ]
+        await until(lambda: evaluator.busy)
+        tasks[0].cancel()
+        assert [report.accepted for report in await asyncio.gather(*tasks[1:])] == [True] * 2
+        endless = "import time\ntime.sleep(50)"
+        tasks = [asyncio.create_task(evaluator.evaluate(patient, f"{endless}# {n % 9}")) for n in range(40)]
+        running = asyncio.create_task(evaluator.execute(endless, limits=patient.limits))
+        await until(lambda: evaluator.busy and running)
+    async with asyncio.timeout(20):
+        await asyncio.wait((*tasks, running))
+    assert all(task.cancelled() for task in (*tasks, running))
+    with pytest.raises(ClusterUnavailable, match="not started"):
+        await evaluator.execute(ADD)
+
+
 async def test_where_no_node_can_judge_the_reason_is_told(cluster: Any, nodes: Nodes) -> None:
     with pytest.raises(ClusterUnavailable, match="the cluster has 0 CPUs"):
         async with RayEvaluator(cluster.address, workers=2, nobody=2):

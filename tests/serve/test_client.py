@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from microcoder.evaluator import Problem, Status, Submission, TestCase
 from microcoder.evaluator.client import AsyncClient, Client, JudgeFailed, JudgeUnavailable, RequestRefused
 from microcoder.evaluator.client.endpoints import Endpoint, Endpoints
 
+from ..events import until
 from .conftest import ADD, SUMS, WRONG, Server
 
 Start = Callable[..., Server]
@@ -98,6 +100,39 @@ def test_the_same_without_an_event_loop(server: Server) -> None:
         assert judge.evaluate(SUMS, ADD).accepted
         assert judge.reward(SUMS, WRONG) == 0.0
         assert [report.accepted for report in judge.evaluate_many([(SUMS, ADD), (SUMS, WRONG)])] == [True, False]
+
+
+async def test_a_problem_is_sent_once_for_all_who_wait_and_one_may_give_up(server: Server) -> None:
+    puts: list[bytes] = []
+    connections: list[Any] = []
+    go_on = asyncio.Event()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            if data.startswith(b"PUT "):
+                puts.append(data)
+                await go_on.wait()
+            writer.write(data)
+        writer.close()
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        host, port = server.address.removeprefix("http://").split(":")
+        there = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer))
+
+    problem = Problem(problem_id="sent once", tests=SUMS.tests)
+    async with await asyncio.start_server(between, "127.0.0.1", 0) as relay:
+        async with AsyncClient(f"http://127.0.0.1:{relay.sockets[0].getsockname()[1]}") as judge:
+            tasks = [asyncio.create_task(judge.evaluate(problem, f"{ADD}# {n}")) for n in range(3)]
+            waiting = judge._registering._running.values()
+            await until(lambda: puts and [each.waiting for each in waiting] == [3])
+            tasks[0].cancel()
+            await asyncio.wait(tasks[:1])
+            go_on.set()
+            assert [report.accepted for report in await asyncio.gather(*tasks[1:])] == [True] * 2
+        await asyncio.wait(connections)
+    assert len(puts) == 1
 
 
 async def test_no_server_is_none_or_an_exception_and_never_0() -> None:

@@ -1,0 +1,116 @@
+"""One computation for all who wait for its result, which is remembered for those who ask later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+class Shared(Generic[K, T]):
+    """``await shared.result(key, compute)``: equal keys at the same time are one computation.
+
+    Any of those who wait may give up, and the computation goes on for the others. It is cancelled when nobody waits
+    any more; the last to give up sees it end. What it raises is told to all who wait, and not remembered. When it is
+    cancelled from here (``cancel``, ``close``) all who wait get CancelledError.
+
+    remembered  results kept, those that were asked for last; 0: none
+    worth       whether a result is to be remembered
+    """
+
+    def __init__(self, remembered: int = 0, *, worth: Callable[[T], bool] | None = None) -> None:
+        self.remembered = remembered
+        self._worth = worth
+        self._results: OrderedDict[K, T] = OrderedDict()
+        self._running: dict[K, _Computation[T]] = {}
+        """Those that may be joined."""
+        self._tasks: set[asyncio.Task[T]] = set()
+        """These, and those that were cancelled and have not ended yet."""
+
+    def __contains__(self, key: K) -> bool:
+        """Whether its result is remembered."""
+        return key in self._results
+
+    def __len__(self) -> int:
+        """Results that are remembered."""
+        return len(self._results)
+
+    @property
+    def running(self) -> int:
+        """Computations that somebody waits for."""
+        return len(self._running)
+
+    async def result(self, key: K, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What is remembered, what comes of the computation that is under way, or what comes of a new one."""
+        if key in self._results:
+            self._results.move_to_end(key)
+            return self._results[key]
+        computation = self._running.get(key) or self._start(key, compute)
+        task = computation.task
+        computation.waiting += 1
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            if computation.waiting == 1 and not task.done() and self._leave(key, computation):
+                task.cancel()
+                await asyncio.wait((task,))
+            raise
+        finally:
+            computation.waiting -= 1
+        if computation.cancelled:  # whatever it made of that
+            raise asyncio.CancelledError
+        return task.result()
+
+    def forget(self) -> None:
+        """All results. What is under way goes on."""
+        self._results.clear()
+
+    def cancel(self) -> None:
+        """All that is under way. Results stay."""
+        for computation in self._running.values():
+            computation.cancelled = True
+            computation.task.cancel()
+        self._running.clear()
+
+    async def close(self) -> None:
+        """Cancel what is under way, forget what is remembered, and wait until nothing is left. May be used again."""
+        self.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self.forget()
+
+    def _start(self, key: K, compute: Callable[[], Coroutine[Any, Any, T]]) -> _Computation[T]:
+        task = asyncio.create_task(compute())
+        computation = self._running[key] = _Computation(task)
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: self._done(key, computation))
+        return computation
+
+    def _done(self, key: K, computation: _Computation[T]) -> None:
+        task = computation.task
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is not None:  # who waits is told; perhaps nobody does
+            self._leave(key, computation)
+        elif self._leave(key, computation) and self.remembered and (self._worth is None or self._worth(task.result())):
+            self._results[key] = task.result()
+            if len(self._results) > self.remembered:
+                self._results.popitem(last=False)
+
+    def _leave(self, key: K, computation: _Computation[T]) -> bool:
+        """Nobody can join it any more. Whether that was possible until now."""
+        if self._running.get(key) is not computation:
+            return False
+        del self._running[key]
+        return True
+
+
+class _Computation(Generic[T]):
+    def __init__(self, task: asyncio.Task[T]) -> None:
+        self.task = task
+        self.waiting = 0
+        self.cancelled = False
+        """All at once, not because nobody waited."""
