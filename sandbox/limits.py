@@ -11,6 +11,7 @@ from .validated import Validated
 MIB = 1024 * 1024
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+WallSeconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 Bytes = Annotated[int, msgspec.Meta(ge=1, le=64 * 1024 * MIB)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=65536)]
 
@@ -29,7 +30,7 @@ class Limits(Validated, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     Waiting for a processor on a loaded machine does not count, so load does not change verdicts."""
 
-    wall_time: Seconds | None = None
+    wall_time: WallSeconds | None = None
     """Backstop in seconds of wall clock. None: ``20 * cpu_time + 10``."""
 
     memory: Bytes = 1024 * MIB

@@ -327,6 +327,13 @@ def test_rules_over_several_fields_name_type_and_field() -> None:
         msgspec.json.decode(b'[{"problem_id": "p", "tests": [{}], "mode": "call"}]', type=list[Problem])
 
 
+@pytest.mark.parametrize("cpu_time", [1e-6, 1.0, 3600.0])
+def test_what_follows_from_a_limit_can_be_said_as_one(cpu_time: float) -> None:
+    limits = Limits(cpu_time=cpu_time)
+    said = msgspec.structs.replace(limits, idle_time=limits.idle_seconds, wall_time=limits.wall_seconds)
+    assert (said.idle_seconds, said.wall_seconds) == (limits.idle_seconds, limits.wall_seconds)
+
+
 def test_a_value_that_cannot_be_shown_is_still_named() -> None:
     with pytest.raises(
         ValueError, match=r"^Limits\.memory: expected int <= \d+ \(found int that is too long to show\)"
