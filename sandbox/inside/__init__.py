@@ -10,18 +10,19 @@ Theory of operation
         └ test process    limits, seccomp, then the untrusted program; one test, or the tests of one lane in turn
 
 Untrusted code runs in test processes alone. They hold no descriptor but their stdin, stdout, stderr (and result file),
-all of them memfds. What they may claim about themselves (that a test inside a lane ended well, and its times) they
-could achieve honestly as well; everything that a limit or a failing verdict rests on comes from wait4 and the kernel's
-clocks. They are copies of a zygote, which never holds a source, an input or an output: what it imports ahead is the
-same in every worker, and whatever else a program imports, it imports itself.
+all of them memfds; in a lane two pipes to the runner as well. What they may claim about themselves (that a test inside
+a lane ended well, and its times) they could achieve honestly as well; everything that a limit or a failing verdict
+rests on comes from wait4 and the kernel's clocks. They are copies of a zygote, which never holds a source, an input or
+an output: what it imports ahead is the same in every worker, and whatever else a program imports, it imports itself.
 
 Workers whose programs are executables have no compiler and no lanes: a test process is a fork of the runner that
 executes the file.
 
 A *lane* is one test process that runs several tests of a program, with fresh globals and fresh stdin and stdout each.
-It ends by itself after a slice of processor time, after a test that did not end cleanly, and when anything it cannot
-restore has changed. It is believed as a whole or not at all; its tests are then run again, each in a process of its
-own, and the program gets no further lanes.
+It has one input at a time: the next comes when the output before is out of its reach. It ends by itself after a slice
+of processor time, after a test that did not end cleanly, and when anything it cannot restore has changed. It is
+believed as a whole or not at all; its tests are then run again, each in a process of its own, and the program gets no
+further lanes.
 
     main           starts the runner
     channel        frames over the socket; the protocol is written down on the host's side, in protocol.py

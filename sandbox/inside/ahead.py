@@ -15,12 +15,12 @@ USUAL = (
 )  # fmt: skip
 """What most programs import, and no more: shared objects are five mappings each that every fork has to copy."""
 
-COMMON = ("array", "cmath", "datetime", "decimal", "fractions", "numbers", "random", "statistics")
+COMMON = ("array", "cmath", "datetime", "random")
 """Cheap to fork; random seeds itself anew after every fork."""
 
 WIDE = (
-    "calendar", "contextlib", "dataclasses", "enum", "hashlib", "inspect", "pprint", "queue", "textwrap", "threading",
-    "traceback",
+    "calendar", "contextlib", "dataclasses", "decimal", "enum", "fractions", "hashlib", "inspect", "numbers", "pprint",
+    "queue", "statistics", "textwrap", "threading", "traceback",
 )  # fmt: skip
 """threading is what makes their forks dear."""
 

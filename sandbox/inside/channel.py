@@ -21,9 +21,9 @@ _MFD_CLOEXEC, _MFD_EXEC = 1, 16
 
 
 class Part(NamedTuple):
-    """A stretch of a file."""
+    """A stretch of a file, or of bytes."""
 
-    file: int
+    source: int | bytes
     place: int
     size: int
 
@@ -41,13 +41,17 @@ class Channel:
         text = json.dumps(header, separators=(",", ":")).encode()
         data = struct.pack("!II", len(text), size) + text
         if size <= _SMALL:  # one message wakes the host once
-            data += b"".join(os.pread(file, size, place) for file, place, size in parts if size)
+            data += b"".join(_content(part) for part in parts if part.size)
             parts.clear()
         write_all(self.fd, data)
-        for file, place, size in parts:
+        for part in parts:
+            source, place, size = part
+            if isinstance(source, bytes):
+                write_all(self.fd, _content(part))
+                continue
             end = place + size
             while place < end:
-                place += os.sendfile(self.fd, file, place, end - place)
+                place += os.sendfile(self.fd, source, place, end - place)
 
     def receive(self) -> tuple[dict[str, Any], int]:
         """The next header, and how many bytes follow it."""
@@ -92,6 +96,11 @@ class Channel:
                 sweep_processes()
             os._exit(0)
         return part
+
+
+def _content(part: Part) -> bytes:
+    source, place, size = part
+    return source[place : place + size] if isinstance(source, bytes) else os.pread(source, size, place)
 
 
 def _executable_file() -> int:

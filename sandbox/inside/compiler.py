@@ -31,7 +31,7 @@ FUSE = 0.5
 """Most processor seconds for compiling in the runner, which then ends."""
 OUT_OF_TIME = signal.SIGPROF
 """As an exit code; see kernel.die_of_sigprof."""
-NOTED = frozenset({"open", "os", "random", "named streams"})
+NOTED = frozenset({"__stderr__", "__stdout__", "named streams", "open", "os", "random", "stderr", "stdout"})
 
 
 class Compiled:
@@ -105,7 +105,7 @@ class Compiler:
             code = compile(source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)
             data = marshal.dumps((before, code))
             names, imports = code_of.names_in(code), code_of.imports(code)
-            noted = NOTED & names
+            noted = NOTED & (names | code_of.names_in(before))
             if code_of.names_random(names, imports | code_of.taken_from(before)):
                 noted |= {"random"}
             if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .cleaning import sweep_processes
 from .compiler import Compiled
 from .kernel import STACK, cpu_backstop, limit
-from .lane import RUNNING, SLOT, SPARE_MEMORY
+from .lane import SPARE_MEMORY
 from .program import Program, Refused, Verdict
 from .zygote import TEST, Ended
 
@@ -97,8 +97,7 @@ class ExecutableProgram(Program):
 
     def _become(self, lane: Lane) -> NoReturn:
         """Close, limit, filter, execute."""
-        os.pwrite(lane.told, SLOT.pack(RUNNING, 0, 0, 0, 0), 0)
-        for file, number in ((lane.stdin[0], 0), (lane.stdout[0], 1), (lane.stderr, 2)):
+        for file, number in ((lane.stdin, 0), (lane.stdout, 1), (lane.stderr, 2)):
             os.dup2(file, number, inheritable=True)
         path: str | None = self.command["executable"]
         file = self.job.compiled.executable if path is None else os.open(path, os.O_PATH | os.O_CLOEXEC)

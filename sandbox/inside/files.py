@@ -41,10 +41,10 @@ def collect(names: list[str], folder: str, sink: int, most: int) -> None:
 
 
 def copy(source: int, place: int, size: int, sink: int) -> None:
-    """In the kernel: what tests read and write never stands in the runner's memory."""
+    """In the kernel: what tests read and write never stands in the runner's memory. Less, when the source ends."""
     end = place + size
-    while place < end:
-        place += os.sendfile(sink, source, place, end - place)
+    while place < end and (moved := os.sendfile(sink, source, place, end - place)):
+        place += moved
 
 
 def _open(path: str) -> int | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .channel import Part
 from .files import collect, place_files
-from .kernel import STACK, cpu_backstop, size_of, within_ceiling
-from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, PENDING, SPARE_MEMORY, Lane
+from .kernel import STACK, cpu_backstop, within_ceiling
+from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, SPARE_MEMORY, Lane
 from .testing import FIRST_FILE, Task
 from .zygote import REFUSED, Ended, Running
 
@@ -108,6 +108,7 @@ class Program:
     def start(self, lane: Lane) -> Running:
         """A test process."""
         self.zygote.test(self._task(lane), lane.files)
+        lane.sent()
         return self.zygote
 
     def _refuse(self, why: str) -> None:
@@ -129,21 +130,24 @@ class Program:
         confirms = bool(self._fresh)
         tests = [self._fresh.pop(0)] if confirms else self._take()
         lane = Lane(tests, confirms=confirms)
-        offsets = self.job.offsets
-        for test in tests:
-            lane.stdin.append(self._file("stdin"))
-            place, end = offsets[test], offsets[test + 1]
-            while place < end:
-                place += os.sendfile(lane.stdin[-1], self.job.inputs, place, end - place)
-            os.lseek(lane.stdin[-1], 0, os.SEEK_SET)
-            lane.stdout.append(self._file("stdout"))
-            if self.job.call or self.job.collect:
-                lane.result.append(os.memfd_create("result"))
+        lane.stdin, lane.stdout, lane.stderr = self._file("stdin"), self._file("stdout"), os.memfd_create("stderr")
+        if self.job.call or self.job.collect:
+            lane.result = os.memfd_create("result")
+        lane.fill(self.job.inputs, *self._input(tests[0]))
         if self.job.files >= 0:
             place_files(self.job.files, self.job.placed, self.runner.folders[0])
-        lane.stderr = os.memfd_create("stderr")
-        lane.told = os.memfd_create("told")
         return lane
+
+    def _input(self, test: int) -> tuple[int, int]:
+        """Where the input of the test begins, and its size."""
+        place, end = self.job.offsets[test : test + 2]
+        return place, end - place
+
+    def _hear(self, lane: Lane) -> None:
+        """A test of the lane has ended, or the lane."""
+        if not (lane.hear() and lane.go_on(self.job.inputs, *self._input(lane.tests[lane.begun]))):
+            self._poll.unregister(lane.watched)
+            lane.dismiss()
 
     def _take(self) -> list[int]:
         """The next tests of the queue that one process runs."""
@@ -176,7 +180,7 @@ class Program:
         }
         return Task(
             tests=len(lane.tests),
-            results=bool(lane.result),
+            results=lane.result is not None,
             mode=job.mode,
             entry_class=job.entry_class,
             entry_point=job.entry_point,
@@ -192,7 +196,8 @@ class Program:
         stopped_by, ended = self._wait(lane, running)
         wall = time.monotonic() - self._started
         if self.job.collect:
-            collect(self.job.collect, self.runner.folders[0], lane.result[0], self.job.limits["output"])
+            assert lane.result is not None
+            collect(self.job.collect, self.runner.folders[0], lane.result, self.job.limits["output"])
         rows: list[tuple[object, ...]] = []
         if stopped_by is PREEMPTED:
             self._queue[:0] = lane.tests
@@ -214,10 +219,15 @@ class Program:
         seen_cpu = idle = 0.0
         seen_at = self._started
         self._poll.register(running.fd, select.POLLIN)
+        if lane.several:
+            self._poll.register(lane.watched, select.POLLIN)
         while True:
-            ready = self._poll.poll(max(1, int(min(allowed - seen_cpu, IDLE_SAMPLE) * 1000) + 1))
-            if any(fd == running.fd for fd, _ in ready):
+            ready = [fd for fd, _ in self._poll.poll(max(1, int(min(allowed - seen_cpu, IDLE_SAMPLE) * 1000) + 1))]
+            if running.fd in ready:
                 break
+            if ready == [lane.watched]:
+                self._hear(lane)
+                continue
             if ready:
                 self._obey()
                 if lane.confirms and not self._ended:
@@ -235,7 +245,7 @@ class Program:
                 seen_cpu, seen_at = cpu, now
                 if stopped_by:
                     pass
-                elif cpu >= allowed or (lane.several and cpu >= patience and self._started_in(lane) > 1):
+                elif cpu >= allowed or (lane.several and cpu >= patience and lane.begun > 1):
                     stopped_by = "cpu_time"
                 elif idle >= limits["idle_time"]:
                     stopped_by = "idle_time"
@@ -253,14 +263,10 @@ class Program:
             raise Refused(ended.status)
         if pid is None:
             running.pid()
+        if lane.watched >= 0:
+            self._poll.unregister(lane.watched)
+            lane.hear()  # its last word
         return stopped_by, ended
-
-    def _started_in(self, lane: Lane) -> int:
-        """How many tests the lane has begun."""
-        for place in range(len(lane.tests)):
-            if lane.told_of(place)[0] == PENDING:
-                return place
-        return len(lane.tests)
 
     def _results(
         self, lane: Lane, stopped_by: str | None, ended: Ended, wall: float
@@ -274,9 +280,9 @@ class Program:
         limits = self.job.limits
         code, cpu, peak = os.waitstatus_to_exitcode(ended.status), ended.cpu, ended.peak * 1024
         stderr = os.fstat(lane.stderr).st_size
-        started = self._started_in(lane)
+        started = lane.begun
         if started <= 1:
-            state = lane.told_of(0)[0]
+            state = lane.noted(0).state
             if stopped_by is None and cpu > limits["cpu_time"]:
                 stopped_by = "cpu_time"
             verdict = self._verdict(lane, 0, code, stopped_by, peak, state, stderr)
@@ -290,19 +296,19 @@ class Program:
         stderr_start = 0
         sound = not (stopped_by or code) and peak <= limits["memory"] and stderr <= limits["stderr"]
         for place in range(started):
-            state, cpu_ns, wall_ns, claimed_peak, stderr_end = lane.told_of(place)
-            figures = min(cpu_ns / 1e9, cpu), min(wall_ns / 1e9, wall), min(claimed_peak * 1024, peak)
-            verdict = self._verdict(lane, place, 0, None, figures[2], state, 0)
-            told = state == CLEAN and verdict.outcome == "finished" and stderr_start <= stderr_end <= stderr
+            note = lane.noted(place)
+            figures = min(note.cpu / 1e9, cpu), min(note.wall / 1e9, wall), min(note.peak * 1024, peak)
+            verdict = self._verdict(lane, place, 0, None, figures[2], note.state, 0)
+            told = note.state == CLEAN and verdict.outcome == "finished" and stderr_start <= note.stderr <= stderr
             if not (sound and told):
                 if stopped_by:  # the last takes long: the others may well decide before
                     return self._doubt(lane, 0, started)
                 # Most likely the test that it was at when it ended: run that one first.
                 return self._doubt(lane, place if sound else started - 1, started)
-            row, more = self._row(lane, place, verdict, figures, (stderr_start, stderr_end))
+            row, more = self._row(lane, place, verdict, figures, (stderr_start, note.stderr))
             rows.append(row)
             parts += more
-            stderr_start = stderr_end
+            stderr_start = note.stderr
         if sum(part.size for part in parts) > LANE_BYTES + 2 * limits["output"]:  # it has to fit a frame
             return self._doubt(lane, 0, started)
         self._queue[:0] = lane.tests[started:]
@@ -321,10 +327,11 @@ class Program:
     ) -> tuple[tuple[object, ...], list[Part]]:
         """One test as the protocol has it: its row, and where its output, error text and value are."""
         most: int = self.job.limits["output"]
+        stdout, result = lane.put_out(place)
         parts = [
-            Part(lane.stdout[place], 0, min(size_of(lane.stdout[place]), most)),
+            stdout._replace(size=min(stdout.size, most)),
             Part(lane.stderr, stderr[0], min(stderr[1] - stderr[0], STDERR_KEPT)),
-            Part(lane.result[place], 0, min(size_of(lane.result[place]), most)) if lane.result else Part(0, 0, 0),
+            result._replace(size=min(result.size, most)),
         ]
         cpu, wall, peak = figures
         seconds = round(cpu, 6), round(wall, 6)
@@ -336,9 +343,8 @@ class Program:
     ) -> Verdict:
         limits = self.job.limits
         exit_code, number = (None, -code) if code < 0 else (code, None)
-        size = size_of(lane.stdout[place])
-        if self.job.call:
-            size = max(size, size_of(lane.result[place]))
+        stdout, result = lane.put_out(place)
+        size = max(stdout.size, result.size) if self.job.call else stdout.size
         if stopped_by:
             return Verdict("time_limit", stopped_by, None, None)
         if size > limits["output"]:

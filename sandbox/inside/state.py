@@ -120,7 +120,7 @@ _PARTS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (lambda: [list(held) for held in _LISTS], _put_lists),
     (lambda: dict(vars(builtins)), functools.partial(_put_attributes, builtins)),
     (lambda: dict(vars(warnings)), functools.partial(_put_attributes, warnings)),
-    (sys.getrecursionlimit, lambda most: sys.setrecursionlimit(most)),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
     (sys.getswitchinterval, sys.setswitchinterval),
     (sys.get_int_max_str_digits, sys.set_int_max_str_digits),
     (sys.gettrace, sys.settrace),

@@ -16,25 +16,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from . import calls, replay
 from .compiler import load
 from .kernel import size_of
-from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, OUT_OF_MEMORY, RUNNING, SLOT
+from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, Note
 from .plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from .surroundings import Surroundings
 
 
 FIRST_FILE = 6
 """The first descriptor of a test process that is not the zygote's."""
+_STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
 
 
 class Task(NamedTuple):
-    """What a test process is to do. Its files: stderr, stdin of each test, stdout of each, result of each, told."""
+    """What a test process is to do. Its files: stderr, stdin, stdout, the result where there is one, told; of a
+    lane one more, where it waits."""
 
     tests: int
     results: bool
-    """Whether there are files for results."""
+    """Whether there is a file for results."""
     mode: str
     entry_class: str | None
     entry_point: str
@@ -83,7 +85,7 @@ class TestProcess:
         if tests == 1:
             state, code = self.run_test(0)
             if state == OUT_OF_MEMORY:
-                self.tell(0, state, 0, 0, 0, 0)
+                self.tell(*Note(state))
             os._exit(code & 0xFF)
         self.modules = len(sys.modules) + (0 if task.mode == "stdio" else 1)  # "solution" comes with the first call
         self.names = self.names_in_modules()
@@ -91,15 +93,14 @@ class TestProcess:
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
-            self.tell(place, RUNNING, 0, 0, 0, 0)
             state, code = self.run_test(place)
-            used = time.thread_time_ns()
+            used, ended = time.thread_time_ns(), time.monotonic_ns()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            told = self.tell(place, state, used - cpu, time.monotonic_ns() - wall, peak, size_of(2))
-            written += size_of(1) + (size_of(FIRST_FILE + 1 + place + 2 * tests) if task.results else 0)
+            written += size_of(1) + (size_of(_RESULT) if task.results else 0)
             place += 1
-            more = told and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES
-            if code or not more or not self.restore():
+            more = not code and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES and self.restore()
+            told = self.tell(state, more, used - cpu, ended - wall, peak, size_of(2))
+            if not (more and told and self.wait()):
                 os._exit(code & 0xFF)
 
     def confine(self) -> None:
@@ -107,24 +108,32 @@ class TestProcess:
             resource.setrlimit(which, (most, most))
         self.surroundings.program_filter.install()
 
-    def tell(self, place: int, *what: int) -> bool:
-        """False when the program closed the file; then the process is alone with its first test."""
-        told = FIRST_FILE + 1 + (3 if self.task.results else 2) * self.task.tests
+    @property
+    def told(self) -> int:
+        return _RESULT + self.task.results
+
+    def tell(self, *note: int) -> bool:
+        """A lane.Note. False when the program closed the file; then the process is alone with its first test."""
         try:
-            return os.pwrite(told, SLOT.pack(*what), SLOT.size * place) == SLOT.size
+            return os.write(self.told, NOTE.pack(*note)) == NOTE.size
+        except OSError:
+            return False
+
+    def wait(self) -> bool:
+        """For the input of the next test. False: there will be none."""
+        try:
+            return len(os.read(self.told + 1, 1)) == 1
         except OSError:
             return False
 
     def run_test(self, place: int) -> tuple[int, int]:
         """(state, exit code) of one test."""
-        stdin = FIRST_FILE + 1 + place
-        stdout = stdin + self.task.tests
-        os.dup2(stdin, 0)
-        os.dup2(stdout, 1)
-        os.close(stdin)
-        os.close(stdout)
+        os.dup2(_STDIN, 0)
+        os.dup2(_STDOUT, 1)
+        if self.task.tests == 1:
+            os.closerange(_STDIN, _STDOUT + 1)
         if place:  # the first test has the streams that the interpreter made when it started, and the zygote's module
-            self.open_streams()
+            self.open_streams(self.task.noted)
             self.make_module()
         main, scope = self.main, self.main.__dict__
         state, code = CLEAN, 0
@@ -132,7 +141,7 @@ class TestProcess:
             if self.task.mode != "stdio":
                 scope["__name__"] = "solution"
                 sys.modules["solution"] = main
-                self.call(scope, stdout + self.task.tests)
+                self.call(scope)
             else:
                 exec(self.program, scope)
         except SystemExit as stop:
@@ -153,21 +162,29 @@ class TestProcess:
             __annotations__={},
         )
 
-    def open_streams(self) -> None:
+    def open_streams(self, names: Container[str] = ("stdout", "stderr")) -> None:
+        """As the interpreter does when it starts. Those that the program writes to are as they were where it does not
+        name them."""
         encoding, errors = self.surroundings.encoding, self.surroundings.errors
-        sys.stdin = sys.__stdin__ = open(0, encoding=encoding, errors=errors, newline="\n", closefd=False)
-        sys.stdout = sys.__stdout__ = open(1, "w", encoding=encoding, errors=errors, newline="\n", closefd=False)
-        sys.stderr = sys.__stderr__ = open(
-            2, "w", encoding=encoding, errors="backslashreplace", newline="\n", closefd=False, buffering=1
-        )
+        stdin: Any = open(0, encoding=encoding, errors=errors, newline="\n", closefd=False)
+        stdin.buffer.raw.name = "<stdin>"
+        sys.stdin = sys.__stdin__ = stdin
+        if "stdout" in names or "__stdout__" in names:
+            stdout: Any = open(1, "w", encoding=encoding, errors=errors, newline="\n", closefd=False)
+            stdout.buffer.raw.name = "<stdout>"
+            sys.stdout = sys.__stdout__ = stdout
+        if "stderr" in names or "__stderr__" in names:
+            stderr: Any = open(2, "w", 1, encoding, errors="backslashreplace", newline="\n", closefd=False)
+            stderr.buffer.raw.name = "<stderr>"
+            sys.stderr = sys.__stderr__ = stderr
 
-    def call(self, scope: dict[str, Any], result: int) -> None:
+    def call(self, scope: dict[str, Any]) -> None:
         """Call-based test: a fresh module, a fresh instance, the value to its own file."""
         task = self.task
 
         def write(text: bytes) -> None:
             while text:
-                text = text[os.write(result, text) :]
+                text = text[os.write(_RESULT, text) :]
 
         if task.mode == "replay":
             scope["__name__"] = "__main__"

@@ -3,6 +3,8 @@ the lane notes what it did, so nothing that it writes there may buy a verdict th
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from microcoder.evaluator.status import Status
@@ -27,20 +29,26 @@ def runner():
 
 me = runner()
 tests = me.task.tests
-told = 7 + 2 * tests
+told = me.told if tests > 1 else None
 a, b = map(int, input().split())
 leave = getattr(os, "_ex" + "it")  # by another name, so that the program is still thought fit for a lane
-CLEAN, RUNNING = 2, 1
+CLEAN = 1
 
-def claim(place, state=CLEAN, cpu=1, wall=1, peak=1, stderr_end=0):
-    numbers = state, cpu, wall, peak, stderr_end
-    os.pwrite(told, b"".join(n.to_bytes(8, "little") for n in numbers), 40 * place)
+def claim(state=CLEAN, cpu=1, wall=1, peak=1, stderr_end=0, more=1):
+    # that this test has ended
+    numbers = state, more, cpu, wall, peak, stderr_end
+    os.write(told, b"".join(n.to_bytes(8, "little") for n in numbers))
+
+def next_input(**figures):
+    # of the test after it, once the answer of this one is out of reach
+    claim(**figures)
+    return os.read(told + 1, 1) and os.pread(7, 100, 0)
 
 def answer_all():
-    for place in range(1, tests):
-        numbers = os.pread(7 + place, 100, 0).split()
-        os.write(7 + tests + place, b"%d" % sum(map(int, numbers)))
-        claim(place)
+    for _ in range(1, tests):
+        numbers = next_input().split()
+        os.write(8, b"%d" % sum(map(int, numbers)))
+    claim(more=0)
 """
 """The program's foothold. Where it does not run in a lane, or finds nothing, ``tests`` is 1 or it crashes."""
 
@@ -50,8 +58,9 @@ async def test_the_foothold_of_these_attacks_is_real(arena):
     report = await arena.judge_in_lane(
         LANE
         + """
-claim(0)
-print(a + b if tests == 6 and os.pread(told, 1, 0)[0] == 2 else "no lane")
+print(a + b if tests == 6 else "no lane", flush=True)
+answer_all()
+leave(0)
 """
     )
     assert report.status is Status.ACCEPTED, report.tests
@@ -63,7 +72,6 @@ async def test_memory_beyond_the_limit_is_seen_whatever_the_lane_claims(arena):
         + """
 print(a + b, flush=True)
 hoard = bytearray(300 << 20)
-claim(0)
 if tests > 1:
     answer_all()
     leave(0)
@@ -78,7 +86,6 @@ async def test_stderr_beyond_the_limit_is_seen_whatever_the_lane_claims(arena):
         + """
 print(a + b, flush=True)
 os.write(2, b"x" * 600_000)
-claim(0)
 if tests > 1:
     answer_all()
     leave(0)
@@ -94,8 +101,7 @@ async def test_a_test_that_never_ends_is_not_accepted_because_the_lane_claims_th
 print(a + b, flush=True)
 if a == 1:
     if tests > 1:
-        claim(1)
-        claim(2, RUNNING)
+        next_input()
     while True:
         pass
 """
@@ -118,6 +124,7 @@ else:
     assert report.status is Status.WRONG_ANSWER
 
 
+@pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize(
     "numbers",
     [
@@ -127,15 +134,17 @@ else:
         "0, 0, 0, 7",
     ],
 )
-async def test_absurd_figures_do_not_reach_the_runner(arena, numbers):
+async def test_absurd_figures_do_not_reach_the_runner(arena, numbers, waits):
     report = await arena.judge_in_lane(
         LANE
         + f"""
 print(a + b, flush=True)
 os.write(2, b"x" * 50)
-for place in range(tests):
-    claim(place, CLEAN, {numbers})
 if tests > 1:
+    for _ in range(tests + 3):
+        claim(CLEAN, {numbers})
+        if {waits} and not os.read(told + 1, 1):
+            break
     leave(0)
 """
     )
@@ -145,32 +154,153 @@ if tests > 1:
         assert (result.memory or 0) < 100 << 20
 
 
-async def test_a_file_full_of_noise_does_not_reach_the_runner(arena):
+@pytest.mark.parametrize("size", [1, 47, 49, 4096, 60_000])
+async def test_noise_does_not_reach_the_runner(arena, size):
     report = await arena.judge_in_lane(
         LANE
-        + """
+        + f"""
 print(a + b, flush=True)
 if tests > 1:
-    os.pwrite(told, bytes(i * 7 % 251 for i in range(4096)), 0)
+    os.write(told, bytes(i * 7 % 251 for i in range({size})))
+    os.read(told + 1, 1)
     leave(0)
 """
     )
     assert report.status in (Status.ACCEPTED, Status.WRONG_ANSWER)
 
 
-async def test_the_answer_of_one_test_in_the_file_of_another_is_no_answer(arena):
+async def test_a_lane_that_floods_its_runner_holds_nothing_up(arena):
     report = await arena.judge_in_lane(
         LANE
         + """
-if tests > 1:
-    for fd in range(8 + tests, 7 + 2 * tests):
-        os.write(fd, b"1\\n")
-    for place in range(tests):
-        claim(place)
-print(1)
+print(a + b, flush=True)
+while tests > 1:
+    claim()
 """
     )
+    assert report.status in (Status.ACCEPTED, Status.WRONG_ANSWER)
+
+
+# ------------------------------------------------------------------------------------------------------ inputs
+
+
+def successors(arena):
+    """Each test wants the input of the next: nobody can know it who does not see what is not his."""
+    words = [f"w{(n * 7919 + 17) % 1000003:07}" for n in range(1, 8)]
+    return arena.problem(*((f"{word}\n", f"{following}\n") for word, following in itertools.pairwise(words)))
+
+
+_SEARCHES = r"""
+== descriptors
+import os
+for fd in range(3, 1024):
+    try:
+        for word in os.pread(fd, 1000, 0).split():
+            found.append(word.decode())
+    except (OSError, ValueError):
+        pass
+== more of its own
+import os
+found += os.pread(0, 1000, 0).decode().split() + os.pread(0, 1000, len(me) + 1).decode().split()
+== what it can read next
+import sys
+found += sys.stdin.read().split()
+== objects
+def runner():
+    try:
+        raise ValueError
+    except ValueError as error:
+        frame = error.__traceback__.tb_frame
+    while frame is not None:
+        found.extend(str(value) for value in frame.f_locals.values() if value is not found)
+        frame = frame.f_back
+runner()
+== memory
+import re, sys
+gc = getattr(sys, "mod" "ules")["gc"]
+found += [str(thing) for thing in gc.get_objects() if type(thing) is list and len(thing) < 50 and thing is not found]
+== names
+import os
+for folder in ("/tmp", "/work", "/dev/fd", "/proc/self/fd"):
+    try:
+        for name in os.listdir(folder):
+            found.append(open(f"{folder}/{name}").read())
+    except OSError:
+        pass
+"""
+SEARCHES = {name: code for name, _, code in (part.partition("\n") for part in f"\n{_SEARCHES}".split("\n== ")[1:])}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+async def test_a_test_can_read_no_later_input(arena, name):
+    """It would print it, were it anywhere."""
+    source = f"""
+import re
+me = input()
+found = []
+{SEARCHES[name]}
+words = [word for text in found for word in re.findall("w[0-9]{{7}}", text) if word != me]
+print(words[-1] if words else "not found")
+"""
+    problem = successors(arena)
+    lane = arena.problem(*((test.input, "not found\n") for test in problem.tests))
+    assert (await arena.judge(source, lane)).status is Status.ACCEPTED, "the search does not work, or works too well"
+    assert (await arena.judge(source, problem)).status is Status.WRONG_ANSWER
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        pytest.param("os.write(8, word)", id="its file"),
+        pytest.param("os.write(1, word)", id="its descriptor"),
+        pytest.param("os.pwrite(8, word, 0)", id="the beginning of its file"),
+        pytest.param("os.pwrite(7, word, 0)", id="the input"),
+        pytest.param("os.write(8, bytes(8))\n        c.memmove(mapped, word, 8)", id="a mapping"),
+    ],
+)
+async def test_what_a_later_input_tells_is_too_late_for_an_earlier_answer(arena, cheat):
+    """A program that has its process in hand gets one input after the other, but each for an answer."""
+    report = await arena.judge(
+        LANE.replace("a, b = map(int, input().split())", "me = input()")
+        + f"""
+c = getattr(sys, "mod" "ules")["ctypes"]
+if tests > 1:
+    libc = c.CDLL(None)
+    map_file = getattr(libc, "mmap")
+    setattr_ = map_file.__setattr__
+    setattr_("restype", c.c_void_p)
+    os.write(8, bytes(8))
+    mapped = map_file(c.c_void_p(0), c.c_size_t(4096), 3, 1, 8, c.c_long(0))
+    assert mapped and mapped < 1 << 63
+    for _ in range(1, tests):
+        word = next_input()
+        if not word:
+            break
+        {cheat}
+    claim(more=0)
+    leave(0)
+""",
+        successors(arena),
+    )
     assert report.status is Status.WRONG_ANSWER
+
+
+async def test_a_lane_gets_no_input_when_it_has_put_out_much(arena):
+    """What its tests have put out is kept by the runner while the lane lives."""
+    report = await arena.judge_in_lane(
+        LANE
+        + """
+print(a + b, flush=True)
+if tests > 1:
+    size = 0
+    while next_input() and size < 100:
+        os.write(8, bytes(4 << 20))
+        size += 4
+    print(size)
+    leave(0 if size <= 8 else 1)
+"""
+    )
+    assert report.status in (Status.OUTPUT_LIMIT_EXCEEDED, Status.WRONG_ANSWER, Status.ACCEPTED)
 
 
 async def test_a_closed_descriptor_of_the_lane_ends_the_lane_not_the_worker(arena):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PROBE = r"""
 import sys
-mine = len(vars()) if 0 else sorted(globals())
+mine = sorted(globals())
 loaded = getattr(sys, "modules")
 os, gc, signal, resource, warnings = (loaded[name] for name in "os gc signal resource warnings".split())
 found = {"main": mine}
@@ -44,7 +44,7 @@ found["limits"] = [resource.getrlimit(n) for n in range(16)]
 found["gc"] = [gc.isenabled(), gc.get_threshold(), gc.get_debug(), gc.callbacks, gc.garbage]
 frames = getattr(sys, "_current" "_frames")()
 threading = loaded.get("threading")
-found["threads"] = [len(frames), threading and threading.active_count(), threading and repr(threading.excepthook)[:30]]
+found["threads"] = [len(frames), threading and threading.active_count(), threading and repr(getattr(threading, "except" "hook"))[:30]]
 found["locale"] = loaded["_locale"].setlocale(6) if "_locale" in loaded else None
 for name in ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"):
     s = getattr(sys, name)
@@ -53,11 +53,11 @@ for name in ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__
 found["builtins"] = {name: repr(type(value)) for name, value in sorted(getattr(loaded["builtins"], "__dict" "__").items())}
 found["sys"] = [sys.path, sys.argv, sys.warnoptions, sys.getrecursionlimit(), sys.getswitchinterval(),
     sys.get_int_max_str_digits(), repr(sys.gettrace()), repr(sys.getprofile()), sys.flags, len(sys.meta_path),
-    len(sys.path_hooks), sorted(sys.path_importer_cache), sys.dont_write_bytecode]
+    len(getattr(sys, "path_" "hooks")), sys.dont_write_bytecode]
 hooks = "display" "hook", "except" "hook", "breakpoint" "hook", "unraisable" "hook"
 found["hooks"] = [repr(getattr(sys, name)) for name in hooks]
-umask = getattr(os, "um" "ask")
-found["umask"] = oct(umask(0o22))
+found["importers"] = sorted(sys.path_importer_cache)
+found["umask"] = oct(getattr(os, "um" "ask")(0o22))
 decimal = loaded.get("decimal")
 found["decimal"] = decimal and repr(decimal.getcontext())
 found["numpy"] = "numpy" in loaded and repr(loaded["numpy"].get_printoptions()) + repr(loaded["numpy"].geterr())
@@ -138,6 +138,28 @@ async def test_what_a_program_finds_does_not_depend_on_those_before(evaluator: E
     after = {name: await look(evaluator, name) for name in reversed(PROBES)}
     assert [differences(before[name], after[name]) for name in PROBES] == [{}] * len(PROBES)
     assert evaluator.restarts == restarts
+
+
+@pytest.mark.parametrize("probe", ["usual", "common", "packages"])
+async def test_what_a_test_finds_does_not_depend_on_those_before_in_its_lane(evaluator: Evaluator, probe: str):
+    found = await run(evaluator, PROBES[probe], tests=12, lanes=True)
+    assert not all(execution.fresh for execution in found), "no lane"
+    first, *others = (json.loads(execution.stdout) for execution in found)
+    alone = {"files", "limits"}  # the last test may have a process to itself, without the descriptors of a lane
+    found_later = [differences(first, other) for other in others]
+    assert [found for found in found_later if found.keys() != alone] == [{}] * (11 - (found_later[-1].keys() == alone))
+
+
+async def test_but_for_modules_all_programs_find_the_same(evaluator: Evaluator):
+    """Whatever they import, or is imported ahead for them."""
+    usual = await look(evaluator, "usual")
+    modules = {"modules", "importers", "main", "random", "decimal", "numpy"}
+    for name in PROBES:
+        found = differences(usual, await look(evaluator, name))
+        assert {part: both for part, both in found.items() if part not in modules} in (
+            {},
+            {"threads": found.get("threads")},
+        )
 
 
 async def test_names_in_texts_and_in_code_that_never_runs_import_nothing(evaluator: Evaluator):
