@@ -121,6 +121,6 @@ def _tests(problem: Problem) -> tuple[list[bytes], list[bytes], float]:
 
 def _preload() -> Sequence[str]:
     """What our runner imports beforehand, so that both fork the same interpreter."""
-    from ...sandbox.inside.runner import PRELOAD
+    from ...sandbox.inside.ahead import USUAL
 
-    return PRELOAD
+    return USUAL
