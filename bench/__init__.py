@@ -9,6 +9,7 @@ conformance who judges the traps right, and whom do the hacks fool
 load        what the server costs over the library
 generated   whether any hostile program gets no verdict, or another one the next time
 grammar     the programs it makes up, from hacks
+freeze      whether what programs choose holds up the judge
 door        what clients that attack the server cost the others
 fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine
