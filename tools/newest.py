@@ -45,9 +45,9 @@ def installed() -> dict[str, str]:
 def locked() -> dict[str, str]:
     """Releases that the locks name for this Python. The sets agree; vllm is not among them."""
     script = """
-import re, sys
+import sys
 from packaging.requirements import Requirement
-for line in sys.stdin:
+for line in sys.stdin.read().splitlines():
     if "==" in line and not line.startswith("#"):
         one = Requirement(line)
         if one.marker is None or one.marker.evaluate():
