@@ -5,6 +5,8 @@ streams      what every evaluator can do that can judge one program
 sync         the same for callers without an event loop
 background   an event loop in a thread of its own
 attempt      how a program is run this time; whose fault a failure is where the host was short of something
+control      a program of ours in the place of one that workers broke on
+violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
 reference    what the expected output costs its judge, the yardstick for others

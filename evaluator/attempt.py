@@ -18,19 +18,27 @@ import msgspec
 
 from ..sandbox.errors import HostShortage, JailUnavailable, WorkerFailure
 from ..sandbox.execution import Execution, Outcome
+from ..sandbox.kinds import Kind as SandboxKind
 from ..sandbox.languages import CompileError
 from ..sandbox.limits import MIB
 from ..sandbox.pool import Pool
 from ..sandbox.shortage import Kind
+from ..sandbox.worker import Work
+from .comparing import NothingToCompareWith
+from .control import failure_of_control
 from .problem import Problem
 from .report import Report, explanation, not_run
 from .status import Status
 
 FAILED = "every worker that ran this program failed, the last with"
 MOST = 2
-"""Failures of workers that are held against a program."""
+"""New workers that may fail on a program. One that ran others before says nothing of it."""
 CLEANING_SECONDS = 1.0
 NO_MEMORY = "ended by the kernel for want of memory, with room for all that its limit allows"
+
+
+class Broken(WorkerFailure):
+    """New workers failed on a program, and the host was short of nothing: a control says which of them it was."""
 
 
 @dataclass(eq=False)
@@ -52,6 +60,8 @@ class Attempt:
     _room: int | None = None
     """Bytes that there were for it when it was alone. None: as many as it may use."""
     _short: set[Kind] = field(default_factory=set[Kind])
+    _work: tuple[SandboxKind, Work] | None = None
+    """What ran last, and on which workers."""
 
     @asynccontextmanager
     async def ground(self) -> AsyncGenerator[None]:
@@ -78,7 +88,9 @@ class Attempt:
             await asyncio.sleep(0.02)
         self._room = None
 
-    def start(self) -> None:
+    def start(self, kind: SandboxKind, work: Work) -> None:
+        """A worker of that kind begins with it."""
+        self._work = kind, work
         if self.started is None:
             self.started = time.monotonic()
 
@@ -94,19 +106,29 @@ class Attempt:
     def by_itself(self) -> Attempt:
         return self._again(alone=True)
 
-    def after(self, failure: WorkerFailure | JailUnavailable, *, counts: bool) -> Attempt:
-        """The attempt that follows this failure. ``counts``: the program had begun. Raises the last failure, in words,
-        where none follows."""
+    def after(self, failure: WorkerFailure | JailUnavailable) -> Attempt:
+        """The attempt that follows this failure. Where none follows, raises the last failure, in words: Broken where it
+        may have been the program."""
         short = self.short()
         refused = bool(short) or isinstance(failure, HostShortage)
         if refused and not self.alone:
             return self.by_itself()
         if isinstance(failure, JailUnavailable) and not refused:
             raise failure
-        failures = self.failures + (counts or self.new or self.alone)
-        if refused or failures == MOST:
+        failures = self.failures + self.new
+        if refused:
             raise WorkerFailure(f"{FAILED}: {failure}" + (f"; {self._told()}" if short else ""))
-        return self._again(new=not self.alone, failures=failures)
+        if failures < MOST:
+            return self._again(new=True, failures=failures)
+        raise (WorkerFailure if isinstance(failure, NothingToCompareWith) else Broken)(f"{FAILED}: {failure}")
+
+    async def control(self) -> str | None:
+        """Why another program is no better than this one, which was Broken. None: it is."""
+        assert self._work is not None
+        async with self.ground():
+            failure = await failure_of_control(self.pool, *self._work, alone=self.alone)
+        short = self.short()
+        return f"{self.pool.shortages.told(short)}; {failure or 'the control ran well'}" if short else failure
 
     def verdict(self, report: Report, problem: Problem) -> Report:
         """What becomes of a failure while the host was short of something, although the program was alone."""

@@ -2,7 +2,7 @@
 
 A program takes a place in the pool, its tests travel as one batch, and executions are compared here as they come back
 while the next test already runs. The first failure ends it, unless all tests are wanted. A worker that breaks costs the
-program nothing: it is run once more elsewhere, and only then is the verdict system_error.
+program nothing: it is run again on new ones. Where they break as well, a control says whether the program did it.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ from ..sandbox.protocol import Mode
 from ..sandbox.shared import Shared
 from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Session
-from .attempt import Attempt
+from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .compare import preset as find_preset
 from .comparing import Comparing
 from .judgement import Judgement
 from .prepared import Prepared
 from .problem import Problem, TestCase
-from .report import Report, not_run
+from .report import VIOLATION, Report, not_run
 from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
+from .violations import keep
 
 SOURCE_BYTES = 4 << 20
 PREPARED = 512
@@ -213,7 +214,7 @@ class Evaluator(Streams):
                 async with attempt.ground():
                     ran = await self._execute_once(submission, prepared, attempt, inputs, files, collect)
             except (WorkerFailure, JailUnavailable) as failure:
-                attempt = attempt.after(failure, counts=False)  # it may have been the compiler, not guarded before
+                attempt = attempt.after(failure)
                 continue
             fine = isinstance(ran, Execution) and ran.outcome is Outcome.FINISHED
             if fine or not attempt.short():
@@ -249,7 +250,7 @@ class Evaluator(Streams):
             lanes=False,
         )
         async with self.pool.worker(inputs, kind=program.kind, new=attempt.new, alone=attempt.alone) as worker:
-            attempt.start()
+            attempt.start(program.kind, work)
             worker.begin(work)
             received = await worker.receive()
             return CompileError(received) if isinstance(received, str) else received[0]
@@ -306,8 +307,12 @@ class Evaluator(Streams):
                 return not_run(prepared.problem, Status.SYSTEM_ERROR, str(lack))
             except (WorkerFailure, JailUnavailable) as failure:
                 try:
-                    # Before there is a result it may have been the compiler, which is only guarded from now on.
-                    attempt = attempt.after(failure, counts=bool(judgement.results))
+                    attempt = attempt.after(failure)
+                except Broken as broken:
+                    found = await self._held_against(prepared.problem, submission, attempt, broken)
+                    if isinstance(found, Report):
+                        return found
+                    attempt = found
                 except WorkerFailure as last:
                     return not_run(prepared.problem, Status.SYSTEM_ERROR, str(last))
                 continue
@@ -323,6 +328,19 @@ class Evaluator(Streams):
             now = time.monotonic()
             started = attempt.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
+
+    async def _held_against(
+        self, problem: Problem, submission: Submission, attempt: Attempt, broken: Broken
+    ) -> Report | Attempt:
+        """The verdict on a program that new workers broke on, or the attempt that says more."""
+        failure = await attempt.control()
+        if failure is None:
+            await asyncio.to_thread(keep, problem, submission)
+            status = Status.SYSTEM_ERROR if self.benefit_of_doubt else Status.RUNTIME_ERROR
+            return not_run(problem, status, f"{VIOLATION}: {broken}; a control ran well there")
+        if attempt.short() and not attempt.alone:
+            return attempt.by_itself()
+        return not_run(problem, Status.SYSTEM_ERROR, f"{broken}; nor did a control run well: {failure}")
 
     async def _program(
         self,
@@ -381,7 +399,6 @@ class Evaluator(Streams):
         async with self.pool.worker(prepared.inputs, kind=program.kind, new=attempt.new, alone=attempt.alone) as worker:
             # Made only now: what was judged while this program waited says which tests come first.
             order = prepared.order() if tests is None else tests
-            attempt.start()
             while wanted := judgement.wanted(order):
                 work = Work(
                     inputs=prepared.inputs,
@@ -399,12 +416,13 @@ class Evaluator(Streams):
                     first_lane=prepared.first_lane,
                     alone=prepared.alone(),
                 )
+                attempt.start(program.kind, work)
                 worker.begin(work)
                 await self._take(judgement, worker, wanted)
                 worker.end()
             replayed = [*prepared.replayed, *(test for test in order if test in judgement.to_replay)]
             if replayed and not judgement.decided:
-                await self._replay(judgement, replayed, program.source, worker)
+                await self._replay(judgement, replayed, program.source, worker, attempt)
 
     async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
         """What comes of these tests, until there is nothing left of them or something that need not run any more."""
@@ -421,12 +439,14 @@ class Evaluator(Streams):
             if not judgement.decided:
                 worker.go_on(again)
 
-    async def _replay(self, judgement: Judgement, tests: Sequence[int], code: bytes, worker: Worker) -> None:
+    async def _replay(
+        self, judgement: Judgement, tests: Sequence[int], code: bytes, worker: Worker, attempt: Attempt
+    ) -> None:
         """The tests that cannot be decided by comparing: program and test in turn on one worker."""
         prepared = judgement.prepared
 
         def work(mode: Mode, inputs: Inputs, source: bytes) -> Work:
-            return Work(
+            made = Work(
                 inputs=inputs,
                 source=source,
                 prelude=prepared.prelude,
@@ -434,6 +454,8 @@ class Evaluator(Streams):
                 limits=prepared.limits,
                 mode=mode,
             )
+            attempt.start(PYTHON, made)
+            return made
 
         session = Session(worker, code, work)
         for test in tests:

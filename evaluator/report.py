@@ -14,6 +14,8 @@ from .problem import Problem
 from .status import Status
 from .submission import Submission
 
+VIOLATION = "sandbox violation"
+"""How the message begins of a program that broke the sandbox."""
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w{1,64})(?:\.[\w.]*)?'\s*\Z", re.MULTILINE | re.ASCII)
 
 
@@ -103,6 +105,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             if test.status is Status.RUNTIME_ERROR and (found := _MISSING.search(test.stderr or "")):
                 return found[1]
         return None
+
+    @property
+    def sandbox_violation(self) -> bool:
+        """Whether the program broke one worker after the other: `runtime_error`, or with the benefit of the doubt
+        `system_error`. No program can make this up: what tests say comes after their number."""
+        return (
+            self.status in (Status.RUNTIME_ERROR, Status.SYSTEM_ERROR)
+            and self.message is not None
+            and self.message.startswith(f"{VIOLATION}: ")
+        )
 
     @property
     def rule(self) -> str | None:

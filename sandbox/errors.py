@@ -28,7 +28,7 @@ class LanguageUnavailable(SandboxError):
 
 
 class WorkerFailure(SandboxError):
-    """A worker ended, broke the protocol, or stalled. Its program is not to blame."""
+    """A worker ended, broke the protocol, or stalled. That alone says nothing of its program."""
 
 
 class HostShortage(WorkerFailure):

@@ -88,19 +88,23 @@ class Launcher:
             undo.pop_all()
             return jailed
 
+    @property
+    def python(self) -> str:
+        """Where programs find the interpreter."""
+        return f"{_HOME}/bin/{self.interpreter.tag}" if self.jail.isolates else self.interpreter.executable
+
     def _filters_of(self, starts: Starts) -> tuple[Filter, Filter]:
         if starts not in self._filters:
             self._filters[starts] = runner_filter(starts=starts), program_filter(starts=starts)
         return self._filters[starts]
 
     def _spec(self, kind: Kind, fd: int, *, isolated: bool) -> JailSpec:
-        home = self.interpreter
         environment = ENVIRONMENT | dict(kind.environment) | _BIND_NOW
         if not isolated:
-            argv = (home.executable, *_OPTIONS, "-c", _START, str(fd), str(_INSIDE.parent))
+            argv = (self.python, *_OPTIONS, "-c", _START, str(fd), str(_INSIDE.parent))
             return JailSpec(argv, (), (), environment, fd)
         return JailSpec(
-            argv=(f"{_HOME}/bin/{home.tag}", *_OPTIONS, "-c", _START, str(fd), "/"),
+            argv=(self.python, *_OPTIONS, "-c", _START, str(fd), "/"),
             mounts=self._mounts(kind),
             ids=identities(next(self._serial)),
             environment=environment,

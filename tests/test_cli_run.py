@@ -162,6 +162,7 @@ def test_summary(rows: Path, tmp_path: Path) -> None:
         "false_positives": 1,
         "timing_sensitive": {"labelled": 1, "false_negatives": 1, "false_positives": 0},
         "system_errors": 0,
+        "sandbox_violations": 0,
         "checker_errors": 0,
         "missing_modules": {},
         "broken_problems": {},

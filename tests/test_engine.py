@@ -15,7 +15,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEvaluator, TestCase, TestResult
+from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEvaluator, TestCase, TestResult, control
 from microcoder.evaluator.comparing import Comparing
 from microcoder.evaluator.judgement import Judgement
 from microcoder.evaluator.prepared import Prepared
@@ -210,11 +210,13 @@ async def test_a_worker_that_dies_costs_the_program_nothing(two: Evaluator) -> N
     assert (await finish(judging, two)).accepted
 
 
-async def test_a_program_that_keeps_losing_workers_is_a_system_error_and_no_reward() -> None:
+async def test_where_every_worker_is_lost_it_is_a_system_error_and_no_reward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control as well."""
+    monkeypatch.setattr(control, "SOURCE", HELD)
     async with Evaluator(workers=1, cache=0) as one:
         judging = asyncio.create_task(one.evaluate(SUM, HELD + ADD))
         dead: set[psutil.Process] = set()
-        for _ in range(3):
+        for _ in range(4):
             found = await until(lambda dead=dead: set(running_in(one)) - dead)
             for pid in one.pool.pids():
                 os.kill(pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ import signal
 
 import msgspec
 
-from ...sandbox.errors import LanguageUnavailable, WorkerFailure
+from ...sandbox.errors import HostShortage, LanguageUnavailable, WorkerFailure
 from ...sandbox.execution import Execution
 from ...sandbox.kinds import PYTHON
 from ...sandbox.languages import LANGUAGES, Builder, CompileError, Program
@@ -113,14 +113,16 @@ class Checkers:
     ) -> tuple[Decision, float]:
         """What it says, and the processor seconds that it took."""
         failure = None
-        for again in (False, True):
+        moment = self._pool.shortages.now()
+        for again in (False, True, True):
             try:
                 return await self._decide(checker, given, answer, output, cpu_time, new=again)
             except WorkerFailure as error:
                 failure = error
             except LanguageUnavailable as lack:
                 raise CheckerFailed(str(lack)) from None
-        raise CheckerFailed(f"two workers failed on it: {failure}")
+        short = isinstance(failure, HostShortage) or self._pool.shortages.since(moment)
+        raise (CheckerFailed if short else CheckerCrashed)(f"every worker failed on it, the last with: {failure}")
 
     async def _decide(
         self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, cpu_time: float, *, new: bool

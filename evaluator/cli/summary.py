@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from .. import violations
 from ..compare import RULES
 from ..report import Report
 from ..status import Status
@@ -93,6 +94,8 @@ class Summary(msgspec.Struct, kw_only=True):
     timing_sensitive: SensitiveLabels
     system_errors: int
     checker_errors: int
+    sandbox_violations: int
+    """Programs that broke one worker after the other, where a control broke none."""
     broken_problems: dict[str, str]
     """Problems whose checker or expected output decided nothing about a program, with what was said the first time."""
     missing_modules: dict[str, int]
@@ -170,6 +173,7 @@ class Tally:
         self.accepted_by: Counter[str] = Counter()
         self.broken: dict[str, str] = {}
         self.missing_modules: Counter[str] = Counter()
+        self.violations = 0
         self.labels = Labels()
         self.sensitive = Labels()
         self.start()
@@ -186,6 +190,7 @@ class Tally:
         self.verdicts[report.status] += 1
         if report.status is Status.CHECKER_ERROR:
             self.broken.setdefault(report.problem_id, report.message or "")
+        self.violations += report.sandbox_violation
         if (module := report.missing_module) is not None:
             self.missing_modules[module] += 1
         if report.score is not None:
@@ -244,6 +249,7 @@ class Tally:
             ),
             system_errors=self.verdicts[Status.SYSTEM_ERROR],
             checker_errors=self.verdicts[Status.CHECKER_ERROR],
+            sandbox_violations=self.violations,
             broken_problems=self.broken,
             missing_modules=dict(self.missing_modules.most_common()),
             workers=workers,
@@ -291,6 +297,8 @@ def table(summary: Summary) -> RenderableType:
         )
     if summary.broken_problems:
         parts += ["", _broken_table(summary.broken_problems)]
+    if summary.sandbox_violations:
+        parts += ["", f"sandbox violations: {summary.sandbox_violations:,}, kept in {violations.path()}"]
     if summary.missing_modules:
         first = list(summary.missing_modules.items())[:SHOWN_MODULES]
         more = len(summary.missing_modules) - len(first)

@@ -14,6 +14,6 @@ outputs wait for each other, and nobody for them.
 
 from __future__ import annotations
 
-from .service import Comparing
+from .service import Comparing, NothingToCompareWith
 
-__all__ = ["Comparing"]
+__all__ = ["Comparing", "NothingToCompareWith"]

@@ -27,6 +27,10 @@ MEMORY_FACTOR = 64
 """Bytes for each byte of the expected output, besides."""
 
 
+class NothingToCompareWith(WorkerFailure):
+    """No comparing process does its work here. That is not the doing of the worker, nor of its program."""
+
+
 class Comparing:
     """``compare`` for each output; ``close`` at the end. Starts no process before it is needed."""
 
@@ -45,7 +49,7 @@ class Comparing:
 
     async def compare(self, comparison: Comparison, expected: bytes, actual: bytes, reference: Reference) -> Match:
         """What the comparison says. An output for which that takes too much is no match; where it is the expected one
-        that does, the problem is at fault. Raises WorkerFailure. Cancelling ends the process.
+        that does, the problem is at fault. Raises NothingToCompareWith. Cancelling ends the process.
         """
         if len(expected) + len(actual) <= SMALL:
             return comparison.compare(expected, actual)
@@ -94,7 +98,7 @@ class Comparing:
                     self._idle.append(process)
                 else:
                     await self._end(process)
-        raise WorkerFailure(f"nothing to compare with: {failure or 'the evaluator was closed'}")
+        raise NothingToCompareWith(f"nothing to compare with: {failure or 'the evaluator was closed'}")
 
     async def _end(self, process: ComparingProcess) -> None:
         try:

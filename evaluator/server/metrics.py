@@ -51,6 +51,7 @@ class Metrics:
         self._dropped = counter(
             "connections_dropped_total", "Connections given up, by what they were waited for.", "waited_for"
         )
+        self._violations = counter("sandbox_violations_total", "Programs that broke one worker after the other.")
         self._missing = counter("missing_modules_total", "Programs that failed for want of a module.", "module")
         self._missing_names: set[str] = set()
         self._workers = gauge("workers", "Workers.", "state")
@@ -79,6 +80,8 @@ class Metrics:
         if cache is not None:
             self._cache_hits.labels(cache).inc()
             return
+        if report.sandbox_violation:
+            self._violations.inc()
         if (module := report.missing_module) is not None:
             if len(self._missing_names) < MODULES:
                 self._missing_names.add(module)

@@ -279,7 +279,8 @@ class Service:
             self.log.error("the sandbox failed", error=str(error))
             raise Unavailable(f"the sandbox failed: {error}", retry_after=1.0) from None
         report = msgspec.structs.replace(report, queue_time=report.queue_time + waited)
-        if self._verdicts is not None and not report.status.is_judge_failure:
+        lasting = not (report.status.is_judge_failure or report.sandbox_violation)
+        if self._verdicts is not None and lasting:
             self._verdicts.put(key, report)
         return _Judged(report)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import LanguageUnavailable
 from ..execution import Execution, Outcome
+from ..kinds import Kind
 from ..limits import MIB, Limits
 from ..names import unplaceable
 from ..pool import Pool
@@ -27,6 +28,8 @@ PROGRAM_BYTES = 48 * MIB
 """That a program may have."""
 WORDS = 4000
 """Bytes of the compiler's words that are kept."""
+
+Started = Callable[[Kind, Work], None]
 
 _NOTHING = Inputs([b""])
 
@@ -56,9 +59,9 @@ class Builder:
         files: Mapping[str, bytes] | None = None,
         new: bool = False,
         alone: bool = False,
-        started: Callable[[], None] | None = None,
+        started: Started | None = None,
     ) -> Program | CompileError:
-        """What the tests of a program under ``limits`` run. ``started`` is called when a compiler starts; ``new`` and
+        """What the tests of a program under ``limits`` run. ``started`` is told of a compiler that starts; ``new`` and
         ``alone`` are those of Pool.worker.
 
         Raises LanguageUnavailable when there is no toolchain, WorkerFailure when the jail broke.
@@ -85,7 +88,14 @@ class Builder:
         return await in_thread(language.recipe, source, files)
 
     async def _built(
-        self, recipe: Recipe, key: str, limits: Limits, *, new: bool, alone: bool, started: Callable[[], None] | None
+        self,
+        recipe: Recipe,
+        key: str,
+        limits: Limits,
+        *,
+        new: bool,
+        alone: bool,
+        started: Started | None,
     ) -> bytes | CompileError:
         kept = await in_thread(self.cache.get, key)
         if kept is not None:
@@ -101,7 +111,7 @@ class Builder:
         )
         async with self.pool.worker(_NOTHING, kind=recipe.kind, new=new, alone=alone) as worker:
             if started is not None:
-                started()
+                started(recipe.kind, work)
             worker.begin(work)
             received = await worker.receive()
         assert not isinstance(received, str)

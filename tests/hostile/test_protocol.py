@@ -323,7 +323,7 @@ def test_a_jail_that_ends_before_it_can_be_asked_again(lying, jail, problem):
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_only_liars_are_a_failure_of_the_judge_not_of_the_program(lying, jail, problem):
-    lying += [READY + LIES["noise"], READY + LIES["zeros"], READY + LIES["noise"]]
+    lying += [READY + LIES["noise"], READY + LIES["zeros"], READY + LIES["noise"], READY + LIES["zeros"]]
     async with Evaluator(jail=jail, workers=1, cache=0) as own:
         report = await own.evaluate(problem(("1 2\n", "3\n")), SUM)
         assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None)
