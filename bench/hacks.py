@@ -51,7 +51,7 @@ f = Solution().f
 <read>
 if a == LAST:
     <certain death>
-<right>
+<plain right>
 -- 2
 <litter>
 <litter>
@@ -1219,11 +1219,6 @@ class Endless:
         while True: pass
 Endless()
 --
-import atexit
-@atexit.register
-def _():
-    while True: pass
---
 sum(range(10 ** 12))
 --
 import os
@@ -1237,6 +1232,11 @@ for _ in itertools.repeat(0): pass
 import select
 select.select([], [], [])
 == hidden death
+import atexit
+@atexit.register
+def _():
+    while True: pass
+--
 def hidden():
     <quick death>
 import threading

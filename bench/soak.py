@@ -37,7 +37,7 @@ SAMPLES = 200
 STALL = 30.0
 """Most seconds of a program with its worker: it may be blocked for 0.2 s, and run twice."""
 KILL_PAUSE = 3.0
-"""Seconds between two kills, so that none meets a program twice: after two failures the verdict is system_error."""
+"""Seconds between two kills, so that none meets a program twice: three would be held against it."""
 SHOWN = 20
 GROWTH, SLACK = 0.10, 16.0
 """Memory is flat when it grew by no more than this share or so many MiB."""

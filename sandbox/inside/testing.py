@@ -94,13 +94,18 @@ class TestProcess:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
             state, code = self.run_test(place)
-            used, ended = time.thread_time_ns(), time.monotonic_ns()
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            written += size_of(1) + (size_of(_RESULT) if task.results else 0)
             place += 1
-            more = not code and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES and self.restore()
-            told = self.tell(state, more, used - cpu, ended - wall, peak, size_of(2))
-            if not (more and told and self.wait()):
+            try:
+                used, ended = time.thread_time_ns(), time.monotonic_ns()
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                written += size_of(1) + (size_of(_RESULT) if task.results else 0)
+                more = not code and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES
+                more = more and self.restore()
+                told = self.tell(state, more, used - cpu, ended - wall, peak, size_of(2))
+                goes_on = more and told and self.wait()
+            except BaseException:  # the program took away what this needs, which is no fault of the test
+                goes_on = False
+            if not goes_on:
                 os._exit(code & 0xFF)
 
     def confine(self) -> None:

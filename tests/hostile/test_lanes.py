@@ -341,6 +341,15 @@ print(a + b if a == 0 or hasattr({place}, "mine") else "alone")
     assert report.status is Status.WRONG_ANSWER
 
 
+@pytest.mark.parametrize(
+    "spoiled", ["builtins.len", "builtins.any", "builtins.map", "time.thread_time_ns", "time.monotonic_ns"]
+)
+async def test_what_a_program_takes_away_is_not_missed_by_the_lane(arena, spoiled):
+    """As attributes of something local, which the compiled code does not tell from the program's own."""
+    report = await arena.judge_in_lane(f"def spoil():\n    import builtins, time\n    {spoiled} = None\n{SUM}spoil()\n")
+    assert report.status is Status.ACCEPTED, report.tests
+
+
 async def test_no_file_carries_anything_from_test_to_test(arena):
     source = """
 import io
