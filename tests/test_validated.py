@@ -40,7 +40,7 @@ def _all() -> list[type[msgspec.Struct]]:
 
     def add(kind: type[msgspec.Struct]) -> None:
         for each in kind.__subclasses__():
-            if each.__module__.startswith("microcoder."):
+            if each.__module__.startswith(tuple(package.__name__ for package in PACKAGES)):  # not what else is loaded
                 found[each] = None
             add(each)
 
