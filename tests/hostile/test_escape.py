@@ -383,7 +383,7 @@ async def test_a_program_holds_nothing_but_files_in_memory(arena, long):
     """Its streams, the file for the returned value, and what it tells the runner in: of a lane two pipes."""
     fds = (await look_at(arena.evaluator, *long)).fds
     assert {"0", "1", "2"} <= fds.keys()
-    assert len(fds) <= 6
+    assert len(fds) <= 8
     pipes = {name for name in fds.values() if name.startswith("pipe:")}
     assert len(pipes) == (2 if len(long[0].tests) > 1 else 0)
     own = {f"/memfd:{name} (deleted)" for name in ("stdin", "stdout", "stderr", "result", "told")}
