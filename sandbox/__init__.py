@@ -1,0 +1,26 @@
+"""The sandbox: programs run in jails, under limits. It knows no expected output and has no opinion about one.
+
+pool         places for running programs, and the workers that serve them
+worker       one jail, from outside: programs in, executions out
+protocol     the frames between it and the runner inside
+launcher     what the inside of a jail looks like, and how one is started
+jails/       nsjail, bubblewrap, none
+inside/      what runs in the jail
+kinds        what jails show besides the interpreter, and what their processes may start
+languages/   compilers and runtimes of other languages than Python
+interpreter  the interpreter that runs programs, and what it loads
+identity     who programs are on the host
+seccomp      the system calls that they may make
+limits       what one test may use
+execution    what was seen when one test ran
+names        names of files that a program may bring
+capacity     how many workers the host has room for
+shortage     what the host had too little of while a program ran
+cgroups      limits and counters of the host's control groups
+doctor       whether judging is safe here
+selfcheck    the programs with which the doctor finds out
+errors       what can go wrong on this side of the jail
+
+shared       one computation for all who wait for it
+validated    structs that are what their types say
+"""
