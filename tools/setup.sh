@@ -78,13 +78,19 @@ if [ "$(cat .venv/content 2>/dev/null)" != "$content" ]; then
     pip=(.venv/bin/python -m pip --disable-pip-version-check -qq install)
     extras=() known=() more=()
     for set in $sets; do
-        [ -f "tools/locks/$set.txt" ] || fail "MICROCODER_EXTRAS: there is no set '$set' in tools/locks."
-        known+=(-c "tools/locks/$set.txt")
         case $set in
         user) extras+=(programs serve) ;;
         peers) more+=(-r tools/locks/peers.in) ;;
-        *) extras+=("$set") ;;
+        vllm) fail "MICROCODER_EXTRAS: vllm asks for other releases than the other sets. In an environment of its own:" \
+            "pip install -c tools/locks/vllm.txt -e '.[vllm]'" ;;
+        *)
+            # A set is an extra that has a lock.
+            [ -f "tools/locks/$set.txt" ] && grep -q "^$set = \[" pyproject.toml ||
+                fail "MICROCODER_EXTRAS: there is no set '$set'."
+            extras+=("$set")
+            ;;
         esac
+        known+=(-c "tools/locks/$set.txt")
     done
     # Sources are built with what is installed here, not with whatever is newest today.
     "${pip[@]}" -c tools/locks/dev.txt setuptools
