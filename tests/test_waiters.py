@@ -266,7 +266,7 @@ async def test_one_who_gives_up_while_it_is_compiled_costs_the_others_nothing(
 
     def build(number: int) -> asyncio.Task[Any]:
         return asyncio.create_task(
-            builder.program(LANGUAGES["cpp"], source, Limits(), started=lambda: started.append(number))
+            builder.program(LANGUAGES["cpp"], source, Limits(), started=lambda *_: started.append(number))
         )
 
     tasks = [build(number) for number in range(3)]
