@@ -217,7 +217,8 @@ os.umask(0o777)
 os.chdir("/")
 resource.setrlimit(resource.RLIMIT_NOFILE, (50, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 held = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
-open("/tmp/loud", "w").close()
+if os.path.isdir("/inside"):  # in a jail; the evaluator imports it on the host, too, to see whether it can be
+    open("/tmp/loud", "w").close()
 os.umask(0o777)
 sys.stdout.write("not flushed")
 sys.stderr.write("not flushed")
