@@ -57,7 +57,7 @@ def test_two_steps_of_grpo_trainer(tiny: Path, tmp_path: Path, loss_type: str, a
                     beta=self.beta,
                     reference=inputs.get("ref_per_token_logps"),
                 ).value
-            compared.append((float(theirs), float(ours)))
+            compared.append((theirs.item(), ours.item()))
             return theirs
 
     with SyncEvaluator(workers=1) as evaluator:
