@@ -75,11 +75,13 @@ class Inspection(msgspec.Struct, kw_only=True):
     """Programs in languages that are not supported."""
     bad_rows: int = 0
     first_bad_rows: list[str] = []
+    misspelt: dict[str, int] = {}
+    """Rows with a field that is none of ours, but is called almost like one, by what there is to say."""
     suspicious: dict[str, Finding] = {}
 
     @property
     def clean(self) -> bool:
-        return self.problems > 0 and not self.bad_rows and not self.suspicious
+        return self.problems > 0 and not self.bad_rows and not self.misspelt and not self.suspicious
 
 
 DESCRIBED = ("statement", "title", "difficulty", "contest_date", "starter_code", "source")

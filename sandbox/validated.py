@@ -23,7 +23,7 @@ class Validated(msgspec.Struct, frozen=True):
     """
 
     def __post_init__(self) -> None:
-        given = msgspec.structs.asdict(self)
+        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not msgspec.UNSET}
         try:
             held = msgspec.convert(given, _fields(type(self)))
         except msgspec.ValidationError as error:
@@ -50,7 +50,11 @@ def own_words(message: str) -> tuple[str, str] | None:
 def _fields(kind: type[Validated]) -> type[msgspec.Struct]:
     """The same fields without the check, which would have no end."""
     types = get_type_hints(kind, include_extras=True)
-    return msgspec.defstruct(kind.__name__, [(name, types[name]) for name in kind.__struct_fields__], kw_only=True)
+    fields: list[Any] = [
+        (field.name, types[field.name], *([msgspec.UNSET] if field.default is msgspec.UNSET else []))
+        for field in msgspec.structs.fields(kind)
+    ]
+    return msgspec.defstruct(kind.__name__, fields, kw_only=True)
 
 
 def _told(kind: str, given: dict[str, Any], message: str) -> str:

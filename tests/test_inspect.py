@@ -53,6 +53,16 @@ def test_bad_rows_are_counted_and_shown(tmp_path: Path, capsys: pytest.CaptureFi
     assert "rows.jsonl:4: problem_id: the same as in" in out
 
 
+def test_a_field_that_is_almost_one_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, result = inspect(tmp_path, GOOD | {"time_limt": 3}, GOOD | {"problem_id": "b", "time_limt": 3, "rating": 1})
+    told = "time_limt: there is no such field; did you mean time_limit?"
+    assert (code, result["misspelt"]) == (0, {})  # the right one is there, too
+    without = {name: value for name, value in GOOD.items() if name != "time_limit"}
+    code, result = inspect(tmp_path, without | {"time_limt": 3}, without | {"problem_id": "b", "time_limt": 3})
+    assert (code, result["misspelt"]) == (1, {told: 2})
+    assert f"{told} 2 rows" in capsys.readouterr().out
+
+
 def problem(*tests: tuple[str, str], statement: str = "", **checker: Any) -> Problem:
     cases = tuple(TestCase(given, expected) for given, expected in tests)
     return Problem(problem_id="p", tests=cases, statement=statement, checker=Checker(**checker))

@@ -207,7 +207,7 @@ def client(name: str) -> Client:
 
 async def judged(service: Service, name: str, code: str = RANDOM) -> Result:
     request = {"problem": msgspec.to_builtins(PROBLEM), "submissions": [{"code": code}]}
-    asked = await service.read(msgspec.json.encode(request), "application/json", client(name))
+    asked, _ = await service.read(msgspec.json.encode(request), "application/json", client(name))
     (result,) = await service.judge(client(name), asked)
     return result
 

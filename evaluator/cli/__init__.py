@@ -7,6 +7,7 @@
     run       judge files of programs: sets everything up, handles interruption, decides the exit code
     serve     the server: address, tokens, folder; hands over to evaluator/server
     engine    the options that run and serve have in common
+    notices   what is said of the rows that were read
     inspect   say what was understood of files of problems
     reports   the file of reports: written row by row, gone on with after an interruption
     summary   what a run comes to: counts, rates, labels against verdicts; as JSON and as a table

@@ -19,6 +19,7 @@ from ..problem import Problem
 from ..status import Status
 from .engine import engine_options, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
+from .notices import tell_of_rows
 from .options import Calibrate
 
 MOST = 3600.0
@@ -76,8 +77,7 @@ def main(options: Calibrate) -> int:
         options.output.write_bytes(text)
     except OSError as error:
         raise UsageError(f"--output: {options.output}: {error.strerror}") from None
-    for error in rows.bad[:10]:
-        print(f"left out: {error}", file=sys.stderr)
+    tell_of_rows(rows)
     without = [limit.problem_id for limit in limits if limit.time_limit is None]
     print(f"{len(limits) - len(without)} limits in {options.output}")
     if without:

@@ -45,6 +45,7 @@ def inspect(files: tuple[Path, ...], form: str | None = None) -> Inspection:
     result.bad_rows = rows.skipped
     result.first_bad_rows = [str(error) for error in rows.bad]
     result.left_out = dict(rows.left_out.most_common())
+    result.misspelt = {told: misspelt.rows for told, misspelt in rows.misspelt.items()}
     return result
 
 
@@ -77,6 +78,9 @@ def table(result: Inspection) -> RenderableType:
     for kind, finding in result.suspicious.items():
         parts.append(f"\n{kind}: {finding.problems:,} problems")
         parts += [_plain(f"  {name}") for name in finding.names[:EXAMPLES]]
+    if result.misspelt:
+        parts.append("\nfields that are not read")
+        parts += [_plain(f"  {told} {rows:,} rows") for told, rows in result.misspelt.items()]
     if result.bad_rows:
         parts.append(f"\nrows that cannot be used: {result.bad_rows:,}")
         parts += [_plain(f"  {error}") for error in result.first_bad_rows[:SHOWN_BAD_ROWS]]

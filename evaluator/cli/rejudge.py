@@ -18,9 +18,10 @@ from ..rejudge import rejudge
 from ..report import Report
 from ..status import Status
 from .errors import DONE, JUDGE_FAILED, UsageError
+from .notices import tell_of_rows
 from .options import Rejudge
 from .reports import ReportFile, write_json
-from .run import check_outputs, tell_bad_rows
+from .run import check_outputs
 from .summary import Change, Rejudged, Tally, changes_table, table
 
 
@@ -77,7 +78,7 @@ async def _main(options: Rejudge) -> int:
     )
     if options.json:
         write_json(options.json, rejudged)
-    tell_bad_rows(rows)
+    tell_of_rows(rows)
     if missing:
         print(f"left out: {missing} reports of problems that are not in the problem files", file=sys.stderr)
     if not options.quiet:

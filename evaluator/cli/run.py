@@ -23,12 +23,11 @@ from ..submission import Submission
 from .calibrate import read_limits
 from .engine import engine_options, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
+from .notices import tell_misspelt, tell_of_rows
 from .options import Run
 from .progress import progress
 from .reports import OutputError, ReportFile, write_json
 from .summary import Summary, Tally, table
-
-SHOWN_BAD_ROWS = 10
 
 Pair = tuple[Problem, Submission]
 
@@ -50,8 +49,9 @@ def main(options: Run) -> int:
             run.resume(output)
         # Before there is an event loop to block: with programs in files of their own this reads all problems.
         first = next(run.pairs, None)
+        tell_misspelt(rows)
         if first is None and not run.tally.programs:
-            tell_bad_rows(rows)
+            tell_of_rows(rows)
             raise run.error or UsageError("there is nothing to judge: no row holds a program that can be used")
         run.pairs = itertools.chain([] if first is None else [first], run.pairs)
         with (
@@ -61,7 +61,7 @@ def main(options: Run) -> int:
             summary = runner.run(run.judge(Evaluator(**for_engine), output))
     if options.json:
         write_json(options.json, summary)
-    tell_bad_rows(rows)
+    tell_of_rows(rows)
     if not options.quiet:
         from rich.console import Console
 
@@ -206,15 +206,3 @@ def _limits(options: Run) -> Callable[[Problem], Problem] | None:
         return msgspec.structs.replace(problem, limits=limits, time_limit=time_limit)
 
     return change
-
-
-# ---------------------------------------------------------------------------------------------------------- telling
-
-
-def tell_bad_rows(rows: Rows) -> None:
-    for error in rows.bad[:SHOWN_BAD_ROWS]:
-        print(f"left out: {error}", file=sys.stderr)
-    if rows.skipped > SHOWN_BAD_ROWS:
-        print(f"left out: {rows.skipped - SHOWN_BAD_ROWS} more bad rows", file=sys.stderr)
-    for language, count in rows.left_out.items():
-        print(f"left out: {count} programs in {language}, which is not supported", file=sys.stderr)

@@ -5,6 +5,7 @@
     formats      the formats, and which one a row is of
     base         Format; rows that cannot be used, and what is said of them
     programs     rows that are programs
+    misspelt     fields of our own rows that are none, but are called almost like one
 
 Where rows come from: source (base), lines (JSONL), values (JSON), parquet, hub; unpack (gzip, zstandard).
 

@@ -10,7 +10,8 @@ import msgspec
 from ..problem import Problem
 from ..submission import Submission
 from .base import BadRow, Example, Format, Place, Row, choices, decode, explain, shorten, unsupported
-from .programs import plain_program, read_program
+from .misspelt import together
+from .programs import FIELDS, plain_program, read_program
 
 
 class Native(Format[Problem]):
@@ -33,12 +34,14 @@ class Native(Format[Problem]):
             problem = _problem.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             problem = _explained(content, place)
-        if problem.mode != "assert":
-            for test in problem.tests:
-                if not test.input or not test.output:
-                    decode(_DataTests, content, place)  # empty, or missing?
-                    break
-        return Example(problem, _programs(content, place))
+        if lacks_data(problem):
+            decode(DataTests, content, place)
+        return Example(problem, _programs(content, place, problem))
+
+
+def lacks_data(problem: Problem) -> bool:
+    """Whether input or output of a test is empty where there is always one. Empty or missing? ``DataTests`` says."""
+    return problem.mode != "assert" and not all(test.input and test.output for test in problem.tests)
 
 
 _SAME_CHECKER = {"custom-in-test": "assert"}
@@ -61,7 +64,7 @@ def _explained(content: bytes, place: Place) -> Problem:
         raise error from None
 
 
-def _programs(content: bytes, place: Place) -> Iterator[Submission | BadRow]:
+def _programs(content: bytes, place: Place, problem: Problem) -> Iterator[Submission | BadRow]:
     try:
         programs = _submissions.decode(content).submissions
     except msgspec.ValidationError as error:
@@ -72,7 +75,7 @@ def _programs(content: bytes, place: Place) -> Iterator[Submission | BadRow]:
             yield submission
             continue
         try:
-            yield read_program(bytes(program), place, f"submissions[{number}].")
+            yield read_program(bytes(program), place, f"submissions[{number}].", problem)
         except BadRow as error:
             yield error
 
@@ -95,9 +98,13 @@ class _DataTest(msgspec.Struct):
     output: str
 
 
-class _DataTests(msgspec.Struct):
+class DataTests(msgspec.Struct):
+    """Of a problem in which every test has both."""
+
     tests: tuple[_DataTest, ...]
 
 
+FIELDS_OF_ROW = together(Problem, msgspec.defstruct("Programs", [("submissions", list[FIELDS])]))
+"""All that a row may say."""
 _problem = msgspec.json.Decoder(Problem)
 _submissions = msgspec.json.Decoder(_Submissions)

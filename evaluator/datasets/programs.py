@@ -22,17 +22,24 @@ from ..extract import Extraction, extract
 from ..problem import Problem
 from ..submission import Submission
 from .base import BadRow, Place, decode, shorten
+from .misspelt import together
 
 
-class _Message(msgspec.Struct):
+class Message(msgspec.Struct, frozen=True):
+    """Of a chat. The last one is the model's."""
+
     content: str
+
+
+Completion = str | list[Message]
+"""What a model said."""
 
 
 class _Completed(Submission, frozen=True, kw_only=True):
     """A submission whose program is still to be found."""
 
     code: str | None = None
-    completion: str | list[_Message]
+    completion: Completion
 
 
 class _Sample(msgspec.Struct):
@@ -46,6 +53,10 @@ class _Sample(msgspec.Struct):
 
 class _Reference(msgspec.Struct):
     problem_id: str
+
+
+FIELDS = together(_Reference, _Sample, _Completed)
+"""All that a row may say which is a program."""
 
 
 _submission = msgspec.json.Decoder(Submission)
@@ -79,7 +90,7 @@ def _decoded(content: Any, place: Place, prefix: str, problem: Problem | None) -
             completed = decode(_Completed, content, place, prefix)
         except BadRow as other:
             raise error if other.reason == "missing" else other from None
-    return _extracted(completed, problem)
+    return extracted(completed, completed.completion, problem)
 
 
 def read_programs(
@@ -108,10 +119,9 @@ def read_programs(
         yield problem, read_program(content, place, problem=problem)
 
 
-def _extracted(row: _Completed, problem: Problem | None) -> Submission:
-    text = row.completion
-    if not isinstance(text, str):
-        text = text[-1].content if text else ""
+def extracted(row: Submission, completion: Completion, problem: Problem | None) -> Submission:
+    """With the program that is in the completion."""
+    text = completion if isinstance(completion, str) else completion[-1].content if completion else ""
     extraction = extract(text, row.language)
     if problem is not None and _goes_on(text, problem):
         extraction = Extraction((problem.starter_code or "") + text, "bare")

@@ -23,8 +23,9 @@ from ..problem import Checker, Problem
 from ..submission import Submission
 from .base import BadRow, Example, Format, Place, Row, explain, shorten
 from .formats import format_named, format_of
-from .native import Native
-from .programs import read_programs
+from .misspelt import misspelt
+from .native import FIELDS_OF_ROW, Native
+from .programs import FIELDS, read_programs
 from .source import Source
 from .sources import Sources
 
@@ -32,6 +33,14 @@ KEPT = 100
 """Bad rows that are remembered; the others are only counted."""
 
 Pair = tuple[Problem, Submission]
+
+
+class Misspelt(msgspec.Struct):
+    """Rows with the same misspelt field."""
+
+    first: Place
+    rows: int = 0
+    told: bool = False
 
 
 class Rows:
@@ -59,6 +68,8 @@ class Rows:
         self.skipped = 0
         self.left_out: Counter[str] = Counter()
         """Programs in languages that are not supported, by language."""
+        self.misspelt: dict[str, Misspelt] = {}
+        """Fields of our own rows that are called almost like one that is read, by what there is to say."""
         self._format = format_named(format) if format else None
         self._formats: dict[Source, Format[Any]] = {}
         self._problems = Sources(files)
@@ -83,12 +94,14 @@ class Rows:
 
     def examples(self) -> Generator[tuple[Format[Any], Example]]:
         """The problems, each with its format; their programs are read when they are asked for."""
-        self.bad, self.skipped, self.left_out, self._seen = [], 0, Counter(), {}
+        self.bad, self.skipped, self.left_out, self.misspelt, self._seen = [], 0, Counter(), {}, {}
         for source, number, content in self._problems:
             row = Row(source.path, number, content)
             try:
                 form = self._format_of(source, row)
                 example = form.read(row)
+                if isinstance(form, Native):
+                    self._look_at_names(FIELDS_OF_ROW, row)
                 example = example._replace(problem=self._checked(example.problem, row, form))
             except BadRow as error:
                 self._skip(error)
@@ -98,6 +111,7 @@ class Rows:
     def _separate(self) -> Generator[Pair]:
         problems = {problem.problem_id: problem for _, (problem, _) in self.examples()}
         for source, number, content in self._submissions:
+            self._look_at_names(FIELDS, Row(source.path, number, content))
             try:
                 yield from read_programs(content, (source.path, number), problems.get)
             except BadRow as error:
@@ -137,6 +151,11 @@ class Rows:
             other = f"{first[0]}:{first[1]}" if first[1] else f"{first[0]}"
             raise BadRow(place, "problem_id", f"the same as in {other}", shorten(problem.problem_id))
         return self.change(problem) if self.change else problem
+
+    def _look_at_names(self, kind: type[msgspec.Struct], row: Row) -> None:
+        text = row.content if isinstance(row.content, bytes) else msgspec.json.encode(row.content)
+        for told in misspelt(kind, text):
+            self.misspelt.setdefault(told, Misspelt(row.place)).rows += 1
 
     def _skip(self, error: BadRow) -> None:
         if not self.skip_bad:

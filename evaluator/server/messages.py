@@ -7,7 +7,11 @@ from typing import Annotated, Any
 import msgspec
 
 from ...sandbox.validated import Validated
+from ..datasets.programs import Completion, extracted
+from ..extract import Found
+from ..problem import Problem
 from ..report import Report
+from ..submission import Submission
 
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -25,28 +29,55 @@ Named = Annotated[
 ]
 
 
-class Program(Validated, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A program to judge."""
+class Program(Validated, frozen=True, kw_only=True):
+    """A program to judge, as it may stand in a row of a file."""
 
-    code: str | None
+    code: str | msgspec.UnsetType | None = msgspec.UNSET
     """Source text. null, or only white space: there was no program; the verdict is no_code."""
+    completion: Completion | msgspec.UnsetType = msgspec.UNSET
+    """Instead of ``code``: what a model said, with the program in it."""
     language: str = "python"
     files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Name and text of files beside the source, which is where the program begins."""
     name: str | None = None
-    """Comes back in the report."""
+    """Comes back in the report, as do ``found``, ``accept`` and ``timing_sensitive``."""
+    found: Found | None = None
+    accept: bool | None = None
+    timing_sensitive: bool = False
     id: Identifier | None = None
     """Chosen by the client. The same id again is the same judgement, as long as the server remembers it."""
     problem: Named = msgspec.field(default_factory=msgspec.Raw)
     """Instead of the problem of the request."""
 
+    def _check(self) -> None:
+        if self.code is msgspec.UNSET and self.completion is msgspec.UNSET:
+            raise ValueError("code: missing; there is no completion, either")
 
-class EvaluateRequest(Validated, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    def submission(self, problem: Problem) -> Submission:
+        """The program of the completion, where there is one. Raises ValueError, ``field: reason``."""
+        submission = Submission(
+            code=None if self.code is msgspec.UNSET else self.code,
+            name=self.name,
+            language=self.language,
+            files=self.files,
+            found=self.found,
+            accept=self.accept,
+            timing_sensitive=self.timing_sensitive,
+        )
+        Submission.of(submission)
+        if self.code is not msgspec.UNSET or self.completion is msgspec.UNSET:
+            return submission
+        return extracted(submission, self.completion, problem)
+
+
+class EvaluateRequest(Validated, frozen=True, kw_only=True):
     """Programs, and the problem they are for."""
 
     submissions: Annotated[list[Program], msgspec.Meta(min_length=1)]
     problem: Named = msgspec.field(default_factory=msgspec.Raw)
     """For all submissions that name none of their own."""
+    tests: tuple[msgspec.Raw, ...] = ()
+    """Without ``problem``: the request is a row of a file, a problem with its programs."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +93,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict was known: an equal program had been judged."""
 
 
-class EvaluateResponse(msgspec.Struct, frozen=True, kw_only=True):
+class EvaluateResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: list[Result]
     """In the order of the request."""
+    warnings: list[str] = []
+    """Fields that are not read, but are called almost like one."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,10 +125,12 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     error: Fault
 
 
-class Registered(Validated, frozen=True, kw_only=True):
+class Registered(Validated, frozen=True, kw_only=True, omit_defaults=True):
     digest: Digest
     problem_id: str
     tests: int
+    warnings: tuple[str, ...] = ()
+    """Fields that are not read, but are called almost like one."""
 
 
 class Slow(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from ..datasets.misspelt import misspelt, together
+from ..datasets.native import DataTests, lacks_data
 from ..datasets.rows import check_arguments
 from ..prepared import Prepared
 from ..problem import Checker, Problem
@@ -26,7 +28,10 @@ from .settings import Caps
 LARGE = 64 * 1024
 """Bytes from which hashing leaves the event loop."""
 _problems = Decoder(Problem)
+_data_tests = Decoder(DataTests)
 _strings = Decoder(str)
+_FIELDS = together(Problem, msgspec.defstruct("Programs", [("submissions", msgspec.Raw)]))
+"""A row has its programs as well; they are looked at where they are judged."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -35,6 +40,8 @@ class Held(msgspec.Struct, frozen=True):
     digest: str
     problem: Problem
     size: int
+    warnings: tuple[str, ...] = ()
+    """What to say of fields that are not read."""
 
 
 class Problems:
@@ -95,11 +102,14 @@ class Problems:
 
     def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
         problem = _problems.decode(data, media, path)
+        if lacks_data(problem):
+            _data_tests.decode(data, media, path)
         try:
             check(problem, self._caps, self._preset)
         except ValueError as error:
             raise bad_field(error, path) from None
-        held = self._held[digest] = Held(digest, problem, len(data))
+        warnings = tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK))
+        held = self._held[digest] = Held(digest, problem, len(data), warnings)
         self._bytes += held.size
         while self._bytes > self._memory and len(self._held) > 1:
             _, old = self._held.popitem(last=False)

@@ -23,11 +23,12 @@ from ..datasets.base import BadRow
 from ..integrations.judge import statement_of, submission_of, text_of, why_not
 from ..integrations.openrlhf import response_of
 from ..integrations.truth import Truths, with_class
+from ..submission import Submission
 from . import decode
 from .asking import Asking, answer, body_of, client_of, gone, note, service_of
 from .decode import MSGPACK, Decoder
 from .errors import BadRequest, TooLarge, Unavailable
-from .messages import Program, Result
+from .messages import Result
 from .service import Asked, Client, Service, until
 
 TRUTHS = 256 << 20
@@ -144,7 +145,7 @@ async def _asked(service: Service, place: int, sample: _Sample) -> Asked:
     except BadRow as error:
         raise BadRequest(f"{error.reason}", path=".".join(filter(None, (sample.path, error.field)))) from None
     held = await service.problems.named(msgspec.Raw(data), MSGPACK, sample.path)
-    return Asked(place, Program(code=code), held)
+    return Asked(place, Submission(code=code), held)
 
 
 def _written(sample: _Sample) -> tuple[bytes, str | None]:

@@ -76,12 +76,13 @@ async def evaluate(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
     with body_of(request) as body:
-        asked = await service.read(await body.read(), media, client)
+        asked, warnings = await service.read(await body.read(), media, client)
         results = await until(gone(request), service.judge(client, asked))
         if results is None:
             return Response(b"", status_code=499)
-    note(request, programs=len(results), verdict=results[0].report.status.value if len(results) == 1 else None)
-    return answer(request, EvaluateResponse(results=results), media)
+    verdict = results[0].report.status.value if len(results) == 1 else None
+    note(request, programs=len(results), verdict=verdict, warnings=warnings or None)
+    return answer(request, EvaluateResponse(results=results, warnings=warnings), media)
 
 
 @post("/v1/evaluate/stream", status_code=200)
@@ -89,8 +90,8 @@ async def stream(request: Asking) -> Stream:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
     with body_of(request) as body:
-        asked = await service.read(await body.read(), media, client)
-    note(request, programs=len(asked))
+        asked, warnings = await service.read(await body.read(), media, client)
+    note(request, programs=len(asked), warnings=warnings or None)
 
     async def lines() -> AsyncGenerator[bytes, None]:
         async for result in service.stream(client, asked):
@@ -108,7 +109,9 @@ async def register(request: Asking, digest: FromPath[str]) -> Response[bytes]:
     with body_of(request) as body:
         held = await service.problems.register(digest, await body.read(), media)
     problem = held.problem
-    made = Registered(digest=held.digest, problem_id=problem.problem_id, tests=len(problem.tests))
+    made = Registered(
+        digest=held.digest, problem_id=problem.problem_id, tests=len(problem.tests), warnings=held.warnings
+    )
     return answer(request, made, media)
 
 

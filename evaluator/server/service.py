@@ -20,15 +20,18 @@ import msgspec
 
 from ...sandbox.errors import LanguageUnavailable, SandboxError
 from ...sandbox.execution import Execution
-from ...sandbox.languages import NAMES, CompileError
+from ...sandbox.languages import CompileError
 from ...sandbox.shared import Shared
 from ..cluster import RayEvaluator
+from ..datasets.misspelt import misspelt, together
+from ..datasets.programs import FIELDS
 from ..engine import Evaluator
+from ..problem import Problem
 from ..report import Report
 from ..status import Status
-from ..submission import Submission, check_names
+from ..submission import Submission
 from ..version import identity
-from .decode import Decoder, bad_field
+from .decode import MSGPACK, Decoder, bad_field
 from .errors import BadRequest, Conflict, Refused, TooLarge, TooMany, Unavailable, WaitedTooLong
 from .fair import FairQueue
 from .history import History
@@ -46,6 +49,10 @@ TICK = 0.05
 RECENT = 10
 """Seconds that count as now."""
 _requests = Decoder(EvaluateRequest)
+_SENT = together(
+    Problem, EvaluateRequest, msgspec.defstruct("Programs", [("submissions", list[together(FIELDS, Program)])])
+)
+"""All that a request may say."""
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -69,8 +76,9 @@ class Asked(msgspec.Struct, frozen=True):
     """One program of a request."""
 
     place: int
-    program: Program
+    submission: Submission
     held: Held
+    id: str | None = None
 
 
 class _Judged(msgspec.Struct, frozen=True):
@@ -172,8 +180,8 @@ class Service:
             if not self._bodies[client.key]:
                 del self._bodies[client.key]
 
-    async def read(self, data: bytes, media: str, client: Client) -> list[Asked]:
-        """The programs of a request, if all of them can be taken in."""
+    async def read(self, data: bytes, media: str, client: Client) -> tuple[list[Asked], list[str]]:
+        """The programs of a request, if all of them can be taken in. And what to say of fields that are not read."""
         request = _requests.decode(data, media)
         programs = request.submissions
         if len(programs) > self.settings.caps.submissions:
@@ -181,21 +189,28 @@ class Service:
             raise TooLarge(f"{len(programs)} programs; this server allows {most} in a request", path="$.submissions")
         self.admit(client, len(programs))
         asked: list[Asked] = []
+        warnings = dict.fromkeys(misspelt(_SENT, data, msgpack=media == MSGPACK))
         common: Held | None = None
         for place, program in enumerate(programs):
             where = f"$.submissions[{place}]"
             if bytes(program.problem):
                 held = await self.problems.named(program.problem, media, f"{where}.problem")
-            elif not bytes(request.problem):
-                raise BadRequest("missing; the request has none for all, either", path=f"{where}.problem")
-            else:
+            elif bytes(request.problem):
                 common = held = common or await self.problems.named(request.problem, media, "$.problem")
+            elif request.tests:
+                common = held = common or await self.problems.named(msgspec.Raw(data), media, "$")
+            else:
+                raise BadRequest("missing; the request has none for all, either", path=f"{where}.problem")
+            warnings |= dict.fromkeys(held.warnings)
             try:
-                check_program(program)
+                if program.completion is msgspec.UNSET:
+                    submission = program.submission(held.problem)
+                else:
+                    submission = await asyncio.to_thread(program.submission, held.problem)
             except ValueError as error:
                 raise bad_field(error, where) from None
-            asked.append(Asked(place, program, held))
-        return asked
+            asked.append(Asked(place, submission, held, program.id))
+        return asked, list(warnings)
 
     def admit(self, client: Client, programs: int) -> None:
         """Raises what is due when so many more programs cannot wait."""
@@ -232,7 +247,7 @@ class Service:
             try:
                 return await self._result(client, each)
             except Refused as refusal:
-                return Failed(place=each.place, id=each.program.id, error=refusal.fault)
+                return Failed(place=each.place, id=each.id, error=refusal.fault)
 
         tasks = [asyncio.create_task(result(each)) for each in asked]
         try:
@@ -242,24 +257,22 @@ class Service:
             await _end(tasks)
 
     async def _result(self, client: Client, asked: Asked) -> Result:
-        program, held = asked.program, asked.held
-        key = self._fingerprint(held.digest, program)
-        self._know(client, program.id, key)
+        submission, held = asked.submission, asked.held
+        key = self._fingerprint(held.digest, submission)
+        self._know(client, asked.id, key)
         cache = "memory" if key in self._judging else None
         try:
-            judged = await self._judging.result(key, lambda: self._judge(client, key, held, program))
+            judged = await self._judging.result(key, lambda: self._judge(client, key, held, submission))
         except asyncio.CancelledError:
             if self._closed and not _cancelled():
                 raise Unavailable("the server is going down", retry_after=1.0) from None
             raise
-        report = judged.report
+        report = judged.report.labelled(submission)
         cache = cache or ("disk" if judged.from_disk else None)
-        if program.name is not None:
-            report = msgspec.structs.replace(report, name=program.name)
         self._count(client, asked, report, cache)
-        return Result(place=asked.place, id=program.id, reward=report.reward, report=report, cached=cache is not None)
+        return Result(place=asked.place, id=asked.id, reward=report.reward, report=report, cached=cache is not None)
 
-    async def _judge(self, client: Client, key: bytes, held: Held, program: Program) -> _Judged:
+    async def _judge(self, client: Client, key: bytes, held: Held, submission: Submission) -> _Judged:
         if self._verdicts is not None:
             known = await self._verdicts.get(key)
             if known is not None:
@@ -269,8 +282,8 @@ class Service:
         try:
             async with self.queue.turn(client.key, longest):
                 waited = time.monotonic() - asked
-                submission = Submission(code=program.code, language=program.language, files=program.files)
-                report = await self.evaluator.evaluate(held.problem, submission)
+                of_all = Submission(code=submission.code, language=submission.language, files=submission.files)
+                report = await self.evaluator.evaluate(held.problem, of_all)
         except TimeoutError:
             raise self._later(WaitedTooLong(f"no turn came within {longest:g} seconds")) from None
         except ValueError as error:  # the problem was looked at when it came; this is the second line
@@ -312,7 +325,7 @@ class Service:
                     self._per_second[-1] += 1
                     self.metrics.ran(outcome, cpu_time=cpu_time, queue_time=started - asked, run_time=now - started)
 
-    def _fingerprint(self, digest: str, program: Program) -> bytes:
+    def _fingerprint(self, digest: str, program: Submission) -> bytes:
         """Of all that the verdict depends on."""
         known = hashlib.sha256(self._identity)
         code = "\0" if program.code is None else program.code
@@ -338,7 +351,7 @@ class Service:
         self._counts[report.status] += 1
         self._cached += cache is not None
         self.metrics.verdict(report, cache)
-        program = asked.program
+        program = asked.submission
         self.history.add(
             client.name, asked.held.digest, program.code, program.language, report, cached=cache is not None
         )
@@ -435,13 +448,6 @@ def places(evaluator: Evaluator | RayEvaluator) -> int:
     are on the way there and back.
     """
     return evaluator.workers + 1 if isinstance(evaluator, Evaluator) else evaluator.capacity
-
-
-def check_program(program: Program) -> None:
-    """Raises ValueError, ``field: reason``."""
-    if program.language not in NAMES:
-        raise ValueError(f"language: {program.language!r} is not supported; known: {', '.join(NAMES)}")
-    check_names(program.files, "files")
 
 
 def _cancelled() -> bool:

@@ -48,6 +48,52 @@ def test_programs_of_one_request_are_judged_in_order(http: httpx2.Client) -> Non
     assert answer.headers["x-request-id"]
 
 
+def test_a_row_of_a_file_is_a_request(http: httpx2.Client) -> None:
+    said = f"So:\n```python\n{ADD}\n```"
+    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+    programs = [
+        {"code": ADD, "verdict": "OK", "accept": True, "published": 2024, "problem_id": "sums"},
+        {"completion": said, "name": "said"},
+        {"completion": chat, "timing_sensitive": True},
+        {"completion": "no program"},
+    ]
+    row = {**json.loads(SUMS_TEXT), "rating": 800, "submissions": programs}
+    answers = [judge(http, **row), judge(http, problem=json.loads(SUMS_TEXT), submissions=programs)]
+    sent = msgspec.msgpack.encode(row)
+    answers.append(
+        http.post(
+            "/v1/evaluate", content=sent, headers={"content-type": "application/msgpack", "accept": "application/json"}
+        )
+    )
+    for answer in answers:
+        results = msgspec.json.decode(answer.content, type=EvaluateResponse).results
+        assert [result.report.status.value for result in results] == ["accepted"] * 3 + ["no_code"]
+        assert [result.report.found for result in results] == [None, "tagged", "tagged", "nothing"]
+        assert (results[0].report.accept, results[1].report.name, results[2].report.timing_sensitive) == (
+            True,
+            "said",
+            True,
+        )
+        assert "warnings" not in answer.json()
+
+
+@pytest.mark.parametrize("media", ["json", "msgpack"])
+def test_a_field_that_is_almost_one_is_told(http: httpx2.Client, media: str) -> None:
+    encode = getattr(msgspec, media).encode
+    problem = {**json.loads(SUMS_TEXT), "time_limt": 3}
+    del problem["time_limit"]
+    request = {"problem": problem, "submissions": [{"code": ADD, "langauge": "cpp"}]}
+    headers = {"content-type": f"application/{media}", "accept": "application/json"}
+    limit = "time_limt: there is no such field; did you mean time_limit?"
+    language = "submissions[].langauge: there is no such field; did you mean language?"
+    for _ in range(2):
+        answer = http.post("/v1/evaluate", content=encode(request), headers=headers).json()
+        assert (answer["results"][0]["reward"], answer["warnings"]) == (1.0, [language, limit])
+    text = encode(problem)
+    put = http.put(f"/v1/problems/{hashlib.sha256(text).hexdigest()}", content=text, headers=headers)
+    assert put.json()["warnings"] == [limit]
+
+
 def test_msgpack_in_and_out(http: httpx2.Client) -> None:
     body = msgspec.msgpack.encode({"problem": SUMS, "submissions": [{"code": ADD}]})
     answer = http.post("/v1/evaluate", content=body, headers={"content-type": "application/msgpack"})
@@ -107,7 +153,8 @@ def test_an_id_stands_for_one_program(http: httpx2.Client) -> None:
         ({"submissions": []}, "$.submissions"),
         ({"submissions": [{"code": 1}]}, "$.submissions[0].code"),
         ({"submissions": [{}]}, "$.submissions[0].code"),
-        ({"submissions": [{"code": "", "langauge": "python"}]}, "$.submissions[0]"),
+        ({"submissions": [{"code": "", "accept": "yes"}]}, "$.submissions[0].accept"),
+        ({"submissions": [{"completion": 5}]}, "$.submissions[0].completion"),
         ({"submissions": [{"code": "", "language": "cobol"}]}, "$.submissions[0].language"),
         ({"submissions": [{"code": ""}, {"code": "", "problem": "x"}]}, "digest"),
         ({"submissions": [{"code": ""}, {"code": "", "problem": {"problem_id": "p"}}]}, "$.submissions[1].problem.tests"),
@@ -123,7 +170,7 @@ def test_an_id_stands_for_one_program(http: httpx2.Client) -> None:
         ({"problem": {"problem_id": "p", "tests": [{"input": "1", "output": "1"}], "mode": "call", "entry_point": "f"}}, "$.problem.tests[0].input"),
         ({"problem": {"problem_id": "p", "tests": [{"code": "assert f("}], "mode": "assert", "checker": {"type": "assert"}}}, "$.problem.tests[0].code"),
         ({"problem": {"problem_id": "p", "tests": [{"input": "", "output": ""}], "checker": {"type": "default", "limits": {"memory": 1 << 33}}}}, "$.problem.checker.limits.memory"),
-        ({"more": 1}, "$"),
+        ({"problem": {"problem_id": "p", "tests": [{"input": "1", "ouput": "1"}]}}, "$.problem.tests[0].output"),
     ],
 )  # fmt: skip
 def test_a_bad_field_is_named(http: httpx2.Client, change: dict[str, Any], path: str) -> None:

@@ -1,0 +1,29 @@
+"""What is said on standard error of the rows that were read."""
+
+from __future__ import annotations
+
+import sys
+
+from ..datasets import Rows
+
+SHOWN_BAD_ROWS = 10
+
+
+def tell_misspelt(rows: Rows) -> None:
+    """Once for each."""
+    for told, misspelt in rows.misspelt.items():
+        if not misspelt.told:
+            misspelt.told = True
+            file, line = misspelt.first
+            print(f"warning: {file}:{line}: {told}", file=sys.stderr)
+
+
+def tell_of_rows(rows: Rows) -> None:
+    """What was left out of them, and what was not understood."""
+    tell_misspelt(rows)
+    for error in rows.bad[:SHOWN_BAD_ROWS]:
+        print(f"left out: {error}", file=sys.stderr)
+    if rows.skipped > SHOWN_BAD_ROWS:
+        print(f"left out: {rows.skipped - SHOWN_BAD_ROWS} more bad rows", file=sys.stderr)
+    for language, count in rows.left_out.items():
+        print(f"left out: {count} programs in {language}, which is not supported", file=sys.stderr)

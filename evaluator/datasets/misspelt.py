@@ -1,0 +1,88 @@
+"""Fields that are none, but are called almost like one. A row may carry more fields than ours, and they are left alone;
+of these it is said, for a limit that nobody reads is no limit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+ALIKE = 0.8
+"""From 0 to 1, how alike two names are, as difflib measures it: `time_limt`, `timeLimit` and `time_limit_s` are."""
+
+Fields = type[msgspec.Struct]
+_Object = dict[str, msgspec.Raw]
+_List = list[msgspec.Raw]
+
+
+class _Media(typing.NamedTuple):
+    """How the parts of a text are found, without reading what is in them."""
+
+    fields: msgspec.json.Decoder[_Object] | msgspec.msgpack.Decoder[_Object]
+    items: msgspec.json.Decoder[_List] | msgspec.msgpack.Decoder[_List]
+
+
+_JSON = _Media(msgspec.json.Decoder(_Object), msgspec.json.Decoder(_List))
+_MSGPACK = _Media(msgspec.msgpack.Decoder(_Object), msgspec.msgpack.Decoder(_List))
+
+
+def together(*kinds: Fields) -> Fields:
+    """The fields of all of them."""
+    hints = {name: hint for kind in kinds for name, hint in typing.get_type_hints(kind).items()}
+    return msgspec.defstruct("Together", [(name, hint, None) for name, hint in hints.items()])
+
+
+def misspelt(fields: Fields, text: bytes | msgspec.Raw, *, msgpack: bool = False) -> list[str]:
+    """What to say of an object that was read as one with these fields, and of the objects in it."""
+    return list(dict.fromkeys(_told(fields, text, "", _MSGPACK if msgpack else _JSON)))
+
+
+def _told(fields: Fields, text: bytes | msgspec.Raw, prefix: str, media: _Media) -> Iterator[str]:
+    inner = _inner(fields)
+    try:
+        given = media.fields.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # null; or not read as JSON is
+    for name, value in given.items():
+        if name not in inner:
+            lacks = [field for field in inner if field not in given]
+            for meant in difflib.get_close_matches(name.lower(), lacks, 1, ALIKE):
+                yield f"{prefix}{name}: there is no such field; did you mean {meant}?"
+        elif (within := inner[name]) is not None:
+            place, kind = within
+            if place == "itself":
+                yield from _told(kind, value, f"{prefix}{name}.", media)
+            else:
+                for each in _several(value, media):
+                    yield from _told(kind, each, f"{prefix}{name}[].", media)
+
+
+def _several(text: msgspec.Raw, media: _Media) -> Iterable[msgspec.Raw]:
+    try:
+        return media.items.decode(text)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return media.fields.decode(text).values()
+    except msgspec.ValidationError:
+        return ()
+
+
+@functools.cache
+def _inner(fields: Fields) -> dict[str, tuple[str, Fields] | None]:
+    """For each field whether an object with fields of its own stands there ``itself``, or ``several`` do."""
+    return {name: _within(hint) for name, hint in typing.get_type_hints(fields).items()}
+
+
+def _within(hint: Any) -> tuple[str, Fields] | None:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return "itself", hint
+    for part in typing.get_args(hint):
+        if (found := _within(part)) is not None:
+            return ("several", found[1]) if typing.get_origin(hint) in (list, tuple, dict) else found
+    return None
