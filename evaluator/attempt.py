@@ -22,7 +22,7 @@ from ..sandbox.kinds import Kind as SandboxKind
 from ..sandbox.languages import CompileError
 from ..sandbox.limits import MIB
 from ..sandbox.pool import Pool
-from ..sandbox.shortage import Kind
+from ..sandbox.shortage import Kind, left_to_user
 from ..sandbox.worker import Work
 from .comparing import NothingToCompareWith
 from .control import failure_of_control
@@ -48,6 +48,8 @@ class Attempt:
     pool: Pool
     memory: int
     """Bytes that the program may use."""
+    threads: int
+    """That it may have."""
     lanes: bool = False
     new: bool = False
     """On a worker of its own: it may have ended the one before."""
@@ -60,6 +62,8 @@ class Attempt:
     _room: int | None = None
     """Bytes that there were for it when it was alone. None: as many as it may use."""
     _short: set[Kind] = field(default_factory=set[Kind])
+    _left: int | None = None
+    """Threads that ``ulimit -u`` left when it was alone. None: any number."""
     _work: tuple[SandboxKind, Work] | None = None
     """What ran last, and on which workers."""
 
@@ -75,6 +79,7 @@ class Attempt:
                 yield
             finally:
                 self._short = self.pool.shortages.since(moment)
+                self._left = left_to_user()
                 if Kind.MEMORY in self._short:
                     await self._measure_room()
 
@@ -97,6 +102,16 @@ class Attempt:
     def short(self) -> set[Kind]:
         """What the host may have been short of meanwhile."""
         return self._short if self.alone else self.pool.shortages.since(self.started or self.asked)
+
+    def crowded(self, report: Report) -> bool:
+        """Whether the program failed while the host may have refused it threads that no counter speaks of. For what it
+        wrote to the end it has to answer."""
+        if report.status in (Status.WRONG_ANSWER, Status.COMPILE_ERROR):
+            return False
+        if self.alone:
+            return self._left is not None and self._left < self.threads
+        left = left_to_user()  # others may have given back as many since
+        return left is not None and left < 2 * self.threads
 
     # -- what follows
 
@@ -136,6 +151,9 @@ class Attempt:
             return report
         if self._host_failed():
             return not_run(problem, Status.SYSTEM_ERROR, self._told())
+        if self.crowded(report):
+            words = f"ulimit -u left {self._left} threads to this program when it ran alone; it may have {self.threads}"
+            return not_run(problem, Status.SYSTEM_ERROR, f"a shortage of the host: {words}")
         failed = next((at for at, test in enumerate(report.tests) if test.status is report.status), None)
         if failed is None or report.tests[failed].signal != signal.SIGKILL:
             return report
@@ -156,7 +174,7 @@ class Attempt:
 
     def _again(self, **changes: Any) -> Attempt:
         known: dict[str, Any] = {"lanes": self.lanes, "alone": self.alone, "failures": self.failures}
-        return Attempt(self.pool, self.memory, **(known | changes))
+        return Attempt(self.pool, self.memory, self.threads, **(known | changes))
 
     def _host_failed(self) -> bool:
         """A program cannot make the kernel refuse it more processes than its limit; but it can hold more memory, in

@@ -208,7 +208,7 @@ class Evaluator(Streams):
         files: Mapping[str, bytes],
         collect: Sequence[str],
     ) -> Execution | CompileError:
-        attempt = Attempt(self.pool, prepared.limits.memory)
+        attempt = Attempt(self.pool, prepared.limits.memory, prepared.limits.threads)
         while True:
             try:
                 async with attempt.ground():
@@ -283,7 +283,7 @@ class Evaluator(Streams):
         if files and prepared.problem.mode != "stdio":
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
-        attempt = Attempt(self.pool, prepared.limits.memory, lanes=self.lanes)
+        attempt = Attempt(self.pool, prepared.limits.memory, prepared.limits.threads, lanes=self.lanes)
         asked = attempt.asked
         while True:
             judgement = Judgement(
@@ -320,7 +320,7 @@ class Evaluator(Streams):
                 attempt = attempt.without_lanes()
                 continue
             report = judgement.report()
-            if not report.accepted and attempt.short():
+            if not report.accepted and (attempt.short() or attempt.crowded(report)):
                 if not attempt.alone:
                     attempt = attempt.by_itself()
                     continue

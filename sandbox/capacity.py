@@ -16,7 +16,7 @@ import psutil
 from .errors import JailUnavailable
 from .kinds import PYTHON
 from .limits import MIB, Limits
-from .shortage import Shortages
+from .shortage import Shortages, left_to_user
 
 BARE_MEMORY = 48 * MIB
 """That a worker takes, and what belongs to it, without a program."""
@@ -84,9 +84,8 @@ def rooms(limits: Limits) -> Iterator[Room]:
     name, full = "processes and threads", BARE_PROCESSES + limits.threads
     if processes is not None:
         yield Room(name, "pids.max of this cgroup", 1, processes, BARE_PROCESSES, full, OWN_PROCESSES)
-    most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
-    if os.geteuid() != 0 and most != resource.RLIM_INFINITY:
-        yield Room(name, "ulimit -u", 1, most - _tasks_of(os.getuid()), BARE_PROCESSES, full, OWN_PROCESSES)
+    if (left := left_to_user()) is not None:
+        yield Room(name, "ulimit -u", 1, left, BARE_PROCESSES, full, OWN_PROCESSES)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if most != resource.RLIM_INFINITY:
         left = most - len(os.listdir("/proc/self/fd"))
@@ -99,9 +98,3 @@ def check(workers: int, limits: Limits) -> list[str]:
     if any(room.hopeless for room in short):
         raise JailUnavailable("; ".join(room.told(workers) for room in short if room.hopeless))
     return [room.told(workers) for room in short]
-
-
-def _tasks_of(user: int) -> int:
-    """As RLIMIT_NPROC counts them."""
-    found = psutil.process_iter(["uids", "num_threads"])
-    return sum(process.info["num_threads"] or 1 for process in found if process.info["uids"].real == user)
