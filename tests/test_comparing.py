@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import psutil
 import pytest
 import pytest_asyncio
@@ -18,10 +20,12 @@ from hypothesis import strategies as st
 
 from microcoder.evaluator import Checker, Problem, TestCase
 from microcoder.evaluator.compare import PRESETS, Comparison, comparison_for, preset, with_preset
+from microcoder.evaluator.compare.base import Match
 from microcoder.evaluator.compare.codeforces import NAMES
-from microcoder.evaluator.comparing import Comparing, service
+from microcoder.evaluator.comparing import Comparing, inside, service
+from microcoder.evaluator.comparing.messages import Answer, Compared, Exceeded
 from microcoder.evaluator.reference import Reference
-from microcoder.sandbox.errors import WorkerFailure
+from microcoder.sandbox.errors import HostShortage, WorkerFailure
 
 from .events import SECONDS, until
 
@@ -129,6 +133,43 @@ async def test_a_process_that_the_host_ends_costs_nothing(comparing: Comparing) 
     os.kill(first, signal.SIGKILL)
     assert (await comparing.compare(rule(), WORDS, WORDS + b" ", Reference())).accepted
     assert first not in comparing.pids()
+
+
+async def test_what_the_expected_output_takes_is_measured_once(
+    comparing: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FLOOR", 0.0001)
+    measured: list[bytes] = []
+    measure = comparing._measure  # pyright: ignore[reportPrivateUsage]
+
+    async def counted(comparison: Comparison, expected: bytes, reference: Reference) -> None:
+        measured.append(expected)
+        await measure(comparison, expected, reference)
+
+    monkeypatch.setattr(comparing, "_measure", counted)
+    reference = Reference()
+    own = rule(flags="unordered_tokens")
+    matches = await asyncio.gather(*(comparing.compare(own, WORDS, TURNED + b" " * n, reference) for n in range(3)))
+    assert [match.rule for match in matches] == ["unordered"] * 3
+    assert len(measured) == 1
+
+
+async def test_a_process_that_the_host_refuses_is_a_shortage_of_the_host(
+    comparing: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with pytest.raises(HostShortage, match="a comparing process: Too many open files"):
+        await comparing.compare(rule(), WORDS, TURNED, Reference())
+
+
+def test_words_that_are_no_text_are_no_way_to_end_the_process() -> None:
+    for answer in (Compared(Match(False, message="\ud800"), 0.1), Exceeded("\udfff", last=True)):
+        told = msgspec.msgpack.decode(inside.said(answer), type=Answer)
+        assert isinstance(told, Exceeded) and told.last is answer.last
+        assert "surrogates not allowed" in told.what
 
 
 async def test_cancelled_or_closed_nothing_is_left(comparing: Comparing) -> None:

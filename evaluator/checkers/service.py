@@ -5,7 +5,9 @@ A worker of this pool never runs a program that is judged, and one of the other 
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import functools
 import math
 import signal
 
@@ -58,8 +60,10 @@ class Checkers:
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
         self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT)
+        self._measuring: Shared[Reference, None] = Shared()
 
     async def close(self) -> None:
+        await asyncio.gather(self._ready.close(), self._measuring.close())
         await self._pool.close()
 
     def pids(self) -> list[int]:
@@ -84,7 +88,8 @@ class Checkers:
         if crashed and self._benefit_of_doubt:
             raise failure
         if reference.seconds is None:
-            await self._measure(checker, given, answer, reference)
+            measure = functools.partial(self._measure, checker, given, answer, reference)
+            await self._measuring.result(reference, measure)
         if reference.fault is not None:
             raise CheckerFailed(reference.fault)
         if crashed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -33,12 +34,12 @@ class ComparingProcess:
     """``ask``, any number of times, then ``close``."""
 
     def __init__(self) -> None:
-        """Starts it. Blocks for a few milliseconds."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+        """Starts it. Blocks for a few milliseconds. Raises OSError."""
         start = _START.format(__name__.replace("process", "inside"))
         path = map(os.path.abspath, sys.path)
-        with theirs:
+        with contextlib.ExitStack() as where_it_fails:
+            ours, theirs = map(where_it_fails.enter_context, socket.socketpair())
+            ours.setblocking(False)
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", start, str(theirs.fileno()), str(os.getpid()), *path],
                 pass_fds=[theirs.fileno()],
@@ -47,6 +48,8 @@ class ComparingProcess:
                 start_new_session=True,  # a Ctrl-C in the terminal is for the evaluator, which ends it
                 cwd="/",
             )
+            where_it_fails.pop_all()
+        theirs.close()
         self._socket = ours
         self._clock = (~self.pid << 3) | 2  # its processor clock, as in clock_getcpuclockid(3)
         self._started = False

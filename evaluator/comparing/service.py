@@ -6,6 +6,8 @@ import asyncio
 import pickle
 
 from ...sandbox.errors import WorkerFailure
+from ...sandbox.shared import Shared
+from ...sandbox.shortage import refusals
 from ..compare import Comparison, Match
 from ..compare.exact import ACCEPTED as EXACT
 from ..reference import Reference
@@ -37,11 +39,13 @@ class Comparing:
     def __init__(self) -> None:
         self._idle: list[ComparingProcess] = []
         self._all: set[ComparingProcess] = set()
+        self._measuring: Shared[Reference, None] = Shared()
         self._closed = False
 
     async def close(self) -> None:
         """Ends the processes, also those that compare."""
         self._closed = True
+        await self._measuring.close()
         await asyncio.gather(*map(self._end, tuple(self._all)))
 
     def pids(self) -> list[int]:
@@ -49,7 +53,7 @@ class Comparing:
 
     async def compare(self, comparison: Comparison, expected: bytes, actual: bytes, reference: Reference) -> Match:
         """What the comparison says. An output for which that takes too much is no match; where it is the expected one
-        that does, the problem is at fault. Raises NothingToCompareWith. Cancelling ends the process.
+        that does, the problem is at fault. Raises NothingToCompareWith, HostShortage. Cancelling ends the process.
         """
         if len(expected) + len(actual) <= SMALL:
             return comparison.compare(expected, actual)
@@ -58,7 +62,8 @@ class Comparing:
         budget = reference.allows(FLOOR, FACTOR)
         answer = await self._ask(comparison, expected, actual, budget)
         if isinstance(answer, Exceeded):
-            await self._measure(comparison, expected, reference)
+            if reference.seconds is None:
+                await self._measuring.result(reference, lambda: self._measure(comparison, expected, reference))
             if reference.fault is not None:
                 words = f"the expected output cannot be compared with itself: that takes more than {reference.fault}"
                 return Match(False, message=words, fault=True)
@@ -70,10 +75,9 @@ class Comparing:
         return Match(False, message=f"{words}; for the expected one it is {reference.seconds:.3f} s")
 
     async def _measure(self, comparison: Comparison, expected: bytes, reference: Reference) -> None:
-        if reference.seconds is None:
-            answer = await self._ask(comparison, expected, None, REFERENCE_SECONDS)
-            reference.fault = answer.what if isinstance(answer, Exceeded) else None
-            reference.seconds = answer.seconds if isinstance(answer, Compared) else REFERENCE_SECONDS
+        answer = await self._ask(comparison, expected, None, REFERENCE_SECONDS)
+        reference.fault = answer.what if isinstance(answer, Exceeded) else None
+        reference.seconds = answer.seconds if isinstance(answer, Compared) else REFERENCE_SECONDS
 
     async def _ask(self, comparison: Comparison, expected: bytes, actual: bytes | None, seconds: float) -> Answer:
         request = Request(
@@ -87,7 +91,8 @@ class Comparing:
         for _ in range(2):
             if self._closed:
                 break
-            process = self._idle.pop() if self._idle else ComparingProcess()
+            with refusals("a comparing process"):
+                process = self._idle.pop() if self._idle else ComparingProcess()
             self._all.add(process)
             try:
                 return await process.ask(request, expected, actual or b"")
