@@ -192,7 +192,7 @@ def problems() -> dict[str, Problem]:
 
     limits = Limits(
         cpu_time=0.2,
-        idle_time=0.2,
+        idle_time=0.6,
         wall_time=10,
         memory=128 * MIB,
         output=MIB,

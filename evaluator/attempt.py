@@ -22,7 +22,7 @@ from ..sandbox.kinds import Kind as SandboxKind
 from ..sandbox.languages import CompileError
 from ..sandbox.limits import MIB
 from ..sandbox.pool import Pool
-from ..sandbox.shortage import Kind, left_to_user
+from ..sandbox.shortage import Kind, in_thread, left_to_user
 from ..sandbox.worker import Work
 from .comparing import NothingToCompareWith
 from .control import failure_of_control
@@ -79,7 +79,7 @@ class Attempt:
                 yield
             finally:
                 self._short = self.pool.shortages.since(moment)
-                self._left = left_to_user()
+                self._left = await _left_to_user()
                 if Kind.MEMORY in self._short:
                     await self._measure_room()
 
@@ -103,14 +103,14 @@ class Attempt:
         """What the host may have been short of meanwhile."""
         return self._short if self.alone else self.pool.shortages.since(self.started or self.asked)
 
-    def crowded(self, report: Report) -> bool:
+    async def crowded(self, report: Report) -> bool:
         """Whether the program failed while the host may have refused it threads that no counter speaks of. For what it
         wrote to the end it has to answer."""
         if report.status in (Status.WRONG_ANSWER, Status.COMPILE_ERROR):
             return False
         if self.alone:
             return self._left is not None and self._left < self.threads
-        left = left_to_user()  # others may have given back as many since
+        left = await _left_to_user()  # others may have given back as many since
         return left is not None and left < 2 * self.threads
 
     # -- what follows
@@ -145,13 +145,13 @@ class Attempt:
         short = self.short()
         return f"{self.pool.shortages.told(short)}; {failure or 'the control ran well'}" if short else failure
 
-    def verdict(self, report: Report, problem: Problem) -> Report:
+    async def verdict(self, report: Report, problem: Problem) -> Report:
         """What becomes of a failure while the host was short of something, although the program was alone."""
         if report.status.is_judge_failure:
             return report
         if self._host_failed():
             return not_run(problem, Status.SYSTEM_ERROR, self._told())
-        if self.crowded(report):
+        if await self.crowded(report):
             words = f"ulimit -u left {self._left} threads to this program when it ran alone; it may have {self.threads}"
             return not_run(problem, Status.SYSTEM_ERROR, f"a shortage of the host: {words}")
         failed = next((at for at, test in enumerate(report.tests) if test.status is report.status), None)
@@ -187,3 +187,10 @@ class Attempt:
         if Kind.MEMORY in self._short and self._room is not None:
             words += f"; there were {max(0, self._room) // MIB} MiB for it, and it may use {self.memory // MIB}"
         return words
+
+
+async def _left_to_user() -> int | None:
+    try:
+        return await in_thread(left_to_user)
+    except HostShortage:  # not even the thread that would look
+        return 0

@@ -320,11 +320,11 @@ class Evaluator(Streams):
                 attempt = attempt.without_lanes()
                 continue
             report = judgement.report()
-            if not report.accepted and (attempt.short() or attempt.crowded(report)):
+            if not report.accepted and (attempt.short() or await attempt.crowded(report)):
                 if not attempt.alone:
                     attempt = attempt.by_itself()
                     continue
-                report = attempt.verdict(report, prepared.problem)
+                report = await attempt.verdict(report, prepared.problem)
             now = time.monotonic()
             started = attempt.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
