@@ -151,6 +151,8 @@ class Assertion:
                 break
             try:
                 difference = check.difference(known)
+            except Outside:
+                return None
             except Exception as error:  # of comparing what the program returned, as the assertion would raise it
                 difference = f"{type(error).__name__}: {error}"
             if difference is not None:

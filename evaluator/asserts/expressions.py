@@ -1,6 +1,7 @@
 """A closed part of Python's expressions, evaluated over its syntax tree. Nothing of a test is ever executed here.
 
-Bounded: no power, product or repetition makes a value of more than MOST bits, characters or items.
+Bounded: no power, product, sum or repetition makes a value of more than MOST bits, characters or items, and within
+``limited_time`` there is an end to constants.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 MOST = 1_000_000
@@ -24,6 +28,36 @@ class Outside(Exception):
 
 class Slot(int):
     """Stands for what a call of the program returned: the n-th operation."""
+
+
+class _Folded:
+    """The value of a part without slots, which stands at its node as ``folded``."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __deepcopy__(self, memo: object) -> _Folded:
+        return self
+
+
+_clock = threading.local()
+
+
+@contextmanager
+def limited_time(seconds: float) -> Generator[None]:
+    """Within it, in this thread, ``evaluate`` raises Outside when that much processor time is over."""
+    _clock.until = time.thread_time() + seconds
+    try:
+        yield
+    finally:
+        _clock.until = math.inf
+
+
+def _look_at_the_clock() -> None:
+    if time.thread_time() > getattr(_clock, "until", math.inf):
+        raise Outside("constants that take long")
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,8 +141,11 @@ _NODES = (
 def evaluate(node: ast.expr, names: Names, results: Sequence[Any] | None = None) -> Any:
     """The value. Raises Outside; and whatever Python raises for these values.
 
-    ``results`` is what slots stand for. Without it, a slot is outside of the language.
+    ``results`` is what slots stand for: ``check`` has seen the expression. Without it, a slot is outside of the
+    language.
     """
+    if results is not None and (folded := getattr(node, "folded", None)) is not None:
+        return folded.value
     match node:
         case ast.Constant(value=Slot() as slot):
             if results is None:
@@ -166,10 +203,14 @@ def evaluate(node: ast.expr, names: Names, results: Sequence[Any] | None = None)
 
 
 def check(node: ast.AST, names: Names) -> None:
-    """Raises Outside unless the expression, with slots in it, can be evaluated once they are known."""
+    """Raises Outside unless the expression, with slots in it, can be evaluated once they are known. What is known
+    already is evaluated here, once for all programs."""
     if not _has_slot(node):
         if isinstance(node, ast.expr):
-            evaluate(node, names)
+            value = evaluate(node, names)
+            if hasattr(value, "__next__"):
+                raise Outside("an iterator, which every program would have to find unused")
+            node.folded = _Folded(value)  # type: ignore[attr-defined]
         return
     if isinstance(node, ast.Call):
         name = dotted(node.func)
@@ -209,6 +250,7 @@ def _items(nodes: Sequence[ast.expr], names: Names, results: Sequence[Any] | Non
     items: list[Any] = []
     for node in nodes:
         if isinstance(node, ast.Starred):
+            _look_at_the_clock()
             items += evaluate(node.value, names, results)
         else:
             items.append(evaluate(node, names, results))
@@ -219,6 +261,7 @@ def _compare(node: ast.Compare, names: Names, results: Sequence[Any] | None) -> 
     left, value = evaluate(node.left, names, results), None
     for op, part in zip(node.ops, node.comparators, strict=True):
         right = evaluate(part, names, results)
+        _look_at_the_clock()
         if isinstance(op, ast.In | ast.NotIn):
             _check_size(right)
         value = _COMPARE[type(op)](left, right)
@@ -238,6 +281,7 @@ def _call(node: ast.Call, names: Names, results: Sequence[Any] | None) -> Any:
         if word.arg is None or word.arg == "key":
             raise Outside(f"a call of {name} with a function")
         keywords[word.arg] = evaluate(word.value, names, results)
+    _look_at_the_clock()
     return function(*_items(node.args, names, results), **keywords)
 
 
@@ -253,8 +297,11 @@ def _binary(op: type[ast.operator], left: Any, right: Any) -> Any:
             size = len(one) * other  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(one, int) and isinstance(other, int):
             size = one.bit_length() + other.bit_length()
+    elif op is ast.Add and isinstance(left, (str, bytes, list, tuple)) and isinstance(right, type(left)):  # pyright: ignore[reportUnknownArgumentType]
+        size = len(left) + len(right)  # pyright: ignore[reportUnknownArgumentType]
     elif op is ast.Mod and isinstance(left, (str, bytes)):
         raise Outside("formatting with %")
     if size > MOST:
         raise Outside("a constant of more than a million bits or items")
+    _look_at_the_clock()
     return _BINARY[op](left, right)

@@ -16,10 +16,12 @@ import msgspec
 
 from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
-from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate
+from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, limited_time
 
 MOST = 10_000
 """Operations of a test, and turns of all its loops."""
+SECONDS = 0.5
+"""Processor time for all constants of a test."""
 DEPTH = 5
 """Functions of a test within each other."""
 
@@ -35,7 +37,8 @@ def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str]) ->
     """``provided`` are the names that the prelude gives. Raises Outside, saying what cannot be read."""
     lifter = _Lifter(entry_point, provided)
     try:
-        lifter.block(tree.body, {})
+        with limited_time(SECONDS):
+            lifter.block(tree.body, {})
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise Outside(f"{type(error).__name__} in a constant: {error}") from None
     if not lifter.operations:
