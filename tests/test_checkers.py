@@ -253,7 +253,7 @@ ENDS = {
     "dirt": (4, Status.WRONG_ANSWER, None),
     "points 0.25 quarter": (7, Status.WRONG_ANSWER, 0.25),
     "points 1 all": (7, Status.ACCEPTED, 1.0),
-    "points 37 of many": (7, Status.CHECKER_ERROR, None),
+    "points 37 of many": (7, Status.WRONG_ANSWER, None),  # as a crash
     "unexpected eof": (8, Status.WRONG_ANSWER, None),
     "partially correct (60)": (110, Status.WRONG_ANSWER, None),
     "unheard of": (9, Status.WRONG_ANSWER, None),  # a crash, where the expected output causes none

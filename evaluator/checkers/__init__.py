@@ -6,8 +6,8 @@
     python      a function ``check``, or a script in the form of open-r1
     service     runs them, in jails of their own
 
-A checker is asked for every output of a program that ended well, also for one that equals the expected output. Its
-failure is ``checker_error``, never a wrong answer.
+A checker is asked for every output of a program that ended well, also for one that equals the expected output. What it
+breaks on is a wrong answer where it does not break on the expected output; every other failure is ``checker_error``.
 """
 
 from __future__ import annotations

@@ -21,19 +21,21 @@ INPUT, ANSWER, OUTPUT = "input.txt", "answer.txt", "output.txt"
 
 
 UNAVAILABLE = 69
-"""Exit code of a Python checker that ended for want of a module: that says nothing of the output."""
+"""Exit code of a Python checker that has an import statement for what is not there: that says nothing of the output."""
 
 
 class CheckerFailed(Exception):
-    """The checker decided nothing: it ran too long, does not compile, or says that the test is broken."""
+    """The checker decided nothing, and no output is to blame: it does not compile, or says that the test is broken."""
 
 
 class CheckerCrashed(CheckerFailed):
-    """It broke on the way. Where it does not on the expected output, that is a rejection."""
+    """It broke on the way, went beyond a limit, or said nothing that means something. Where it does not do that of the
+    expected output, it is a rejection."""
 
 
 class CheckerOver(CheckerFailed):
-    """It took more processor time than it may. Where it does not for the expected output, that is a rejection, too."""
+    """It took more processor time than it may, which depends on what it takes for the expected output. Where that is
+    within its limits, it is a rejection, too."""
 
 
 class Decision(msgspec.Struct, frozen=True):

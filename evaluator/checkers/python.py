@@ -10,7 +10,6 @@ A source that defines ``check`` at top level is of the first form, unless ``chec
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 
@@ -22,7 +21,6 @@ from .base import (
     OUTPUT,
     UNAVAILABLE,
     CheckerCrashed,
-    CheckerFailed,
     CheckerProgram,
     Decision,
     ended,
@@ -42,10 +40,21 @@ def guard():
     show = sys.excepthook
     def excepthook(kind, error, trace):
         show(kind, error, trace)
-        if issubclass(kind, ImportError):
+        if issubclass(kind, ImportError) and of_statements(trace):
             import os
             sys.stderr.flush()
             os._exit({UNAVAILABLE})
+    def of_statements(trace):
+        # Whether import statements, and no name that the checker made of what it read, led to what is not there.
+        from opcode import opname
+        importing = False
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename.startswith("<"):
+                return False
+            importing = opname[code.co_code[trace.tb_lasti]].startswith("IMPORT_")
+            trace = trace.tb_next
+        return importing
     sys.excepthook = excepthook
 guard()
 """
@@ -106,7 +115,6 @@ class PythonChecker(CheckerProgram):
         except ValueError:
             raise CheckerCrashed(f"the checker gave no score but {words(last)!r}") from None
         if not 0 <= score <= 1:  # on a scale that nobody knows; or no number
-            failure = CheckerCrashed if math.isnan(score) else CheckerFailed
-            raise failure(f"the score is not from 0 to 1: {score}")
+            raise CheckerCrashed(f"the score is not from 0 to 1: {score}")
         message = words(execution.stdout) if self._function else words(execution.stderr)
         return Decision(score == 1, message or (None if score == 1 else f"score {score:g}"), score)

@@ -55,7 +55,7 @@ class Checkers:
     """``decide`` for each output; ``close`` at the end."""
 
     def __init__(self, launcher: Launcher, places: int, *, benefit_of_doubt: bool = False) -> None:
-        """With the benefit of the doubt, a checker that crashes has decided nothing, whatever it was asked of."""
+        """With the benefit of the doubt, a checker that breaks has decided nothing, whatever it was asked of."""
         self._benefit_of_doubt = benefit_of_doubt
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
@@ -74,7 +74,7 @@ class Checkers:
     ) -> Decision:
         """What the checker says of one output. Raises CheckerFailed.
 
-        A checker that has something to say of the expected output and crashes on this one has rejected it. One that
+        A checker that has something to say of the expected output and breaks on this one has rejected it. One that
         accepts the expected output may take FACTOR times as long for this one, and FLOOR in any case, within its own
         limits; when it takes longer, it has rejected it as well.
         """
@@ -93,22 +93,22 @@ class Checkers:
         if reference.fault is not None:
             raise CheckerFailed(reference.fault)
         if crashed:
-            return Decision(False, f"the checker crashes on this output: {failure}")
+            return Decision(False, f"the checker breaks on this output: {failure}")
         if min(own, reference.allows(FLOOR, FACTOR)) > budget:
             return await self.decide(checker, given, answer, output, reference)
-        if reference.seconds == math.inf:
-            raise failure
         words = f"for this output the checker takes more than {budget:.3g} s of processor time"
+        if reference.seconds == math.inf:
+            return Decision(False, f"{words}; the expected one it rejects within that")
         return Decision(False, f"{words}; for the expected one it takes {reference.seconds:.3f} s")
 
     async def _measure(self, checker: CheckerProgram, given: bytes, answer: bytes, reference: Reference) -> None:
-        """Of the expected output. One that is not accepted says nothing about how long others take."""
+        """Of the expected output. One that is not accepted says nothing about how long others may take."""
         accepted, seconds, fault = False, math.inf, None
         try:
             decision, seconds = await self._asked(checker, given, answer, answer, checker.limits.cpu_time)
             accepted = decision.accepted
         except CheckerCrashed as crash:
-            fault = f"it crashes on the expected output, too: {crash}"
+            fault = f"it breaks on the expected output, too: {crash}"
         except CheckerOver as over:
             fault = f"{over}, for the expected output, too"
         reference.seconds, reference.fault = seconds if accepted else math.inf, fault
@@ -133,6 +133,7 @@ class Checkers:
         self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, cpu_time: float, *, new: bool
     ) -> tuple[Decision, float]:
         program, executable = await self._program(checker, new=new)
+        moment = self._pool.shortages.now()
         texts = {INPUT: given, ANSWER: answer, OUTPUT: output}
         limits = msgspec.structs.replace(
             checker.limits,
@@ -158,7 +159,7 @@ class Checkers:
         if isinstance(received, str):
             raise CheckerFailed(received)
         execution = received[0]
-        _ended_by_itself(execution)
+        self._ended_by_itself(execution, moment)
         if checker.language == "python" and execution.exit_code == UNAVAILABLE:
             raise CheckerFailed(ended(execution))
         left = collected(execution.result, list(checker.collect)) if checker.collect else {}
@@ -199,18 +200,17 @@ class Checkers:
         kind = dataclasses.replace(PYTHON, tmpfs=_FOLDERS)
         return Program(kind, source, files={**checker.files, _BESIDE: checker.source})
 
+    def _ended_by_itself(self, execution: Execution, started: float) -> None:
+        """Raises CheckerFailed."""
+        if execution.limit is not None:
+            failure = CheckerOver if execution.limit == "cpu_time" else CheckerCrashed
+            raise failure(f"{execution.limit} of the checker exceeded")
+        if execution.signal == signal.SIGKILL and self._pool.shortages.since(started):  # the kernel's
+            raise CheckerFailed("the checker was killed by signal 9")
+        if execution.signal is not None:
+            raise CheckerCrashed(ended(execution))
+
 
 def _executable(program: Program) -> Inputs | None:
     """An executable goes to each worker once, not with every output."""
     return Inputs([program.source]) if program.command is not None and program.source else None
-
-
-def _ended_by_itself(execution: Execution) -> None:
-    if execution.limit is not None:
-        raise (CheckerOver if execution.limit == "cpu_time" else CheckerFailed)(
-            f"{execution.limit} of the checker exceeded"
-        )
-    if execution.signal == signal.SIGKILL:  # somebody else's
-        raise CheckerFailed("the checker was killed by signal 9")
-    if execution.signal is not None:
-        raise CheckerCrashed(ended(execution))

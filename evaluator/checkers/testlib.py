@@ -3,7 +3,7 @@
     0 ok                 accepts
     1 wa  2 pe  4 dirt  8 unexpected eof      reject
     3 fail               the test or the jury's answer is broken: the judge's failure
-    7 points             from 0 to 1 they are the score, and 1 accepts; beyond that nobody knows the scale: a failure
+    7 points             from 0 to 1 they are the score, and 1 accepts; beyond that nobody knows the scale: as a crash
     50 and more          partially correct: rejects; what the number means is the contest's affair, it is in the message
 
 testlib.h stands in the checker's files, or is the one that $MICROCODER_TESTLIB names, or is found beside the compiler's
@@ -64,7 +64,7 @@ class Testlib(CheckerProgram):
             found = _NUMBER.search(execution.stderr)
             points = float(found[1]) if found else -1.0
             if not 0 <= points <= 1:
-                raise CheckerFailed(f"points without a scale from 0 to 1: {said}")
+                raise CheckerCrashed(f"points without a scale from 0 to 1: {said}")
             return Decision(points == 1, said, points)
         if code == _FAIL:
             raise CheckerFailed(f"the checker says that the test is broken: {said}")

@@ -74,6 +74,95 @@ async def test_an_output_that_a_checker_dies_of_is_rejected(evaluator, cpp, chec
     assert (report.status, report.reward) == (Status.WRONG_ANSWER, 0.0), report.message
 
 
+def of_number(then: str) -> dict[str, Any]:
+    """Does something so many times as the output says."""
+    return {"type": "python", "source": f"def check(input, output, expected):\n    n = int(output)\n    {then}\n"}
+
+
+VECTOR = r"""
+#include <iostream>
+#include <vector>
+int main() {
+  long long n;
+  if (!(std::cin >> n)) return 43;
+  std::vector<char> seen(n, 1);
+  return seen[n - 1] && n == 3 ? 42 : 43;
+}
+"""
+TESTLIB = r"""
+#include <cstdio>
+int main(int, char** v) {
+  int n = 0;
+  if (fscanf(fopen(v[2], "r"), "%d", &n) != 1) return 2;
+  fprintf(stderr, "points %d", n);
+  return n == 3 ? 0 : 7;
+}
+"""
+SCRIPTED = "import sys\nn = int(open(sys.argv[3]).read())\n"
+LIMITED: dict[str, tuple[dict[str, Any], str]] = {
+    "memory": (of_number("return bool([0] * n) and n == 3"), "print(10 ** 9)"),
+    "address space": (of_number("return bool([0] * n) and n == 3"), "print(10 ** 15)"),
+    "memory, C++": ({"type": "validator", "source": VECTOR}, "print(10 ** 9)"),
+    "address space, C++": ({"type": "validator", "source": VECTOR}, "print(10 ** 15)"),
+    "score": (of_number("return n / int(expected)"), "print(6)"),
+    "negative score": (of_number("return n / int(expected)"), "print(-1)"),
+    "infinite score": ({"type": "python", "source": "def check(i, o, e): return float(o) / float(e)"}, "print('inf')"),
+    "points": ({"type": "testlib", "language": "cpp", "source": TESTLIB, "files": {"testlib.h": ""}}, "print(7)"),
+    "output": (
+        {"type": "python", "name": "open-r1", "source": SCRIPTED + "print(' ' * n, n == 3 and 1 or 0)"},
+        "print(10 ** 8)",
+    ),
+    "stderr": (
+        {
+            "type": "python",
+            "name": "open-r1",
+            "source": SCRIPTED + "print(' ' * n, file=sys.stderr)\nprint(1 * (n == 3))",
+        },
+        "print(10 ** 8)",
+    ),
+    "file": (of_number("return open('own', 'w').write('x' * n) == 3"), "print(10 ** 8)"),
+    "full folder": (of_number("return all(open(f'own{i}', 'w').write('x' * 10 ** 7) for i in range(n))"), "print(99)"),
+    "sleep": (of_number("import time; time.sleep(n - 3); return n == 3"), "print(99)"),
+    "threads": (
+        of_number("import threading; [threading.Thread(target=input).start() for _ in range(n - 3)]; return n == 3"),
+        "print(99)",
+    ),
+    "descriptors": (of_number("kept = [open('input.txt') for _ in range(n)]; return n == 3"), "print(999)"),
+    "signal": (of_number("import os; n == 3 or os.kill(os.getpid(), 9); return True"), "print(9)"),
+    "module": (
+        {
+            "type": "python",
+            "source": "import importlib\ndef check(i, o, e): return o == e or importlib.import_module(o)",
+        },
+        "print('a_module_of_nobody', end='')",
+    ),
+    "module in text": (
+        {"type": "python", "source": "def check(i, o, e):\n    if o != e: exec('import ' + o)\n    return True"},
+        "print('a_module_of_nobody', end='')",
+    ),
+    "module of a pickle": (
+        {
+            "type": "python",
+            "source": "import pickle\ndef check(i, o, e): return o == e or pickle.loads(o.encode())",
+        },
+        "print('cnobody\\nnothing\\n.', end='')",
+    ),
+    "time, where the expected output is rejected": (
+        of_number("return n != 3 and sum(range(n)) > 0"),
+        "print(10 ** 12)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+async def test_an_output_that_takes_a_checker_beyond_its_limits_is_rejected(evaluator, cpp, name):
+    checker, program = LIMITED[name]
+    own = Limits(cpu_time=3, idle_time=1, memory=256 * MIB, output=MIB, compile_time=60, threads=4)
+    report = await evaluator.evaluate(checked(**checker, limits=own), program)
+    assert (report.status, report.reward) == (Status.WRONG_ANSWER, 0.0), report.message
+    assert "the checker " in str(report.message), report.message
+
+
 BROKEN = {
     "always": "def check(input, output, expected): raise ValueError(output)",
     "without a module": "import a_module_of_nobody\ndef check(input, output, expected): return True",
@@ -96,9 +185,11 @@ async def test_a_module_that_is_missing_for_this_output_alone_says_nothing_of_it
     assert report.status is Status.CHECKER_ERROR and "a_module_of_nobody" in (report.message or "")
 
 
-async def test_the_benefit_of_the_doubt_is_an_option(jail):
+@pytest.mark.parametrize("program", ["print('x')", "print(10 ** 15)"])
+async def test_the_benefit_of_the_doubt_is_an_option(jail, program):
+    source = SUM.replace("return", "bytearray(int(output)); return")
     async with Evaluator(jail=jail, workers=1, benefit_of_doubt=True) as evaluator:
-        report = await evaluator.evaluate(checked(type="python", source=SUM), "print('x')")
+        report = await evaluator.evaluate(checked(type="python", source=source), program)
         assert (report.status, report.reward) == (Status.CHECKER_ERROR, None), report
 
 
