@@ -10,6 +10,7 @@ violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
 reference    what the expected output costs its judge, the yardstick for others
+encodable    text of programs in what the evaluator says
 kept         whole outputs in reports, to be judged again
 rejudge      the same reports under another rule, without running anything
 asserts/     tests that are assertions: read and compared, or run apart from the program

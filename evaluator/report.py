@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from .compare import weakest
+from .encodable import Encodable
 from .extract import Found
 from .kept import KeptOutput
 from .problem import Problem
@@ -19,7 +20,7 @@ VIOLATION = "sandbox violation"
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w{1,64})(?:\.[\w.]*)?'\s*\Z", re.MULTILINE | re.ASCII)
 
 
-class TestResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TestResult(Encodable, frozen=True, kw_only=True, omit_defaults=True):
     """The verdict on one test and how it was reached."""
 
     __test__ = False  # not a pytest class
@@ -46,7 +47,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole output, when the evaluator was asked to keep it."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Report(Encodable, frozen=True, kw_only=True, omit_defaults=True):
     """The verdict on a program: accepted, or the status of the first test (in test order) that was run and failed.
 
     ``skipped``, after judging again: tests that were not run would decide.

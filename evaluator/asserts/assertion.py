@@ -13,10 +13,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ...sandbox.inside import values
 from ...sandbox.worker import Inputs
+from ..encodable import Encodable
 from ..status import Status
 from .expressions import Outside
 from .lift import Lifted, lift
@@ -37,7 +36,7 @@ PAUSE = 0.002
 CALL_SHOWN = 100
 
 
-class Ruling(msgspec.Struct, frozen=True):
+class Ruling(Encodable, frozen=True):
     """What the test says of one program."""
 
     status: Status

@@ -6,7 +6,7 @@ import abc
 from collections.abc import Generator, Iterable
 from typing import ClassVar, Final
 
-import msgspec
+from ..encodable import Encodable
 
 SHOWN = 40
 """Characters of a value that a message shows."""
@@ -41,7 +41,7 @@ def weakest(rules: Iterable[str]) -> str | None:
     return max(rules, key=lambda rule: _rank.get(rule, len(_rank)), default=None)
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(Encodable, frozen=True):
     """The outcome of one comparison: the rule that accepted, or the first difference."""
 
     accepted: bool

@@ -40,18 +40,10 @@ def main() -> None:
             answer = answered(request, stream)
             if address_space() > worn_at:
                 answer = msgspec.structs.replace(answer, last=True)
-            data = said(answer)
+            data = _encode(answer)
             connection.sendall(LENGTH.pack(len(data)) + data)
             if answer.last:
                 return
-
-
-def said(answer: Answer) -> bytes:
-    """As it is sent, whatever its words are made of."""
-    try:
-        return _encode(answer)
-    except ValueError as error:  # half of a surrogate pair is no text
-        return _encode(Exceeded(f"its words are no text: {error}", last=answer.last))
 
 
 def answered(request: Request, stream: BinaryIO) -> Answer:

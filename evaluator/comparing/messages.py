@@ -11,6 +11,7 @@ import struct
 import msgspec
 
 from ..compare import Match
+from ..encodable import Encodable
 
 LENGTH = struct.Struct("!I")
 
@@ -38,7 +39,7 @@ class Compared(msgspec.Struct, frozen=True, tag="compared"):
     """The process holds much memory and ends."""
 
 
-class Exceeded(msgspec.Struct, frozen=True, tag="exceeded"):
+class Exceeded(Encodable, frozen=True, tag="exceeded"):
     """There was no end to it within the limits."""
 
     what: str

@@ -242,7 +242,10 @@ class Unknown(Remote):
 
 def run(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, write: Write) -> None:
     """Run the test once; see the top of the file for what is written."""
-    write(json.dumps(outcome(scope, prelude, code, given, write)).encode())
+    end = outcome(scope, prelude, code, given, write)
+    if "error" in end:  # words of a program, perhaps: what is half of a surrogate pair is no text to the reader
+        end["error"] = end["error"].encode("utf-8", "backslashreplace").decode()
+    write(json.dumps(end).encode())
 
 
 def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, write: Write) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""Text of programs in what the evaluator says: whatever a program wrote, a report can be sent and written to a file."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Encodable(msgspec.Struct, frozen=True):
+    """Whose text every encoding of Unicode takes: a half of a surrogate pair, which none does, is written ``\\ud800``.
+
+    Holds for every instance, however it came to be. Text is that of the fields themselves, not of what they hold.
+    """
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if type(value) is str and not value.isascii():
+                msgspec.structs.force_setattr(self, name, encodable(value))
+
+
+def encodable(text: str) -> str:
+    """The same text where it has no lone surrogate."""
+    return text.encode("utf-8", "backslashreplace").decode()
