@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ..sandbox.errors import HostShortage, JailUnavailable, WorkerFailure
+from ..sandbox.errors import HostShortage, JailUnavailable, ToolchainFailed, WorkerFailure
 from ..sandbox.execution import Execution, Outcome
 from ..sandbox.kinds import Kind as SandboxKind
 from ..sandbox.languages import CompileError
@@ -135,7 +135,9 @@ class Attempt:
             raise WorkerFailure(f"{FAILED}: {failure}" + (f"; {self._told()}" if short else ""))
         if failures < MOST:
             return self._again(new=True, failures=failures)
-        raise (WorkerFailure if isinstance(failure, NothingToCompareWith) else Broken)(f"{FAILED}: {failure}")
+        raise (WorkerFailure if isinstance(failure, NothingToCompareWith | ToolchainFailed) else Broken)(
+            f"{FAILED}: {failure}"
+        )
 
     async def control(self) -> str | None:
         """Why another program is no better than this one, which was Broken. None: it is."""

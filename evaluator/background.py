@@ -24,6 +24,10 @@ class Background:
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Raises RuntimeError before ``start`` and after ``stop``."""
+        if not self._thread.is_alive():
+            work.close()
+            raise RuntimeError(f"{self._thread.name} is not started: use it as `with ... as name:`")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:

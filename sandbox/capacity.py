@@ -58,7 +58,7 @@ class Room(NamedTuple):
 
     def told(self, workers: int) -> str:
         """For the operator."""
-        each = self.bare if self.hopeless else workers * self.full
+        each = self.bare if self.hopeless else workers * self.full + self.own
         need = f"{-(-each // self.unit)} {'MiB of ' * (self.unit == MIB)}{self.name}"
         left = f"{max(0, self.left // self.unit)} are left ({self.where})"
         if self.hopeless:
@@ -94,6 +94,9 @@ def rooms(limits: Limits) -> Iterator[Room]:
 
 def check(workers: int, limits: Limits) -> list[str]:
     """What there is too little of for so many workers, in words. Raises JailUnavailable where none can start."""
+    most, wanted = resource.getrlimit(resource.RLIMIT_FSIZE)[1], max(limits.output, limits.stderr, limits.file_size)
+    if most != resource.RLIM_INFINITY and most <= wanted:
+        raise JailUnavailable(f"programs may write {wanted} bytes, and no process more than {most} here (ulimit -Hf)")
     short = [room for room in rooms(limits) if room.workers < workers]
     if any(room.hopeless for room in short):
         raise JailUnavailable("; ".join(room.told(workers) for room in short if room.hopeless))

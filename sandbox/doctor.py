@@ -24,6 +24,7 @@ from .identity import identities
 from .interpreter import PACKAGES, Interpreter, probe
 from .jails import bubblewrap, candidates, nsjail
 from .languages import LANGUAGES, testlib
+from .languages.base import lack_of
 from .launcher import Launcher
 from .limits import MIB, Limits
 from .pool import Pool
@@ -198,7 +199,7 @@ def _interpreter(interpreter: Interpreter) -> Iterator[Finding]:
 def _languages() -> Iterator[Finding]:
     for name, language in LANGUAGES.items():
         try:
-            lack = language.missing()
+            lack = lack_of(language)
             detail = language.version() if lack is None else "cannot be judged here"
         except SandboxError as error:
             lack, detail = f"the toolchain does not answer: {error}", "cannot be judged here"

@@ -5,6 +5,7 @@ MicrocoderError
     ├── JailUnavailable      this host cannot isolate programs; says what to do
     ├── LanguageUnavailable  this host has no toolchain for a language; says what to install
     └── WorkerFailure        a worker broke (crash, protocol violation, stall); the program is run again elsewhere
+        ├── ToolchainFailed  what compiles or runs a language did not answer
         └── HostShortage     the host had no process, memory, room or descriptor left for it
 """
 
@@ -29,6 +30,10 @@ class LanguageUnavailable(SandboxError):
 
 class WorkerFailure(SandboxError):
     """A worker ended, broke the protocol, or stalled. That alone says nothing of its program."""
+
+
+class ToolchainFailed(WorkerFailure):
+    """A toolchain of this host did not answer. That says nothing of the program."""
 
 
 class HostShortage(WorkerFailure):

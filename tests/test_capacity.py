@@ -29,8 +29,8 @@ def cli(*arguments: str, files: int | None = None, **environment: str) -> subpro
 
 @pytest.fixture
 def rows(tmp_path: Path):
-    def write(*programs: str) -> str:
-        submissions = [{"code": code} for code in programs]
+    def write(*programs: str | dict[str, str]) -> str:
+        submissions = [each if isinstance(each, dict) else {"code": each} for each in programs]
         row = {"problem_id": "p", "tests": [{"input": "", "output": "1\n"}], "submissions": submissions}
         (tmp_path / "rows.jsonl").write_text(json.dumps(row))
         return str(tmp_path / "rows.jsonl")
@@ -58,18 +58,33 @@ def test_more_workers_than_any_host_has_room_for() -> None:
 
 
 def test_a_host_without_room_for_one_worker(monkeypatch) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    real, hard = resource.getrlimit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = len(os.listdir("/proc/self/fd")) + capacity.DESCRIPTORS - 1
     monkeypatch.setattr(
-        resource, "getrlimit", lambda which: (most, hard) if which == resource.RLIMIT_NOFILE else (soft, hard)
+        resource, "getrlimit", lambda which: (most, hard) if which == resource.RLIMIT_NOFILE else real(which)
     )
     with pytest.raises(JailUnavailable, match=r"one worker needs 12 open files, and \d+ are left"):
         capacity.check(1, Limits())
 
 
+def test_files_that_may_be_no_larger_than_programs_write(rows) -> None:
+    """Else every large output would be the program's fault."""
+    command = [sys.executable, "-m", "microcoder.evaluator.cli", "run", rows("print(1)"), "--workers", "1"]
+    done = subprocess.run(["prlimit", "--fsize=100000", *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, "no process more than 100000 here (ulimit -Hf)" in done.stderr) == (3, True), done.stderr
+
+
+def test_languages_that_need_more_open_files_than_there_may_be(rows, cpp: None, tmp_path: Path) -> None:
+    file = rows({"code": "int main() {}", "language": "cpp"}, {"code": "print(1)"})
+    done = cli("run", file, "--workers", "1", "--output", str(tmp_path / "out"), files=300)
+    reports = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [report["status"] for report in reports] == ["system_error", "accepted"], done.stderr
+    assert "ulimit -Hn has to be more than 300" in reports[0]["message"]
+
+
 def test_run_says_how_many_workers_fit(rows) -> None:
     done = cli("run", rows("print(1)"), "--workers", "20", "--quiet", files=256)
-    assert "warning: 20 workers may need 240 open files" in done.stderr and "fit" in done.stderr, done.stderr
+    assert "warning: 20 workers may need 304 open files" in done.stderr and "fit" in done.stderr, done.stderr
     assert done.returncode == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -41,6 +42,21 @@ async def test_a_right_program_is_accepted_with_figures_for_every_test(two: Eval
     report = await two.evaluate(SUMS, ADD)
     assert (report.status, report.passed, report.total, report.reward) == (Status.ACCEPTED, 5, 5, 1.0)
     assert all(result.rule == "exact" and result.memory for result in report.tests)
+
+
+async def test_the_prelude_comes_before_every_test(two: Evaluator) -> None:
+    problem = msgspec.structs.replace(SUMS, prelude="import math\none = [math.floor(1.5)]\n")
+    report = await two.evaluate(problem, "a, b = map(int, input().split())\nprint(a + one.pop())\n")
+    assert report.accepted, report
+
+
+async def test_a_synchronous_evaluator_says_that_it_is_not_started() -> None:
+    evaluator = SyncEvaluator(workers=1)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="microcoder-evaluator is not started: use it as `with"):
+            evaluator.evaluate(SUM, ADD)
+        with contextlib.suppress(RuntimeError), evaluator:
+            assert evaluator.evaluate(SUM, ADD).accepted
 
 
 async def test_the_first_failure_ends_a_program(two: Evaluator) -> None:

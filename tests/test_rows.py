@@ -196,6 +196,12 @@ def test_files_are_streamed(tmp_path: Path) -> None:
             f'["{"a" * 38}...',
         ),
         (row(programs=[{"name": "x"}]), "submissions[0].code", "missing", None),
+        (
+            row(programs=[{"code": "1", "files": {"../x": "1"}}]),
+            "submissions[0].files",
+            "not a plain relative name: '../x'",
+            '{"../x": "1"}',
+        ),
         (row(programs=[5]), "submissions[0]", "expected object, got int", "5"),
         (row() | {"submissions": "x"}, "submissions", "expected array, got str", '"x"'),
         ([1], None, "expected object, got array", "[1]"),

@@ -21,7 +21,7 @@ from ...sandbox.languages import NAMES
 from ..extract import Extraction, extract
 from ..problem import Problem
 from ..submission import Submission
-from .base import BadRow, Place, decode, shorten
+from .base import BadRow, Place, decode, explain, shorten
 from .misspelt import together
 
 
@@ -68,7 +68,10 @@ def read_program(content: Any, place: Place, prefix: str = "", problem: Problem 
     if submission.language not in NAMES:
         known = ", ".join(NAMES)
         raise BadRow(place, f"{prefix}language", f"not supported; known: {known}", shorten(submission.language))
-    return submission
+    try:
+        return Submission.of(submission)
+    except ValueError as error:
+        raise explain(error, content, place, prefix) from None
 
 
 def plain_program(text: msgspec.Raw) -> Submission | None:
@@ -77,7 +80,7 @@ def plain_program(text: msgspec.Raw) -> Submission | None:
         submission = _submission.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return submission if submission.language in NAMES else None
+    return submission if submission.language in NAMES and not submission.files else None
 
 
 def _decoded(content: Any, place: Place, prefix: str, problem: Problem | None) -> Submission:

@@ -148,6 +148,7 @@ class TestProcess:
                 sys.modules["solution"] = main
                 self.call(scope)
             else:
+                exec(self.prelude, scope)
                 exec(self.program, scope)
         except SystemExit as stop:
             code = exit_code_of(stop.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from ..kinds import Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
+from ..seccomp import EXECUTABLE_FD
 
 COMPILER_STACK = 64 * MIB
 """Of each of a compiler's threads."""
@@ -70,6 +72,14 @@ class Language(ABC):
     @abstractmethod
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
         """How to run what the recipe made of the source (without a recipe: nothing) under these limits."""
+
+
+def lack_of(language: Language) -> str | None:
+    """Why programs cannot be judged here, with what to do; None: they can. May block."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if 0 <= most <= EXECUTABLE_FD:
+        return f"its programs are executed from descriptor {EXECUTABLE_FD}: ulimit -Hn has to be more than {most}"
+    return language.missing()
 
 
 def names_streams(source: bytes, files: Mapping[str, bytes]) -> bool:

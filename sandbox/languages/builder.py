@@ -17,7 +17,7 @@ from ..protocol import collected
 from ..shared import Shared
 from ..shortage import in_thread
 from ..worker import Inputs, Work
-from .base import CompileError, Language, Program, Recipe
+from .base import CompileError, Language, Program, Recipe, lack_of
 from .cache import Cache
 
 MANY = 1024
@@ -124,7 +124,7 @@ class Builder:
 
 
 async def _prepare(language: Language) -> None:
-    if (lack := await in_thread(language.missing)) is not None:
+    if (lack := await in_thread(lack_of, language)) is not None:
         raise LanguageUnavailable(f"{language.name}: {lack}")
     await in_thread(language.prepare)
 

@@ -6,33 +6,35 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import SandboxError
+from ..errors import ToolchainFailed
 from ..jails.base import Mount
 
 _LOADED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 
 
 def ask(*argv: str, environment: dict[str, str] | None = None) -> str:
-    """What a program of the toolchain prints, on both streams. Raises SandboxError."""
+    """What a program of the toolchain prints, on both streams. Raises ToolchainFailed."""
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=60,
-            check=True,
-            cwd="/",
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
-        )
+        with tempfile.TemporaryDirectory() as folder:  # where one that crashes leaves its log
+            done = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=60,
+                check=True,
+                cwd=folder,
+                env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            )
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stdout", None) or "").strip()
-        raise SandboxError(f"{' '.join(argv)}: {said or error}") from error
+        raise ToolchainFailed(f"{' '.join(argv)}: {said or error}") from error
     return done.stdout
 
 
@@ -48,7 +50,7 @@ def libraries(programs: Iterable[str]) -> list[str]:
     for program in programs:
         try:
             found |= dict.fromkeys(_LOADED.findall(ask("ldd", program)))
-        except SandboxError:
+        except ToolchainFailed:
             continue  # a static executable has none
     return list(found)
 
