@@ -546,3 +546,17 @@ def children_of(session: int) -> list[int]:
             except ProcessLookupError:
                 pass
     return left
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "said"),
+    [
+        (">/dev/full", 2, "microcoder-eval: cannot write: [Errno 28] No space left on device\n"),
+        ("2>&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+def test_streams_that_take_nothing(rows: Path, streams: str, code: int, said: str) -> None:
+    command = f'{sys.executable} -m microcoder.evaluator.cli run "$0" --workers 1 {streams}'
+    done = subprocess.run(["bash", "-c", command, rows], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)

@@ -18,6 +18,7 @@ Nothing heavy is imported before the command line has parsed.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``microcoder-eval``; returns the exit code. A mistake of the user is a sentence on stderr."""
     from .options import parse
 
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by `2>&-`
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     module, options = parse(arguments)
 
     from ...sandbox.errors import JailUnavailable, MicrocoderError, WorkerFailure
@@ -46,3 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        print(f"microcoder-eval: cannot write: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return UNUSABLE

@@ -76,7 +76,7 @@ class EvaluateRequest(Validated, frozen=True, kw_only=True):
     submissions: Annotated[list[Program], msgspec.Meta(min_length=1)]
     problem: Named = msgspec.field(default_factory=msgspec.Raw)
     """For all submissions that name none of their own."""
-    tests: tuple[msgspec.Raw, ...] = ()
+    tests: tuple[msgspec.Raw, ...] | msgspec.UnsetType = msgspec.UNSET
     """Without ``problem``: the request is a row of a file, a problem with its programs."""
 
 

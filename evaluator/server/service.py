@@ -197,7 +197,7 @@ class Service:
                 held = await self.problems.named(program.problem, media, f"{where}.problem")
             elif bytes(request.problem):
                 common = held = common or await self.problems.named(request.problem, media, "$.problem")
-            elif request.tests:
+            elif request.tests is not msgspec.UNSET:
                 common = held = common or await self.problems.named(msgspec.Raw(data), media, "$")
             else:
                 raise BadRequest("missing; the request has none for all, either", path=f"{where}.problem")

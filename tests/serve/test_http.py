@@ -155,6 +155,7 @@ def test_an_id_stands_for_one_program(http: httpx2.Client) -> None:
         ({"submissions": [{}]}, "$.submissions[0].code"),
         ({"submissions": [{"code": "", "accept": "yes"}]}, "$.submissions[0].accept"),
         ({"submissions": [{"completion": 5}]}, "$.submissions[0].completion"),
+        ({"problem": msgspec.UNSET, "problem_id": "p", "tests": []}, "$.tests"),
         ({"submissions": [{"code": "", "language": "cobol"}]}, "$.submissions[0].language"),
         ({"submissions": [{"code": ""}, {"code": "", "problem": "x"}]}, "digest"),
         ({"submissions": [{"code": ""}, {"code": "", "problem": {"problem_id": "p"}}]}, "$.submissions[1].problem.tests"),
@@ -175,7 +176,8 @@ def test_an_id_stands_for_one_program(http: httpx2.Client) -> None:
 )  # fmt: skip
 def test_a_bad_field_is_named(http: httpx2.Client, change: dict[str, Any], path: str) -> None:
     good = {"problem": json.loads(SUMS_TEXT), "submissions": [{"code": ADD}]}
-    answer = judge(http, **(good | change))
+    asked = {name: value for name, value in (good | change).items() if value is not msgspec.UNSET}
+    answer = judge(http, **asked)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, "bad_request"), error
     assert error["path"].startswith(path)
