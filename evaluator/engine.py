@@ -276,7 +276,9 @@ class Evaluator(Streams):
         except UnicodeEncodeError as error:
             return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
         if len(code) + sum(map(len, files.values())) > SOURCE_BYTES:
-            return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is longer than {SOURCE_BYTES} bytes")
+            return not_run(
+                prepared.problem, Status.COMPILE_ERROR, f"the source and its files are longer than {SOURCE_BYTES} bytes"
+            )
         if language in LANGUAGES and prepared.problem.mode != "stdio":
             lack = f"language: {prepared.problem.mode} problems are for Python, not {language!r}"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
