@@ -16,6 +16,7 @@ argument have a rule.
             kill, tgkill  to itself only; the other ways to signal a process are not allowed at all
             prctl         names of threads and mappings
             mmap          no memory that is shared and has no file: no limit would count it
+            sendmsg       not at all: a socket that is in its own queue outlives the process, with every file beside it
             memfd_create, pidfd_open   not at all
 
 Executing is not on the list, except where programs are executables (see kinds). There a test process executes one file,
@@ -70,14 +71,14 @@ _PLAIN: dict[str, tuple[int | None, int | None]] = {
     283), "rseq": (334, 293), "getcpu": (309, 168), "close_range": (436, 436), "arch_prctl": (158, None),
     "signalfd": (282, None), "signalfd4": (289, 74), "sendto": (44, 206), "recvfrom": (45, 207), "shutdown": (48,
     210), "getsockopt": (55, 209), "getsockname": (51, 204), "getpeername": (52, 205),
-    "sendmsg": (46, 211), "recvmsg": (47, 212), "mlock": (149, 228), "munlock": (150, 229), "setrlimit": (160, 164),
+    "recvmsg": (47, 212), "mlock": (149, 228), "munlock": (150, 229), "setrlimit": (160, 164),
 }  # fmt: skip
 """Calls allowed with any argument: number on x86_64, number on aarch64."""
 
 _RULED: dict[str, tuple[int | None, int | None]] = {
     "tgkill": (234, 131), "kill": (62, 129), "clone": (56, 220), "clone3": (435, 435), "prctl": (157, 167), "ioctl":
     (16, 29), "fcntl": (72, 25), "prlimit64": (302, 261), "socketpair": (53, 199),
-    "memfd_create": (319, 279), "mmap": (9, 222), "mremap": (25, 216), "pidfd_open": (434, 434),
+    "sendmsg": (46, 211), "memfd_create": (319, 279), "mmap": (9, 222), "mremap": (25, 216), "pidfd_open": (434, 434),
     "execveat": (322, 281), "execve": (59, 221), "fork": (57, None), "vfork": (58, None), "setpgid": (109, 154),
 }  # fmt: skip
 
@@ -207,6 +208,7 @@ _RUNNER_RULES = {
     "kill": _ALLOWED,
     "tgkill": _ALLOWED,
     "prctl": _ALLOWED,
+    "sendmsg": _ALLOWED,
     "memfd_create": _ALLOWED,
     "pidfd_open": _ALLOWED,
 }
@@ -217,6 +219,7 @@ _TEST_RULES = {
     "tgkill": _FIRST + _one_of((PID,)) + _DENIED + _ALLOWED,
     "prctl": _FIRST + _one_of(_PRCTL) + _DENIED + _ALLOWED,
     "mmap": _FOURTH + _step(_AND, _SHARED_MEMORY) + _step(_EQUAL, _SHARED_MEMORY, 0, 1) + _DENIED + _ALLOWED,
+    "sendmsg": _DENIED,
     "memfd_create": _DENIED,
     "pidfd_open": _DENIED,
 }
@@ -245,5 +248,5 @@ _STARTING: dict[Starts, tuple[str, ...]] = {
 _TESTS: dict[Starts, dict[str, bytes]] = {
     "nothing": _TEST_RULES,
     "program": _EXECUTABLE_RULES,
-    "processes": {"memfd_create": _DENIED, "pidfd_open": _step(_RETURN, _ERRNO | errno.ENOSYS)},
+    "processes": {"sendmsg": _DENIED, "memfd_create": _DENIED, "pidfd_open": _step(_RETURN, _ERRNO | errno.ENOSYS)},
 }

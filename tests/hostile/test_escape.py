@@ -65,8 +65,8 @@ modify_ldt 154 None; uselib 134 None; shmget 29 194; shmat 30 196; semget 64 190
 memfd_create 319 279; memfd_secret 447 447; remap_file_pages 216 234; mbind 237 235; migrate_pages 256 238;
 move_pages 279 239; set_mempolicy 238 237; mlockall 151 230; sched_setaffinity 203 122; sched_setscheduler 144 119;
 sched_setparam 142 118; sched_setattr 314 274; setpriority 141 140; ioprio_set 251 30; sync 162 81; syncfs 306 267;
-socket 41 198; connect 42 203; bind 49 200; listen 50 201; accept 43 202; accept4 288 242; sendmmsg 307 269;
-recvmmsg 299 243; vmsplice 278 75; tee 276 77; lookup_dcookie 212 18
+socket 41 198; connect 42 203; bind 49 200; listen 50 201; accept 43 202; accept4 288 242; sendmsg 46 211;
+sendmmsg 307 269; recvmmsg 299 243; vmsplice 278 75; tee 276 77; lookup_dcookie 212 18
 """
 
 DENIED = {

@@ -363,30 +363,6 @@ async def test_open_files(arena, name):
     assert 18 <= count <= 24
 
 
-async def test_descriptors_in_flight_are_counted(arena):
-    """Sent through a socket and closed, a descriptor is not the program's own any more."""
-    result = await arena.run(
-        """
-import array, os, socket
-one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-one.setblocking(False)
-sent = 0
-try:
-    while sent < 10_000:
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        one.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [end.fileno() for end in pair]))])
-        one, far = pair[0], one
-        one.setblocking(False)
-        other = far
-        sent += 2
-except OSError as error:
-    print(sent, error.errno)
-""",
-        open_files=20,
-    )
-    assert int((result.stdout or "9999").split()[0]) <= 200, result.stdout
-
-
 async def test_pipes_hold_little(arena):
     """What lies in pipes and sockets is memory of nobody."""
     result = await arena.run(
