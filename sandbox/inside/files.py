@@ -21,8 +21,10 @@ def place_files(source: int, files: list[tuple[str, int]], folder: str) -> None:
         place += size
 
 
-def collect(names: list[str], folder: str, sink: int, most: int) -> None:
-    """A size for each name, -1 for none, then the bytes. What is no regular file, or too large, counts as none."""
+def collect(names: list[str], folder: str, most: int) -> int:
+    """A new file: a size for each name, -1 for none, then the bytes. What is no regular file, or too large, counts as
+    none."""
+    sink = os.memfd_create("collected")
     files = [_open(os.path.join(folder, name)) for name in names]
     left = most - _SIZE.size * len(names)
     sizes: list[int] = []
@@ -31,13 +33,12 @@ def collect(names: list[str], folder: str, sink: int, most: int) -> None:
         size = size if size <= left else -1
         left -= max(size, 0)
         sizes.append(size)
-    os.ftruncate(sink, 0)
-    os.lseek(sink, 0, os.SEEK_SET)
     os.write(sink, b"".join(map(_SIZE.pack, sizes)))
     for file, size in zip(files, sizes, strict=True):
         if file is not None:
             copy(file, 0, max(size, 0), sink)
             os.close(file)
+    return sink
 
 
 def copy(source: int, place: int, size: int, sink: int) -> None:

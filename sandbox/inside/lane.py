@@ -101,13 +101,25 @@ class Lane:
 
     def go_on(self, inputs: int, place: int, size: int) -> bool:
         """Keep what the present test has put out; then let the next begin, with a part of a file as its input. False:
-        there is enough."""
-        result = b"" if self.result is None else _taken(self.result)
-        stdout = _taken(self.stdout)
-        self.kept.append((stdout, result))
-        self._bytes += len(stdout) + len(result)
-        if self._bytes > LANE_BYTES:
+        there is enough, or the process has made its files such that they take none, or as much as they held."""
+        try:
+            result = b"" if self.result is None else _taken(self.result)
+            stdout = _taken(self.stdout)
+            self.kept.append((stdout, result))
+            self._bytes += len(stdout) + len(result)
+            if self._bytes > LANE_BYTES:
+                return False
+            self._next_input(inputs, place, size)
+        except OSError:
             return False
+        try:
+            os.write(self._go, b"+")
+        except OSError:  # it has ended, or closed its end
+            pass
+        self.begun += 1
+        return True
+
+    def _next_input(self, inputs: int, place: int, size: int) -> None:
         if size <= _AT_ONCE:
             os.pwrite(self.stdin, os.pread(inputs, size, place), 0)
         else:
@@ -115,12 +127,6 @@ class Lane:
             copy(inputs, place, size, self.stdin)
         os.ftruncate(self.stdin, size)
         os.lseek(self.stdin, 0, os.SEEK_SET)
-        try:
-            os.write(self._go, b"+")
-        except OSError:  # it has ended, or closed its end
-            pass
-        self.begun += 1
-        return True
 
     def dismiss(self) -> None:
         """The process gets no further input, and ends where it waits for one."""
@@ -142,6 +148,12 @@ class Lane:
             return Part(stdout, 0, len(stdout)), Part(result, 0, len(result))
         nothing = Part(b"", 0, 0)
         return _whole(self.stdout), nothing if self.result is None else _whole(self.result)
+
+    def take_result(self, file: int) -> None:
+        """A file of the runner's own in the place of what the process may have written its result to."""
+        if self.result is not None:
+            os.close(self.result)
+        self.result = file
 
     def close(self) -> None:
         for fd in (self.stderr, self.stdin, self.stdout, self.result):

@@ -131,7 +131,7 @@ class Program:
         tests = [self._fresh.pop(0)] if confirms else self._take()
         lane = Lane(tests, confirms=confirms)
         lane.stdin, lane.stdout, lane.stderr = self._file("stdin"), self._file("stdout"), os.memfd_create("stderr")
-        if self.job.call or self.job.collect:
+        if self.job.call:
             lane.result = os.memfd_create("result")
         lane.fill(self.job.inputs, *self._input(tests[0]))
         if self.job.files >= 0:
@@ -196,8 +196,7 @@ class Program:
         stopped_by, ended = self._wait(lane, running)
         wall = time.monotonic() - self._started
         if self.job.collect:
-            assert lane.result is not None
-            collect(self.job.collect, self.runner.folders[0], lane.result, self.job.limits["output"])
+            lane.take_result(collect(self.job.collect, self.runner.folders[0], self.job.limits["output"]))
         rows: list[tuple[object, ...]] = []
         if stopped_by is PREEMPTED:
             self._queue[:0] = lane.tests
