@@ -1,22 +1,30 @@
-"""Names of files that a program brings, and whether they can lie in one folder of a jail."""
+"""Files that a program brings, and whether they can lie in one folder of a jail."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
+
+from .limits import MIB
 
 FILES = 256
+ENTRIES = 1024
+"""Files and folders. Every kind of jail has room for four times as many."""
+TOTAL_BYTES = 48 * MIB
+"""Of all files. Every kind of jail has room for more (``Kind.tmpfs``)."""
 NAME_BYTES = 255
 """Of each part of a name; what Linux takes."""
 PATH_BYTES = 1024
 DEPTH = 32
 
 
-def unplaceable(names: Collection[str]) -> str | None:
+def unplaceable(files: Mapping[str, bytes]) -> str | None:
     """Why files with these names, all relative and plain, cannot lie in one folder; None: they can."""
-    if len(names) > FILES:
-        return f"{len(names)} files, more than {FILES}"
+    if len(files) > FILES:
+        return f"{len(files)} files, more than {FILES}"
+    if (total := sum(map(len, files.values()))) > TOTAL_BYTES:
+        return f"files of {total} bytes, more than {TOTAL_BYTES}"
     folders: dict[str, str] = {}
-    for name in names:
+    for name in files:
         try:
             path = name.encode()
         except UnicodeEncodeError:
@@ -29,7 +37,9 @@ def unplaceable(names: Collection[str]) -> str | None:
         while at >= 0:
             folders.setdefault(name[:at], name)
             at = name.find("/", at + 1)
-    for name in names:
+    if (entries := len(files) + len(folders)) > ENTRIES:
+        return f"{entries} files and folders, more than {ENTRIES}"
+    for name in files:
         if name in folders:
             return f"{name!r} cannot be a file and the folder of {folders[name]!r}"
     return None

@@ -130,10 +130,12 @@ class Program:
         confirms = bool(self._fresh)
         tests = [self._fresh.pop(0)] if confirms else self._take()
         lane = Lane(tests, confirms=confirms)
-        lane.stdin, lane.stdout, lane.stderr = self._file("stdin"), self._file("stdout"), os.memfd_create("stderr")
+        place, size = self._input(tests[0])
+        lane.stdin = self._file("stdin", size)
+        lane.stdout, lane.stderr = self._file("stdout"), os.memfd_create("stderr")
         if self.job.call:
             lane.result = os.memfd_create("result")
-        lane.fill(self.job.inputs, *self._input(tests[0]))
+        lane.fill(self.job.inputs, place, size)
         if self.job.files >= 0:
             place_files(self.job.files, self.job.placed, self.runner.folders[0])
         return lane
@@ -160,10 +162,17 @@ class Program:
         tests, self._queue = self._queue[:size], self._queue[size:]
         return tests
 
-    def _file(self, name: str) -> int:
-        if not self._named_files:
+    def _file(self, name: str, size: int = 0) -> int:
+        """For so many bytes. It has a name only where they leave room for what the test puts out."""
+        if not (self._named_files and size <= self._room()):
             return os.memfd_create(name)
         return os.open(f"{self.runner.folders[1]}/.{name}", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    def _room(self) -> int:
+        """Bytes that an input with a name may have: what its folder has, less output and error text, or half of it."""
+        limits, folder = self.job.limits, os.statvfs(self.runner.folders[1])
+        free = folder.f_bavail * folder.f_frsize
+        return free - min(free // 2, limits["output"] + limits["stderr"])
 
     def _task(self, lane: Lane) -> Task:
         job, compiled, limits = self.job, self.job.compiled, self.job.limits

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from microcoder.evaluator import Checker, Evaluator, Problem, Submission, TestCase
 from microcoder.evaluator.status import Status
+from microcoder.sandbox.kinds import PYTHON
 from microcoder.sandbox.limits import MIB, Limits
-from microcoder.sandbox.names import DEPTH, FILES, NAME_BYTES, PATH_BYTES, unplaceable
+from microcoder.sandbox.names import DEPTH, ENTRIES, FILES, NAME_BYTES, PATH_BYTES, TOTAL_BYTES, unplaceable
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -202,6 +204,7 @@ NAMES = {
     "a long path": [FOLDERS],
     "deep": ["d/" * 400 + "d"],
     "many": [f"f{number}" for number in range(5000)],
+    "many folders": [f"{'/'.join(f'{number}.{depth}' for depth in range(31))}/f" for number in range(250)],
     "surrogate": ["\ud800"],
 }
 
@@ -218,12 +221,42 @@ async def test_names_of_files_that_cannot_be_are_an_error_of_the_program(evaluat
     assert (report.status, report.reward) == (Status.COMPILE_ERROR, 0.0), report
 
 
+async def test_as_many_files_and_folders_as_may_be_are_there(evaluator):
+    names = [f"{n}/{'/'.join('d' * 5)}/f" for n in range(146)]  # with six folders each
+    files = dict.fromkeys([*names, *(f"f{n}" for n in range(ENTRIES - 7 * 146))], "x")
+    source = "import os\nprint(sum(len(folders) + len(files) for _, folders, files in os.walk('.')))"
+    problem = Problem(problem_id="p", tests=(TestCase("", f"{ENTRIES}\n"),) * 3, limits=LIMITS)
+    report = await evaluator.evaluate(problem, Submission(code=source, files=files))
+    assert report.accepted, report.message
+
+
+@pytest.mark.parametrize("size", [47, 60, 70])
+async def test_an_input_that_its_folder_cannot_hold_is_judged(evaluator, size):
+    """It has no name then: who opens it finds what is on a disk that is full, and who just reads it is right."""
+    limits = msgspec.structs.replace(LIMITS, output=16 * MIB, memory=512 * MIB, cpu_time=5)
+    test = TestCase("5\n" + "y" * (size * MIB - 2), f"5\n{'z' * 15 * MIB}\n")
+    problem = Problem(problem_id="p", tests=(test,), limits=limits)
+    restarts = evaluator.restarts
+    for source, right in {
+        "print(input(), 'z' * (15 << 20), sep='\\n')  # not /dev/stdin": True,
+        "print(open('/dev/stdin').readline(), 'z' * (15 << 20), sep='')": size <= 47,
+    }.items():
+        report = await evaluator.evaluate(problem, source)
+        assert report.status is (Status.ACCEPTED if right else Status.RUNTIME_ERROR), report.message
+    assert evaluator.restarts == restarts
+
+
 async def test_names_up_to_the_bounds_can_be() -> None:
-    assert unplaceable(["a", "b/c", "b/d", "a.b/c", "é"]) is None
-    assert unplaceable(["x" * NAME_BYTES, "/".join("d" * DEPTH), *map(str, range(FILES - 2))]) is None
-    assert unplaceable(["x" * (NAME_BYTES + 1)]) and unplaceable(["/".join("d" * (DEPTH + 1))])
-    assert unplaceable(["/".join(["x" * NAME_BYTES] * (PATH_BYTES // NAME_BYTES + 1))])
-    assert unplaceable(list(map(str, range(FILES + 1))))
+    def refused(*names: str, size: int = 0) -> str | None:
+        return unplaceable(dict.fromkeys(names, bytes(size)))
+
+    assert refused("a", "b/c", "b/d", "a.b/c", "é") is None
+    assert refused("x" * NAME_BYTES, "/".join("d" * DEPTH), *map(str, range(FILES - 2))) is None
+    assert refused("x" * (NAME_BYTES + 1)) and refused("/".join("d" * (DEPTH + 1)))
+    assert refused("/".join(["x" * NAME_BYTES] * (PATH_BYTES // NAME_BYTES + 1)))
+    assert refused(*map(str, range(FILES + 1)))
+    assert refused("a", size=TOTAL_BYTES) is None and refused("a", size=TOTAL_BYTES + 1)
+    assert TOTAL_BYTES < PYTHON.tmpfs
 
 
 IMPORTS = {
