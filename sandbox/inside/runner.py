@@ -188,6 +188,7 @@ class Runner:
             os.chmod(folder, 0o1777)
         for folder in self.folders:
             empty_folder(os.fsencode(folder))
+            os.utime(folder)
 
 
 def restore_signals() -> None:

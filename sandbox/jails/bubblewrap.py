@@ -1,7 +1,8 @@
 """bubblewrap: the fallback. Installs from a wheel, needs no system library beyond libc.
 
-It differs from nsjail in two ways that programs cannot use: the loopback interface is up in the empty network
-namespace (the system-call filter denies sockets), and the temporary folders have no limit on the number of files.
+It differs from nsjail in three ways: the loopback interface is up in the empty network namespace (the system-call
+filter denies sockets), the temporary folders have no limit on the number of files, and devices cannot be mounted
+read-only, so that programs can set their times to the present.
 
 Started as root it enters a user namespace that is made here beforehand, because the one it makes itself would map the
 programs' user to the host's root.

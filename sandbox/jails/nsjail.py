@@ -99,7 +99,7 @@ def _mount(mount: Mount):
         case "bind":
             return MountPt(src=mount.source, dst=mount.target, is_bind=True, nosuid=True, nodev=True)
         case "device":
-            return MountPt(src=mount.source, dst=mount.target, is_bind=True, rw=True, nosuid=True, noexec=True)
+            return MountPt(src=mount.source, dst=mount.target, is_bind=True, nosuid=True, noexec=True)
         case "tmpfs":
             options = f"size={mount.size},nr_inodes=4096,mode=1777"
             point = MountPt(dst=mount.target, fstype="tmpfs", options=options, rw=True, is_dir=True)

@@ -223,13 +223,15 @@ print([name for name in others if name.startswith("/proc") and not os.path.islin
     assert real == "[]"
 
 
-async def test_nothing_outside_of_two_folders_can_be_changed(arena):
+async def test_nothing_outside_of_two_folders_can_be_changed(arena, jail):
+    """With bubblewrap, which shows no device read-only, but the times of devices."""
     result = await arena.run(
+        f"timeless = {jail == 'nsjail'}"
         """
 import os
-def attempt(what, *arguments):
+def attempt(what, *arguments, **named):
     try:
-        what(*arguments)
+        what(*arguments, **named)
         print("went through:", what.__name__, arguments)
     except OSError:
         pass
@@ -246,6 +248,9 @@ for path, folders, names in os.walk("/"):
     attempt(os.rmdir, path)
     for name in names:
         file = os.path.join(path, name)
+        if timeless or file not in devices:
+            attempt(os.utime, file, follow_symlinks=False)
+            attempt(os.utime, file, (1, 1), follow_symlinks=False)
         if os.path.islink(file):
             attempt(os.unlink, file)
             continue

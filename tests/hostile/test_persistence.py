@@ -133,6 +133,33 @@ async def test_the_next_program_finds_nothing(arena, name, how):
     assert after.stdout == before.stdout, after.stderr
 
 
+TIMES = """
+import os
+for folder in ("/tmp", "/work"):
+    known = os.stat(folder)
+    print(known.st_atime_ns, known.st_mtime_ns, known.st_ctime_ns)
+"""
+
+
+@pytest.mark.parametrize("times", ["", ", ns=(1, 2)", ", ns=(1 << 62, 1 << 62)"], ids=["present", "past", "future"])
+async def test_the_times_of_the_folders_are_no_note(arena, times):
+    """Whoever may write into a folder can set its times to the present, its owner to any."""
+    left = await arena.run(f"""
+import os, time
+for folder in ("/tmp", "/work"):
+    try: os.utime(folder{times})
+    except PermissionError: os.utime(folder)
+{TIMES}
+end = time.monotonic() + 0.02  # the clock of a file system may have coarse steps
+while time.monotonic() < end: pass
+""")
+    found = await arena.run(f"{TIMES}\nimport time\nprint(time.time_ns())")
+    assert left.exit_code == found.exit_code == 0, (left.stderr, found.stderr)
+    *there, now = map(int, (found.stdout or "").split())
+    assert not set(there) & set(map(int, (left.stdout or "").split()))
+    assert all(now - 60e9 < time <= now for time in there)
+
+
 async def test_no_folder_of_the_jail_keeps_anything(arena):
     await arena.judge("""
 import os
