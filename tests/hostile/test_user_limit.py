@@ -28,7 +28,8 @@ def run(jail: str):
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv of util-linux is missing")
     become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "prlimit"]
-    look = subprocess.run([*become, sys.executable, "-c", "import microcoder"], check=False, capture_output=True)
+    see = "import os, sys, microcoder; os.listdir(sys.base_prefix)"
+    look = subprocess.run([*become, sys.executable, "-c", see], check=False, capture_output=True)
     if look.returncode:
         pytest.skip(f"this checkout, or its Python, is closed to other users: {look.stderr.decode().strip()}")
 
