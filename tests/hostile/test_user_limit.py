@@ -29,7 +29,7 @@ def run(jail: str):
         pytest.skip("setpriv of util-linux is missing")
     become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "prlimit"]
 
-    def start(most: int | str, rows: str) -> tuple[list[dict[str, Any]], str]:
+    def start(most: int, rows: str) -> tuple[list[dict[str, Any]], str]:
         file, reports = folder / "rows.jsonl", folder / "reports.jsonl"
         reports.unlink(missing_ok=True)
         file.write_text(rows)
@@ -43,7 +43,7 @@ def run(jail: str):
     with tempfile.TemporaryDirectory() as name:  # that of pytest is closed to other users
         folder = Path(name)
         folder.chmod(0o777)
-        reports, said = start("unlimited", row("p", ("", "1\n"), "print(1)"))
+        reports, said = start(4096, row("p", ("", "1\n"), "print(1)"))
         if not reports:
             pytest.skip(f"another user cannot judge with this checkout and its Python: {said.splitlines()[-1]}")
         yield start
