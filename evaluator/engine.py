@@ -459,7 +459,7 @@ class Evaluator(Streams):
             attempt.start(PYTHON, made)
             return made
 
-        session = Session(worker, code, work)
+        session = Session(worker, code, prepared.limits, work)
         for test in tests:
             if judgement.decided:
                 break

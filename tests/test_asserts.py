@@ -120,6 +120,39 @@ REPLAYED: dict[str, tuple[str, str, Status]] = {
     "its own helper": ("def double(x): return 2 * x\nassert f(3) == double(3)", "def f(x): return x + x", A),
     "arrays": ("import numpy as np\nassert np.allclose(f(2), [0, 1])", "import numpy as np\ndef f(n): return np.arange(n)", A),
     "one after the other": ("x = f(0)\nwhile x < 5:\n    x = f(x)\nassert x == 5", "def f(x): return x + 1", A),
+    "forty rounds": ("x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80", "def f(x): return x + 1", A),
+    "many calls": ("for x in f(20_001): assert g(x) == x", "def f(n): return list(range(n))\ndef g(x): return x", A),
+    "array, handed on": (
+        "x = f(3)\nassert g(x) == 3 and len(x) == 3 and list(x) == [0, 1, 2]",
+        "import numpy as np\ndef f(n): return np.arange(n)\ndef g(a): return int(a.sum())",
+        A,
+    ),
+    "array of the test": ("import numpy as np\nassert (lambda x: x)(f(np.array([1, 2]))) == 3", "def f(a): return int(a.sum())", A),
+    "array of dates": (
+        "x = f()\nassert g(x) == 2 and len(x) == 2",
+        "import numpy as np\ndef f(): return np.array(['2026-01-01'] * 2, 'M8[D]')\ndef g(a): return len(a)",
+        A,
+    ),
+    "exception, handed on": (
+        "try:\n    f(1)\nexcept ValueError as error:\n    assert g(error) == 'one'",
+        "def f(x): raise ValueError('one')\ndef g(e): return e.args[0]",
+        A,
+    ),
+    "exception inside a helper of the library": (
+        "import unittest\nunittest.TestCase().assertRaises(ValueError, f, -1)\nassert f(1) == 1",
+        "def f(x):\n  if x < 0: raise ValueError(x)\n  return x",
+        A,
+    ),
+    "deep": (
+        "x = f(190)\nassert g([[[x]]]) == 193",
+        "def f(n): return [f(n - 1)] if n else []\ndef g(x): return 1 + g(x[0]) if x else 0",
+        A,
+    ),
+    "random numbers": (
+        "for _ in range(3):\n    x = f()\n    assert g(x + 1) == x + 2",
+        "import random\ndef f(): return random.randrange(10**9)\ndef g(x): return x + 1",
+        A,
+    ),
     "sets for each other": ("for x in f({3, 1}): assert x in {1, 3}", "def f(s): return sorted(s)", A),
 }  # fmt: skip
 
@@ -209,6 +242,22 @@ async def test_what_a_test_passes_must_be_data(evaluator: Evaluator) -> None:
     report = await evaluator.evaluate(problem("assert f(lambda x: x) == 1"), "def f(g): return g(1)")
     assert report.status is Status.CHECKER_ERROR and report.reward is None
     assert "function" in (report.tests[0].message or "")
+
+
+FAULTS = {
+    "hands on a function": "import random\nassert f(1) == 2\nassert g(f(1)) == 2\nassert f(lambda: 1) == 2",
+    "hands on a function for each answer": "for _ in range(f(1)): assert g(lambda: 1) == 2",
+    "hands on what is nested deep": "import random\na = f(1)\nfor _ in range(450): a = [a]\nassert g(a) == 2",
+    "asks otherwise each time": "import os\nassert f(1) == 2\nassert g(int.from_bytes(os.urandom(8))) == 2\nassert g(f(1)) == 2",
+    "ends its process": "import os\nassert f(1) == 2\nassert g(f(1)) == 2\nos._exit(0)",
+    "crashes": "import os\nassert f(1) == 2\nassert g(f(1)) == 2\nos.abort()",
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_what_a_test_cannot_do_is_no_fault_of_a_right_program(evaluator: Evaluator, name: str) -> None:
+    report = await evaluator.evaluate(problem(FAULTS[name]), "def f(x): return 2\ndef g(x): return 2")
+    assert report.status is Status.CHECKER_ERROR and report.reward is None, report
 
 
 async def test_a_test_that_asks_nothing_is_the_fault_of_the_data(evaluator: Evaluator) -> None:

@@ -10,7 +10,6 @@ import json
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...sandbox.inside import values
@@ -74,34 +73,39 @@ class Assertion:
     def __init__(self, code: str, prelude: str, entry_point: str | None) -> None:
         self.reading = read(code, prelude, entry_point)
         self.lifted = self.reading.lifted
-        self.operations: list[bytes] | None = None
-        """What the test is known to ask for when nothing is known; None until that was found out. JSON texts."""
+        self.operations: bytes | None = None
+        """What the test is known to ask for when nothing is known; None until that was found out. JSON texts, one a
+        line. As everything here it comes from the test alone: nothing that a program answers is in it."""
         self.request = b""
         """Lifted: standard input for the program's side."""
         if self.lifted is not None:
-            self.operations = [json.dumps(operation).encode() for operation in self.lifted.operations]
+            self.operations = b"".join(json.dumps(operation).encode() + b"\n" for operation in self.lifted.operations)
             self.request = self.ask(self.operations, mutations=False)
         self.speculates = self.lifted is None
-        """Replayed: whether the rewritten test comes to an end."""
+        """Replayed: whether the rewritten test comes to an end while nothing is known."""
+        self.crashes = False
+        """Whether it crashes its process then."""
         self.inputs: Inputs | None = None
         """The operations as inputs, once they have been sent."""
         self.rulings: OrderedDict[bytes, Any] = OrderedDict()
+        """The one thing that is kept of answers: what the test says of exactly these."""
 
-    def ask(self, operations: Sequence[bytes], *, mutations: bool = True) -> bytes:
-        """Standard input for the program's side."""
-        request = {"stop": self.reading.stops, "mutations": mutations}
-        return b"\n".join((json.dumps(request).encode(), *operations))
+    def ask(self, operations: bytes, *, mutations: bool = True, stop: bool | None = None, seed: bool = False) -> bytes:
+        """Standard input for the program's side. ``stop`` None: as the test is read."""
+        request = {"stop": self.reading.stops if stop is None else stop, "mutations": mutations, "seed": seed}
+        return json.dumps(request).encode() + b"\n" + operations
 
-    def replay(self, operations: Sequence[bytes], answers: bytes, *, decide: bool) -> bytes:
+    def replay(self, operations: bytes, answers: bytes, *, decide: bool, stop: bool) -> bytes:
         """Standard input for the test's side. The answers are what the program's side wrote, as it is."""
         forced = [entry_point] if (entry_point := self.reading.entry_point) else []
         request = {
             "names": [*self.reading.names, *(name for name in forced if name not in self.reading.names)],
             "forced": forced,
             "decide": decide,
-            "ops": len(operations),
+            "stop": stop,
+            "ops": operations.count(b"\n"),
         }
-        return b"\n".join((json.dumps(request).encode(), *operations, answers))
+        return b"".join((json.dumps(request).encode(), b"\n", operations, answers))
 
     async def rule(self, answers: bytes) -> Ruling | None:
         """Lifted: what came back, compared, where it is small: lines of at most LINE bytes, of plain data alone. None:
@@ -160,14 +164,13 @@ class Assertion:
 
     def _call(self, place: int) -> str:
         assert self.operations is not None
-        return show_call(self.operations[place]) if place >= 0 else "the test"
+        return show_call(self.operations, place) if place >= 0 else "the test"
 
-    def remembered(self, operations: Sequence[bytes], answers: bytes, *, decide: bool) -> tuple[bytes, Any]:
-        """The key under which a reply is kept, and the reply. What is not small is not kept, and has no key."""
-        if len(answers) > LARGE:
+    def remembered(self, request: bytes) -> tuple[bytes, Any]:
+        """The key under which the reply to a `replay` is kept, and the reply. What is not small has no key."""
+        if len(request) > LARGE:
             return b"", None
-        parts = b"decide" if decide else b"guess", *operations, b"", answers
-        key = hashlib.sha256(b"\n".join(parts)).digest()
+        key = hashlib.sha256(request).digest()
         if key in self.rulings:
             self.rulings.move_to_end(key)
         return key, self.rulings.get(key)
@@ -209,8 +212,9 @@ def assertions(problem: Problem) -> list[Assertion]:
     return found
 
 
-def show_call(operation: bytes) -> str:
-    """For people."""
+def show_call(operations: bytes, place: int) -> str:
+    """One of them, for people."""
+    operation = operations.split(b"\n", place + 1)[place]
     if len(operation) > LINE:
         return "a call with long arguments"
     kind, target, *rest = json.loads(operation)

@@ -3,6 +3,10 @@
 A round asks the program for all that the test is known to ask for, then lets the test run on the answers. A test that
 asks for something else is asked what it will want, given what is known, and the next round begins from the start: what
 is believed are always the answers of one process to one list of questions, and a test that saw no others.
+
+Whose doing is it where nothing comes of that? What a test does without having seen an answer, and what it makes by
+itself, no program can do anything about: there is no verdict. The rest follows from the answers, and is a verdict on
+the program: it could have no verdict at will otherwise.
 """
 
 from __future__ import annotations
@@ -12,12 +16,16 @@ from collections.abc import Callable
 import msgspec
 
 from ...sandbox.execution import Execution, Outcome
+from ...sandbox.limits import Limits
 from ...sandbox.protocol import Mode
 from ...sandbox.worker import Inputs, Work, Worker
 from ..status import Status
-from .assertion import Assertion, Ruling, show_call
+from .assertion import LARGE, Assertion, Ruling, show_call
 
-ROUNDS = 24
+ROUNDS = 256
+TIMES = 3
+"""How many times the limits of one process all rounds of a test may take together. Each does again what those before it
+did, so a right program within its limits takes several times as long as it would beside the test."""
 
 MakeWork = Callable[[Mode, Inputs, bytes], Work]
 """(mode, inputs, source) to work for a worker; the program's source, or the test's."""
@@ -31,17 +39,38 @@ class _Reply(msgspec.Struct):
     end: str
     error: str = ""
     place: int = 0
-    ops: list[bytes] = []
-    """What it asks for: JSON texts, which nobody reads on their way from the test to the program."""
+    ops: bytes = b""
+    """What it asks for: JSON texts, one a line, which nobody reads on their way from the test to the program."""
+    cpu_time: float = 0.0
+    wall_time: float = 0.0
 
 
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
+class _Spent:
+    """What all processes took that had to do with one program and one test, other than those that no answer was in."""
+
+    def __init__(self) -> None:
+        self.rounds = 0
+        self.cpu_time = self.wall_time = 0.0
+
+    def add(self, process: Execution | _Reply) -> None:
+        self.cpu_time += process.cpu_time
+        self.wall_time += process.wall_time
+
+    def over(self, limits: Limits) -> str | None:
+        """The limit that they exceeded together."""
+        if self.cpu_time > TIMES * limits.cpu_time:
+            return "cpu_time"
+        return "wall_time" if self.wall_time > TIMES * limits.wall_seconds else None
+
+
 class Session:
-    def __init__(self, worker: Worker, program: bytes, make_work: MakeWork) -> None:
+    def __init__(self, worker: Worker, program: bytes, limits: Limits, make_work: MakeWork) -> None:
         self._worker = worker
         self._program = program
+        self._limits = limits
         self._make_work = make_work
 
     async def judge(self, test: Assertion, ran: Execution | None) -> tuple[Execution | None, Ruling | None]:
@@ -49,53 +78,80 @@ class Session:
 
         ``ran`` is what came of the operations of the test, where the program was asked for them before.
         """
-        if test.operations is None:
-            asked = await self._next(test, [], b"", await self._replay(test, [], b"", decide=True))
-            if asked.end != "asks":
-                reason = f"the test asks nothing of the program: it {asked.end} {asked.error}".rstrip()
-                return None, Ruling(Status.CHECKER_ERROR, message=asked.error if asked.end == "unsupported" else reason)
-            test.operations = asked.ops
-        operations, execution = test.operations, ran
-        for _ in range(ROUNDS):
-            execution, ran = ran or await self._ask(test, operations), None
-            reply = await self._replay(test, operations, execution.result, decide=True)
+        if test.operations is None and (ruling := await self._first(test)) is not None:
+            return None, ruling
+        assert test.operations is not None
+        operations, speculates, stop, seed = test.operations, test.speculates, test.reading.stops, False
+        spent, reached = _Spent(), 0
+        while True:
+            execution, ran = ran or await self._ask(test, operations, stop=stop, seed=seed), None
+            reply = await self._replay(test, operations, execution.result, stop=stop)
             if reply.end in ("ended", "garbled") and execution.outcome is not Outcome.FINISHED:
                 return execution, None  # it ended during what the test has asked for, or was stopped while it wrote
             if reply.end == "ended":
-                message = f"the process ended during {show_call(operations[reply.place])}"
+                message = f"the process ended during {show_call(operations, reply.place)}"
                 return execution, Ruling(Status.RUNTIME_ERROR, message=message)
-            if reply.end != "asks":
+            if reply.end not in ("asks", "stopped"):
                 return execution, _ruling(reply, test)
-            operations = (await self._next(test, operations, execution.result, reply)).ops
-        return execution, _ruling(_Reply("unsupported", f"after {ROUNDS} rounds the test asks for still more"), test)
+            spent.rounds += 1
+            spent.add(execution)
+            spent.add(reply)
+            if (limit := spent.over(self._limits)) is not None or spent.rounds == ROUNDS:
+                return _exceeded(execution, spent, limit)
+            if reply.end == "stopped":  # the test goes on after an exception, and so does the program
+                stop = False
+                continue
+            found = reply.ops.count(b"\n")
+            if found <= reached:  # the program answers otherwise each time, or the test asks otherwise
+                again = await self._replay(test, operations, execution.result, stop=stop, anew=True)
+                spent.add(again)
+                if (again.end, again.ops) != (reply.end, reply.ops):
+                    message = "the test asks for something else each time it runs"
+                    return execution, Ruling(Status.CHECKER_ERROR, message=message)
+                seed = True
+            reached = found
+            operations = reply.ops
+            if speculates:
+                guess = await self._replay(test, operations, execution.result, stop=stop, decide=False)
+                spent.add(guess)
+                speculates = _bears(guess, operations)
+                operations = guess.ops if speculates else operations
 
-    async def _next(self, test: Assertion, operations: list[bytes], answers: bytes, reply: _Reply) -> _Reply:
-        """What to ask for after a test asked for more: with a guess at what will follow, where there is one."""
-        if reply.end != "asks" or not test.speculates:
-            return reply
-        guess = await self._replay(test, operations, answers, decide=False)
-        if guess.end == "asks":
-            return guess if guess.ops[: len(reply.ops)] == reply.ops else reply
-        test.speculates = False  # it does not come to an end; go on step by step
-        return reply
+    async def _first(self, test: Assertion) -> Ruling | None:
+        """Find out what the test asks for while nothing is known of any program. Why it cannot be judged, or None."""
+        asked = await self._replay(test, b"", b"", stop=True)
+        if asked.end != "asks":
+            reason = f"the test asks nothing of the program: it {asked.end} {asked.error}".rstrip()
+            return Ruling(Status.CHECKER_ERROR, message=asked.error if asked.end == "unsupported" else reason)
+        guess = await self._replay(test, b"", b"", stop=True, decide=False)
+        test.crashes = guess.end == "crashed"
+        test.speculates = _bears(guess, asked.ops)
+        test.operations = guess.ops if test.speculates else asked.ops
+        return None
 
-    async def _ask(self, test: Assertion, operations: list[bytes]) -> Execution:
-        inputs = test.inputs if operations is test.operations and test.inputs else Inputs([test.ask(operations)])
-        if operations is test.operations:
+    async def _ask(self, test: Assertion, operations: bytes, *, stop: bool, seed: bool) -> Execution:
+        usual = operations is test.operations and stop is test.reading.stops and not seed
+        inputs = test.inputs if usual and test.inputs else Inputs([test.ask(operations, stop=stop, seed=seed)])
+        if usual:
             test.inputs = inputs
         execution = await self._run("calls", inputs, self._program)
         if isinstance(execution, str):
             raise CompileFailed(execution)
         return execution
 
-    async def _replay(self, test: Assertion, operations: list[bytes], answers: bytes, *, decide: bool) -> _Reply:
-        key, reply = test.remembered(operations, answers, decide=decide)
-        if reply is None:
-            request = Inputs([test.replay(operations, answers, decide=decide)])
+    async def _replay(
+        self, test: Assertion, operations: bytes, answers: bytes, *, stop: bool, decide: bool = True, anew: bool = False
+    ) -> _Reply:
+        request = test.replay(operations, answers, decide=decide, stop=stop)
+        key, reply = test.remembered(request)
+        if reply is None or anew:
             source = test.reading.source if decide else test.reading.speculative
-            execution = await self._run("replay", request, source.encode())
-            reply = _read_reply(execution)
-            test.remember(key, reply)
+            execution = await self._run("replay", Inputs([request]), source.encode())
+            reply = _read_reply(execution, decide=decide)
+            if isinstance(execution, Execution):
+                reply = msgspec.structs.replace(reply, cpu_time=execution.cpu_time, wall_time=execution.wall_time)
+                if execution.outcome is Outcome.FINISHED and len(reply.ops) <= LARGE:
+                    test.remember(key, reply)
         return reply
 
     async def _run(self, mode: Mode, inputs: Inputs, source: bytes) -> Execution | str:
@@ -108,29 +164,36 @@ class Session:
         return received if isinstance(received, str) else received[0]
 
 
-def _read_reply(execution: Execution | str) -> _Reply:
+def _bears(guess: _Reply, operations: bytes) -> bool:
+    """Whether it tells more of what the test will ask for."""
+    return guess.ops.startswith(operations)
+
+
+def _read_reply(execution: Execution | str, *, decide: bool) -> _Reply:
     if isinstance(execution, str):
         return _Reply("unsupported", f"the test does not compile: {execution}")
-    *asked, last = execution.result.split(b"\n")
+    asked, newline, last = execution.result.rpartition(b"\n")
+    asked += newline
     if execution.outcome is Outcome.FINISHED:
         try:
             return msgspec.structs.replace(_decode(last), ops=asked)
         except msgspec.MsgspecError:
-            return _Reply("unsupported", "the process of the test ended without a word")
-    if asked:  # it was stopped while it told what it will ask for
-        return _Reply("asks", ops=asked)
+            return _Reply("crashed", "the process of the test ended without a word", ops=asked)
+    ops = b"" if decide else asked  # what it told before it was stopped
     if execution.limit:
-        return _Reply(execution.outcome.value, f"{execution.limit} exceeded while the test looked at what was returned")
+        why = f"{execution.limit} exceeded while the test looked at what was returned"
+        return _Reply(execution.outcome.value, why, ops=ops)
     lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
-    return _Reply("crashed", f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300])
+    why = f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300]
+    return _Reply("crashed", why, ops=ops)
 
 
 _STATUS = {
     "passed": Status.ACCEPTED,
     "garbled": Status.WRONG_ANSWER,
     "failed": Status.WRONG_ANSWER,
+    "crashed": Status.WRONG_ANSWER,
     "raised": Status.RUNTIME_ERROR,
-    "crashed": Status.CHECKER_ERROR,
     "unsupported": Status.CHECKER_ERROR,
     "time_limit": Status.TIME_LIMIT_EXCEEDED,
     "memory_limit": Status.MEMORY_LIMIT_EXCEEDED,
@@ -139,10 +202,17 @@ _STATUS = {
 
 
 def _ruling(reply: _Reply, test: Assertion) -> Ruling:
-    status, message = _STATUS[reply.end], reply.error or None
-    if reply.end == "garbled":
-        message = f"what came back is no record of calls: {reply.error}"
-    if status is Status.CHECKER_ERROR and test.lifted is not None:
+    status = _STATUS[reply.end]
+    if reply.end == "crashed" and test.crashes:
+        status = Status.CHECKER_ERROR  # as it does whatever the program answers
+    if reply.end == "unsupported" and test.lifted is not None:
         # Of itself it asks for nothing but calls with constants. That it came to more is for what the program returned.
         status = Status.WRONG_ANSWER
-    return Ruling(status, "assert replayed" if status is Status.ACCEPTED else None, message)
+    return Ruling(status, "assert replayed" if status is Status.ACCEPTED else None, reply.error or None)
+
+
+def _exceeded(execution: Execution, spent: _Spent, limit: str | None) -> tuple[Execution, Ruling]:
+    told = msgspec.structs.replace(execution, limit=limit, cpu_time=spent.cpu_time, wall_time=spent.wall_time)
+    words = f"{spent.cpu_time:.3g} s of processor time, {spent.wall_time:.3g} s in all"
+    message = f"after {spent.rounds} rounds ({words}) the test asks for still more"
+    return told, Ruling(Status.TIME_LIMIT_EXCEEDED, message=message)

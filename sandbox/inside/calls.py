@@ -1,6 +1,7 @@
 """The program's side of a test that is an assertion: does what the test asked for, in turn, and tells what came of it.
 
-Standard input holds ``{"stop": bool, "mutations": bool}`` on a line, and a line for each operation, which is one of
+Standard input holds ``{"stop": bool, "mutations": bool, "seed": bool}`` on a line, and a line for each operation,
+which is one of
 
     ["call", name, args, keywords]     a function or class of the program
     ["call_of", ref, args, keywords]   an object that an operation before gave
@@ -13,6 +14,9 @@ one line goes to the result file as soon as it is done, so that what ends the pr
     [0, value, changed]         ``changed``: the arguments afterwards, where the call changed them and "mutations" is on
     [1, class names, text]      an exception, and the built-in classes it is one of, the nearest first
 
+With "stop" the first exception is the last line. With "seed" the random numbers of the program are those of every other
+such process; it answers alike then, unless it means not to.
+
 The program could write these lines itself. Then it has to know what the test wants to see.
 """
 
@@ -23,7 +27,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .values import decode, encode
+from .values import HANDED, decode, encode, seed_random
 
 TEXT = 300
 
@@ -34,6 +38,8 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
     """SystemExit and the like go on through: they end the process, as they would anywhere."""
     request, *operations = map(json.loads, lines)
     objects: dict[tuple[int, int], Any] = {}
+    if request["seed"]:
+        seed_random()
 
     def known(inner: Any) -> Any:
         if "name" in inner:
@@ -60,7 +66,7 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
                 args, keywords = decode(rest[0], known), {key: decode(item, known) for key, item in rest[1].items()}
                 value = function(*args, **keywords)
                 if request["mutations"]:
-                    after = encode(args, _unchanged)
+                    after = encode(args, _unchanged, HANDED)
                     changed = after if after != rest[0] else None
             else:
                 value = _attribute(kind, known({"ref": target}), [decode(part, known) for part in rest])
@@ -70,6 +76,7 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
             raise
         except Exception as error:
             record = [1, _builtin_classes(type(error)), _text(error)]
+            objects[number, 0] = error.with_traceback(None)  # the test may hand it on
         write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
         if record[0] and request["stop"]:
             break

@@ -5,20 +5,25 @@ The test runs with stand-ins for what it uses of the program. A stand-in answers
 recorded answers. When it asks for something that is not in the record, it either stops (``decide``), or goes on with
 an answer that fits anything (otherwise), in order to learn what more it will ask for.
 
-Standard input holds ``{"names": [...], "forced": [...], "decide": bool, "ops": number}`` on a line: names that stand
-for the program's where the prelude gives none, or even then; a line for each operation that was asked; and the
-answers, as the program's side wrote them. Nobody has read them before. Back comes one of
+Standard input holds ``{"names": [...], "forced": [...], "decide": bool, "stop": bool, "ops": number}`` on a line:
+names that stand for the program's where the prelude gives none, or even then; whether the first exception was to be the
+last answer; a line for each operation that was asked; and the answers, as the program's side wrote them. Nobody has
+read them before. Back comes one of
 
     {"end": "passed"}
     {"end": "failed", "error": text}        an assertion, or any other exception of the test
     {"end": "raised", "error": text}        an exception of the program that went through the test
     {"end": "asks"}                         the test asks for more
-    {"end": "ended", "place": number}       ... and that is where the program's process ended
-    {"end": "unsupported", "error": text}   the test asks for what cannot travel
+    {"end": "stopped"}                      ... but there are no more answers, because one is an exception
+    {"end": "ended", "place": number}       ... but there the program's process ended
+    {"end": "unsupported", "error": text}   the test hands on something of its own that cannot travel
     {"end": "garbled", "error": text}       the answers are none
 
 Before ``asks`` there is a line for each operation that the test asked for. Where it does not decide, they come as it
 asks: what ends the process early leaves what came before.
+
+Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, and what
+the program raised is its own object again. So ``unsupported`` is never for what a program returned.
 """
 
 from __future__ import annotations
@@ -26,20 +31,17 @@ from __future__ import annotations
 import builtins
 import itertools
 import json
-import sys
 from collections.abc import Callable
 from types import CodeType
 from typing import Any, cast
 
-from . import values
-from .values import decode, encode, read_record
+from .values import DEPTH, HANDED, decode, encode, read_record, seed_random
 
 Write = Callable[[bytes], None]
 
-MOST = 20_000
-"""Operations of one test."""
 AHEAD = 2000
-"""Operations that are asked for before anything is known of them; a loop that waits for an answer asks for ever."""
+"""Operations that are asked for before anything is known of them, besides twice those that are: a loop that waits for
+an answer asks for ever, and a long one shall not take many rounds."""
 
 
 class Stop(BaseException):
@@ -57,7 +59,8 @@ class Test:
         self.records = records
         self.known: list[Any] = [self.with_results(operation) for operation in operations]
         self.asked: list[Any] = []
-        self.raised: BaseException | None = None
+        self.raised: list[tuple[BaseException, int, str]] = []
+        """Exceptions of the program, with the number of the operation and its words."""
         self.unsupported: str | None = None
 
     def with_results(self, data: Any) -> Any:
@@ -77,38 +80,40 @@ class Test:
 
     def ask(self, operation: list[Any], args: tuple[Any, ...] = (), *, like_object: bool = False) -> Any:
         number = len(self.asked)
-        if number >= MOST:
-            self.unsupported = f"the test uses the program more than {MOST} times"
-            raise Stop
-        if not self.decide and number >= len(self.known) + AHEAD:
+        if not self.decide and number >= 2 * len(self.known) + AHEAD:
             raise Stop
         self.asked.append(operation)
         if not self.decide:
             self.write(line(operation))
         if number < len(self.records) and self.known[number] == operation:
-            return self.answer(self.records[number], args)
+            return self.answer(number, args)
         self.records = self.records[:number]
         if self.decide:
             raise Stop
         return Unknown(self, (number, 0), like_object)
 
-    def answer(self, record: Any, args: tuple[Any, ...]) -> Any:
-        failed, value, rest = record
+    def answer(self, number: int, args: tuple[Any, ...]) -> Any:
+        failed, value, rest = self.records[number]
         if failed:
             name = next((name for name in value if isinstance(getattr(builtins, name, None), type)), "Exception")
             try:
                 error = getattr(builtins, name)(rest)
             except TypeError:
                 error = Exception(rest)
-            self.raised = error
+            self.raised.append((error, number, rest))
             raise error
         if rest is not None:
-            for mine, after in zip(args, decode(rest, self.object), strict=False):
+            for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
                 _become(mine, after)
-        return decode(value, self.object)
+        return decode(value, self.object, DEPTH)
 
     def object(self, inner: Any) -> Any:
-        return None if inner is None else Remote(self, tuple(inner["ref"]))
+        if inner is None:
+            return None
+        number, place = inner["ref"]
+        if type(number) is not int or type(place) is not int:
+            raise ValueError("an object of no number")
+        return Remote(self, (number, place))
 
     def travel(self, value: Any) -> object:
         """What is no data, on its way to the program."""
@@ -116,17 +121,23 @@ class Test:
             return {"other": {"ref": list(object.__getattribute__(value, "_ref"))}}
         if isinstance(value, Named):
             return {"other": {"name": value.__name__}}
+        for error, number, _ in self.raised:
+            if value is error:
+                return {"other": {"ref": [number, 0]}}
         self.unsupported = f"the test passes a {type(value).__name__} to the program, which is no plain data"
         raise Stop
 
-    def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
+    def sent(self, value: Any) -> object:
+        """On its way to the program."""
         try:
-            sent_keywords = {key: encode(value, self.travel) for key, value in keywords.items()}
-            sent = [kind, target, encode(list(args), self.travel), sent_keywords]
+            return encode(value, self.travel, HANDED)
         except ValueError as error:
-            self.unsupported = str(error)
+            self.unsupported = f"the test passes on: {error}"
             raise Stop from None
-        return self.ask(sent, args, like_object=like_object)
+
+    def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
+        sent_keywords = {key: self.sent(value) for key, value in keywords.items()}
+        return self.ask([kind, target, self.sent(list(args)), sent_keywords], args, like_object=like_object)
 
 
 class Named:
@@ -151,7 +162,7 @@ class Remote:
         return self._test.ask(["get", list(self._ref), name], like_object=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._test.ask(["set", list(self._ref), name, encode(value, self._test.travel)])
+        self._test.ask(["set", list(self._ref), name, self._test.sent(value)])
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self._test.call("call_of", list(self._ref), args, keywords, False)
@@ -255,34 +266,30 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     operations = [json.loads(operation) for operation in asked]
     try:
         records = read_records(answers, len(operations))
-    except ValueError as error:
-        return {"end": "garbled", "error": str(error)[:300]}
-    ended = len(records) if len(records) < len(operations) and not (records and records[-1][0]) else None
-    test = Test(request["decide"], operations, records, write)
+        test = Test(request["decide"], operations, records, write)
+    except (ValueError, RecursionError) as error:
+        return {"end": "garbled", "error": f"what came back is no record of calls: {error}"[:300]}
     exec(prelude, scope)
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is not None:
-        values.make_array = lambda dtype, items: numpy.array(items, dtype=None if dtype.startswith("<U") else dtype)
-        numpy.random.seed(0)
     for name in request["names"]:
         if name in request["forced"] or not (name in scope or hasattr(builtins, name)):
             scope[name] = Named(test, name)
-    if "random" in sys.modules:
-        sys.modules["random"].seed(0)  # so that the next round asks for the same
+    seed_random()  # so that the next round asks for the same
     end: dict[str, Any] = {"end": "passed"}
     try:
         exec(code, scope)
     except Stop:
         pass
     except BaseException as error:
-        how = "raised" if error is test.raised else "failed"
-        end = {"end": how, "error": test.raised.args[0] if how == "raised" and test.raised else _text(error)}
+        words = next((words for one, _, words in test.raised if one is error), None)
+        end = {"end": "failed", "error": _text(error)} if words is None else {"end": "raised", "error": words}
     if test.unsupported:
         return {"end": "unsupported", "error": test.unsupported}
-    if len(test.asked) > len(test.records) and len(test.asked) - 1 == ended and test.decide:
-        return {"end": "ended", "place": ended}
     if len(test.asked) > len(test.records) or not test.decide:
         if test.decide:
+            if len(test.asked) == len(records) + 1 and len(records) < len(operations):
+                if request["stop"] and records and records[-1][0]:
+                    return {"end": "stopped"}
+                return {"end": "ended", "place": len(records)}
             write(b"".join(map(line, test.asked)))
         return {"end": "asks"}
     return end

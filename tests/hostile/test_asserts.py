@@ -10,7 +10,8 @@ import secrets
 
 import pytest
 
-from microcoder.evaluator import Checker, Problem, Status, TestCase
+from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
+from microcoder.evaluator.asserts.session import TIMES
 from microcoder.sandbox.limits import Limits
 
 from .conftest import Arena
@@ -156,3 +157,75 @@ async def test_printing_is_no_answer(arena: Arena) -> None:
     source = f"def f(x):\n  print({json.dumps(RECORDS['passed'].decode())})\n  return ''"
     for code in WAYS.values():
         assert (await arena.judge(source, assertions(code))).status is Status.WRONG_ANSWER
+
+
+async def in_turn(arena: Arena, asked: Problem, right: str, hostile: str) -> Report:
+    """The verdict on a hostile program, between two right ones of the same problem."""
+    assert (await arena.evaluator.evaluate(asked, right)).status is Status.ACCEPTED
+    report = await arena.judge(hostile, asked)
+    again = await arena.evaluator.evaluate(asked, f"# the same\n{right}")
+    assert again.status is Status.ACCEPTED, again
+    return report
+
+
+BOTH = "def f(x): return x[::-1]\ndef g(x): return x[::-1]\n"
+COUNTS = "def f(n): return list(range(n))\ndef g(x): return True\n"
+BACK = "import random\nx = f('abc')\nassert g(x) == 'abc'"
+WRAPPED = "import random\nx = f('abc')\nassert g([x, 1][0]) == 'abc'\nassert g([x, 1]) == ['abc', 1]"
+CAUGHT = "for _ in range(2):\n    try:\n        y = f('abc')\n    except ZeroDivisionError:\n        pass\nassert g(f('abc')) == 'abc'"
+EXCEPTION = "try:\n    y = f('abc')\nexcept Exception as error:\n    y = error\nassert g(y) == 'abc'"
+EACH = "for v in f(60):\n    assert g(v)\n"
+STEPS = "x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80"
+UNTIL = "x = 0\nwhile x < 20:\n    x = f(x + 1)\n"
+CHAIN = "x = f(3)\nn = 0\nwhile x:\n    x = f(x)\n    n += 1\nassert n < 5\n"
+WRITES = "import os\ndef g(x): return x\ndef f(x):\n    for fd in range(3, 64):\n        try: os.write(fd, {data!r})\n        except OSError: pass\n    os._exit(0)\n"
+NESTED = "def f(x):\n    a = [x]\n    for _ in range(198): a = [a]\n    return {result}\ndef g(v): return v\n"
+
+AT_WILL: dict[str, tuple[str, str, str]] = {
+    "array": (BACK, BOTH, "import numpy\ndef f(x): return numpy.array([1, 2])\ndef g(x): return x"),
+    "array in a list": (EACH, COUNTS, "import numpy\ndef f(n): return [1, numpy.array([0])]\ndef g(v): return v"),
+    "array of dates": (BACK, BOTH, "import numpy\ndef f(x): return numpy.array(['2026-01-01'], 'M8[D]')\ndef g(x): return x"),
+    "array of objects": (BACK, BOTH, "import numpy\ndef f(x): return numpy.array([f, 1], object)\ndef g(x): return x"),
+    "deep": (WRAPPED, BOTH.replace("[::-1]", ""), NESTED.format(result="a")),
+    "deep in a list": (EACH, COUNTS, NESTED.format(result="[1, a, 0]")),
+    "class": (BACK, BOTH, "def f(x): return type('A', (), {})\ndef g(x): return x"),
+    "function": (BACK, BOTH, "def f(x): return g\ndef g(x): return x"),
+    "long iterator": (BACK, BOTH, "def f(x): return iter(range(100_001))\ndef g(x): return x"),
+    "exception with half of a surrogate pair": (BACK, BOTH, "def f(x): raise ValueError('\\ud800')"),
+    "exception that is handed on": (EXCEPTION, BOTH, "def f(x): raise ValueError\ndef g(x): return x"),
+    "many items": (EACH, COUNTS, "def f(n): return [1] * 20_001 + [0]\ndef g(x): return x"),
+    "endless items": (EACH, COUNTS, "def f(n): return range(10 ** 18)\ndef g(x): return True"),
+    "end after an exception": (CAUGHT, BOTH, "import os\nn = 0\ndef f(x):\n    global n\n    n += 1\n    if n == 2: os._exit(0)\n    raise ZeroDivisionError\ndef g(x): return x"),
+    "deep record": (BACK, BOTH, WRITES.format(data=b"[0," + b"[" * 450 + b"]" * 450 + b",null]\n[0,1,null]\n")),
+    "record of a depth that is read": (WRAPPED, BOTH.replace("[::-1]", ""), WRITES.format(data=b"[0," + b"[" * 399 + b"]" * 399 + b",null]\n[0,1,null]\n[0,1,null]\n")),
+    "deep change": ("a = [1]\nf(a)\nassert g([[a]]) == 1", "def f(a): pass\ndef g(x): return x[0][0][0]", WRITES.format(data=b"[0,null,[" + b"[" * 399 + b"]" * 399 + b"]]\n[0,1,null]\n")),
+    "references": (BACK, BOTH, WRITES.format(data=b'[0,{"other":{"ref":["z",7]}},null]\n[0,1,null]\n')),
+    "references to nothing": (BACK, BOTH, WRITES.format(data=b'[0,{"other":{"ref":[7,-7]}},null]\n[0,1,null]\n')),
+    "array of another kind": (BACK, BOTH, WRITES.format(data=b'[0,{"array":["datetime64[D]",["2026-01-01"]]},null]\n[0,1,null]\n')),
+    "scalar of another kind": ("x = f('abc')\nassert g(x[0]) == 'c'", BOTH, WRITES.format(data=b'[0,{"array":["datetime64[D]",["2026-01-01"]]},null]\n[0,1,null]\n')),
+    "array of no kind": (BACK, BOTH, WRITES.format(data=b'[0,{"array":[5,[1]]},null]\n[0,1,null]\n')),
+    "other answers in every process": (UNTIL, "def f(x): return x + 1", "import os\ndef f(x): return -int.from_bytes(os.urandom(4))"),
+    "answers without end": (CHAIN, "def f(x): return x - 1", "def f(x): return x + 1"),
+    "larger and larger": (CHAIN, "def f(x): return x - 1", "def f(x): return [x, x]"),
+    "large answers, handed on": (WRAPPED, BOTH.replace("[::-1]", ""), "def f(x): return 'x' * 3_000_000\ndef g(x): return 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_WILL)
+async def test_no_program_has_no_verdict_at_will_or_takes_that_of_others(arena: Arena, name: str) -> None:
+    code, right, hostile = AT_WILL[name]
+    assert (await in_turn(arena, assertions(code, cpu_time=1.0), right, hostile)).reward == 0.0
+
+
+async def test_rounds_share_the_limit_of_the_test(arena: Arena) -> None:
+    hostile = "import time\nwhile time.process_time() < 0.4: pass\ndef f(x): return 0"
+    report = await in_turn(arena, assertions(UNTIL, cpu_time=0.5), "def f(x): return x + 1", hostile)
+    assert report.status is Status.TIME_LIMIT_EXCEEDED and report.tests[0].limit == "cpu_time"
+    assert (report.tests[0].cpu_time or 9) < (TIMES + 2) * 0.5, report
+
+
+async def test_rounds_share_the_clock_of_the_test(arena: Arena) -> None:
+    hostile = "import time\ntime.sleep(1)\ndef f(x): return 0"
+    asked = assertions(UNTIL, wall_time=1.9)
+    report = await arena.judge(hostile, asked)
+    assert report.status is Status.TIME_LIMIT_EXCEEDED and report.tests[0].limit == "wall_time"
