@@ -173,8 +173,8 @@ def test_what_test_processes_start_has_the_same_names() -> None:
 
 def test_requests_of_assertions_have_the_fields_that_the_inside_reads() -> None:
     test = Assertion("def check(f):\n    for x in f(1):\n        assert x\ncheck(candidate)", "", "candidate")
-    asked, replayed = test.ask([b"1", b"2"]), test.replay([b"1", b"2"], b"[]\n", decide=True)
-    head, *operations = map(json.loads, asked.split(b"\n"))
+    asked, replayed = test.ask(b"1\n2\n"), test.replay(b"1\n2\n", b"[]\n", decide=True, stop=True)
+    head, *operations = map(json.loads, asked.splitlines())
     assert (set(head), operations) == (keys_of("request", calls), [1, 2])
     head, *operations, answer, end = replayed.split(b"\n")
     assert set(json.loads(head)) == keys_of("request", replay)
@@ -189,8 +189,8 @@ def test_replies_of_assertions_are_known() -> None:
         for end in texts(node.values[0])
     }
     ends = ends - {"how"} | {"raised", "failed"}  # chosen between in a variable
-    assert ends == {"passed", "failed", "raised", "asks", "ended", "unsupported", "garbled"}
-    assert ends - {"asks", "ended"} <= session._STATUS.keys()
+    assert ends == {"passed", "failed", "raised", "asks", "stopped", "ended", "unsupported", "garbled"}
+    assert ends - {"asks", "stopped", "ended"} <= session._STATUS.keys()
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,6 @@ def test_frames_have_the_same_form() -> None:
 def test_files_that_come_back_have_the_same_form(tmp_path: Path, left: dict[str, bytes]) -> None:
     for name, content in left.items():
         (tmp_path / name).write_bytes(content)
-    result = os.memfd_create("result")
-    files.collect(["a", "b"], str(tmp_path), result, MIB)
+    result = files.collect(["a", "b"], str(tmp_path), MIB)
     assert protocol.collected(os.pread(result, MIB, 0), ["a", "b"]) == left
     os.close(result)
