@@ -20,6 +20,9 @@ from .shortage import Shortages, left_to_user
 
 BARE_MEMORY = 48 * MIB
 """That a worker takes, and what belongs to it, without a program."""
+MEMORY_FILES = 5
+"""That a test process may fill besides its folders: its streams, the result, and what it tells of itself. Each may be
+as large as the largest of its files."""
 BARE_PROCESSES = 7
 """The jail, its runner, zygotes and a test process."""
 DESCRIPTORS = 12
@@ -75,7 +78,8 @@ def rooms(limits: Limits) -> Iterator[Room]:
         memory, processes = shortages.memory(), shortages.processes()
     finally:
         shortages.close()
-    full = BARE_MEMORY + limits.memory + 2 * PYTHON.tmpfs + 2 * limits.output + limits.stderr
+    files = MEMORY_FILES * max(limits.output, limits.stderr, limits.file_size)
+    full = BARE_MEMORY + limits.memory + 2 * PYTHON.tmpfs + files
     available = psutil.virtual_memory().available
     if memory is None or memory > available:
         yield Room("memory", "of this machine", MIB, available, BARE_MEMORY, full)

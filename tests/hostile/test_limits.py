@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from microcoder.evaluator.status import Status
+from microcoder.sandbox.capacity import MEMORY_FILES
 from microcoder.sandbox.inside.kernel import cpu_backstop
 from microcoder.sandbox.limits import MIB
 
@@ -361,6 +364,35 @@ async def test_open_files(arena, name):
     code, count = map(int, (result.stdout or "0 0").split())
     assert code == 24, result.stderr
     assert 18 <= count <= 24
+
+
+@pytest.mark.parametrize("mode", ["stdio", "call"])
+async def test_descriptors_hold_no_more_than_the_room_for_a_worker_counts(arena, mode):
+    """What a program writes into the files that it was given is memory of nobody's limit."""
+    fill = """
+import os, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def f():
+    held = []
+    for fd in range(1024):
+        try:
+            at = 0
+            while True: at += os.pwrite(fd, bytes(65536), at)
+        except OSError: pass
+        try:
+            held.append(os.fstat(fd).st_blocks * 512)
+            os.ftruncate(fd, 0)
+        except OSError: pass
+    return len(held), sum(held)
+"""
+    if mode == "call":
+        report = await arena.judge(fill, arena.call("f", ([], 0)))
+    else:
+        report = await arena.judge(f"{fill}note = str(f())\nos.pwrite(1, note.encode(), 0)", arena.problem(("", "")))
+    (test,) = report.tests
+    count, held = map(int, re.findall(r"\d+", test.stdout or ""))
+    assert 4 <= count <= MEMORY_FILES, test
+    assert count * MIB <= held <= MEMORY_FILES * (MIB + 4096)
 
 
 async def test_pipes_hold_little(arena):
