@@ -27,7 +27,7 @@ from ..sandbox.languages import LANGUAGES, Builder, CompileError
 from ..sandbox.languages import Program as RunnableProgram
 from ..sandbox.languages.builder import MEMORY as COMPILER_MEMORY
 from ..sandbox.limits import Limits
-from ..sandbox.names import unplaceable
+from ..sandbox.names import FILES, unplaceable
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
 from ..sandbox.shared import Shared
@@ -47,10 +47,13 @@ from .submission import Submission
 from .violations import keep
 
 SOURCE_BYTES = 4 << 20
+_TOO_LONG = f"the source and its files are longer than {SOURCE_BYTES} bytes"
 PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
 PREPARED_BYTES = 1 << 30
 """Of their inputs and expected outputs; the latest problem is kept whatever its size."""
+REMEMBERED_BYTES = 64 << 20
+"""Of reports that are remembered."""
 SPLIT_TESTS = 32
 """A program is split over idle workers when each part has at least so many tests."""
 
@@ -68,7 +71,8 @@ class Evaluator(Streams):
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
     benefit_of_doubt  no verdict instead of a rejection where a program broke its worker, or made a checker crash
-    cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
+    cache       verdicts remembered, so that identical programs of a problem are judged once, at most
+                REMEMBERED_BYTES of them; 0: none
 
     Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
     programs, SandboxError for options that make no sense. The methods raise ValueError for a problem that makes no
@@ -102,7 +106,9 @@ class Evaluator(Streams):
         self._jail_name, self._unsafe = jail, unsafe_no_jail
         self._python = python
         self._packages = PROGRAM_PACKAGES if packages is None else tuple(packages)
-        self._cache: Shared[object, Report] = Shared(cache, worth=_is_verdict)
+        self._cache: Shared[object, Report] = Shared(
+            cache, worth=_is_verdict, size=lambda report: report.size, most=REMEMBERED_BYTES
+        )
         self._executing: Shared[object, Execution | CompileError] = Shared()
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
         self._prepared_bytes = 0
@@ -171,9 +177,8 @@ class Evaluator(Streams):
         submission = Submission.of(program)
         prepared = self._prepare(problem)
         key: object = object()
-        if self._cache.remembered:
-            source = submission.code or ""
-            key = (prepared.inputs.key, submission.language, source, *sorted(submission.files.items()))
+        if self._cache.remembered and _too_much(submission) is None:
+            key = submission.fingerprint(b"%d" % prepared.inputs.key)
         report = await self._cache.result(key, lambda: self._judge(prepared, submission))
         return report.labelled(submission)
 
@@ -270,15 +275,15 @@ class Evaluator(Streams):
         language, source = submission.language, submission.code or ""
         if not source.strip():
             return not_run(prepared.problem, Status.NO_CODE, "there is no program")
+        if (lack := _too_much(submission)) is not None:
+            return not_run(prepared.problem, Status.COMPILE_ERROR, lack)
         try:
             code = source.encode()
             files = {name: text.encode() for name, text in submission.files.items()}
         except UnicodeEncodeError as error:
             return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
         if len(code) + sum(map(len, files.values())) > SOURCE_BYTES:
-            return not_run(
-                prepared.problem, Status.COMPILE_ERROR, f"the source and its files are longer than {SOURCE_BYTES} bytes"
-            )
+            return not_run(prepared.problem, Status.COMPILE_ERROR, _TOO_LONG)
         if language in LANGUAGES and prepared.problem.mode != "stdio":
             lack = f"language: {prepared.problem.mode} problems are for Python, not {language!r}"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
@@ -474,6 +479,13 @@ class Evaluator(Streams):
 def _under(limits: Limits) -> Prepared:
     """For a program that is run, not judged."""
     return Prepared(Problem(problem_id="-", tests=(TestCase(input="-"),), limits=limits))
+
+
+def _too_much(submission: Submission) -> str | None:
+    """Why it is nothing to compile, seen without looking into it."""
+    if len(submission.files) > FILES:
+        return unplaceable(submission.files)
+    return _TOO_LONG if submission.characters > SOURCE_BYTES else None
 
 
 def _is_verdict(report: Report) -> bool:

@@ -10,12 +10,13 @@ same kind, as long or longer, that is not indented further than code would be; a
 no fence that closes has a tag. Text within a block is never looked at but for its end, so a docstring may hold fences.
 
 Time is linear in the text, whatever stands in it: it is searched line by line, once, and no part is copied again for
-what is taken off it.
+what is taken off it. Other threads get their turn meanwhile.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -48,17 +49,21 @@ _THINK = (
     ("[THINK]", "[/THINK]"),
 )
 _CLOSINGS = dict(_THINK)
-_BEGINS = re.compile(rf"[^\S\n]*({'|'.join(map(re.escape, _CLOSINGS))})")
+_BEGINS = re.compile(rf"[^\S\n]*+({'|'.join(map(re.escape, _CLOSINGS))})")
 _TAG = re.compile(r"[{.]*([\w+#-]*)")
 _DEEPER = 4
 """Indentation, beyond that of the opening fence, from which a fence is part of the code. CommonMark's number."""
 _PROGRAM = re.compile(
-    r"^[ \t]*(?:(?:import|from)[ \t]+[\w.]+|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w[^\n]{0,200}:[ \t]*$"
-    r"|@\w+|(?:print|input|sys\.\w+|main|solve)[ \t]*[(.]|return\b|\w+(?:[ \t]*,[ \t]*\w+){0,20}[ \t]*=[^=\n]"
-    r"|(?:for|while|if|with)\b[^\n]{0,200}:[ \t]*$"
+    r"^[ \t]*+(?:(?:import|from)[ \t]++[\w.]++|(?:async[ \t]++)?def[ \t]++\w++[ \t]*+\("
+    r"|class[ \t]++\w[^\n]{0,200}:[ \t]*+$"
+    r"|@\w|(?:print|input|sys\.\w++|main|solve)[ \t]*+[(.]|return\b"
+    r"|\w++(?:[ \t]*+,[ \t]*+\w++){0,20}+[ \t]*+=[^=\n]"
+    r"|(?:for|while|if|with)\b[^\n]{0,200}:[ \t]*+$"
     r"|#!|#include\b|using namespace\b|int main\b|public class\b|package main\b|fn main\b)",
     re.MULTILINE,
 )
+_WINDOW = 1 << 16
+"""Characters that a pattern is looked for in at once: other threads have to wait meanwhile."""
 
 
 class Extraction(msgspec.Struct, frozen=True):
@@ -93,15 +98,29 @@ def extract(completion: str, language: str = "python", *, starts_in_think: bool 
             return Extraction(block.text, "tagged" if block.closed else "unclosed", block.tag)
     plain = [block for block in blocks if block.tag.lower() not in _OTHER]
     if plain:
-        block = next((block for block in reversed(plain) if _PROGRAM.search(block.text)), plain[-1])
+        block = next((block for block in reversed(plain) if _is_program(block.text)), plain[-1])
         return Extraction(block.text, "untagged" if block.closed else "unclosed", block.tag or None)
     if blocks:
         return Extraction(None, "other_language", blocks[-1].tag)
     if rest is None:
         return Extraction(None, "unclosed_think")
-    if _PROGRAM.search(rest):
+    if _is_program(rest):
         return Extraction(rest.strip("\r\n"), "bare")
     return Extraction(None, "nothing")
+
+
+def _is_program(text: str) -> bool:
+    """Whether it looks like one."""
+    return any(_PROGRAM.search(text, begin, end) for begin, end in _windows(text))
+
+
+def _windows(text: str) -> Iterator[tuple[int, int]]:
+    """Where parts of whole lines begin and end."""
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin + _WINDOW) + 1 or len(text)
+        yield begin, end
+        begin = end
 
 
 def _after_reasoning(text: str, inside: bool) -> str | None:
@@ -239,4 +258,5 @@ def _undented(code: str, indent: int) -> str:
     code = code.removesuffix("\n").removesuffix("\r")
     if not indent:
         return code
-    return re.sub(rf"^[ \t]{{1,{indent}}}", "", code, flags=re.MULTILINE)
+    indentation = re.compile(rf"^[ \t]{{1,{indent}}}", re.MULTILINE)
+    return "".join(indentation.sub("", code[begin:end]) for begin, end in _windows(code))

@@ -155,8 +155,8 @@ class Judgement:
             cpu_time=execution.cpu_time,
             wall_time=execution.wall_time,
             memory=execution.memory,
-            stdout=None if accepted else _text(output[:SHOWN]),
-            stderr=None if accepted or not execution.stderr else _text(execution.stderr[-SHOWN:]),
+            stdout=None if accepted else _text(output[:SHOWN])[:SHOWN],
+            stderr=None if accepted or not execution.stderr else _text(execution.stderr[-SHOWN:])[-SHOWN:],
             output=kept,
         )
 

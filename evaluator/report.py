@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 
 import msgspec
@@ -17,6 +18,8 @@ from .submission import Submission
 
 VIOLATION = "sandbox violation"
 """How the message begins of a program that broke the sandbox."""
+_ALONE = 256
+"""Bytes of a result without its texts."""
 _MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w{1,64})(?:\.[\w.]*)?'\s*\Z", re.MULTILINE | re.ASCII)
 
 
@@ -98,6 +101,16 @@ class Report(Encodable, frozen=True, kw_only=True, omit_defaults=True):
         if self.status.is_judge_failure or self.status is Status.SKIPPED:
             return None
         return 1.0 if self.accepted else 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes, roughly."""
+        size = _ALONE * (1 + len(self.tests)) + sys.getsizeof(self.message)
+        for test in self.tests:
+            for text in (test.message, test.stdout, test.stderr, test.output and test.output.rest):
+                if text:
+                    size += sys.getsizeof(text)
+        return size
 
     @property
     def missing_module(self) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Collection
 
 import msgspec
 
 from ..sandbox.languages import NAMES
+from ..sandbox.names import FILES, PATH_BYTES
 from ..sandbox.validated import Validated
 from .extract import Found
 
@@ -40,9 +42,29 @@ class Submission(Validated, frozen=True, kw_only=True):
             check_names(submission.files, "files")
         return submission
 
+    @property
+    def characters(self) -> int:
+        """Of the source and of the names and texts of its files."""
+        return len(self.code or "") + sum(len(name) + len(text) for name, text in self.files.items())
 
-def check_names(names: Iterable[str], field: str) -> None:
-    """Raises ValueError for the name of a file that would not lie in the program's folder."""
+    def fingerprint(self, *about: bytes) -> bytes:
+        """SHA-256 of all that a judge looks at, and of what else its verdict depends on."""
+        code = "\0" if self.code is None else self.code
+        texts = self.language, code, *(part for file in sorted(self.files.items()) for part in file)
+        known = hashlib.sha256()
+        for part in (*about, *(text.encode("utf-8", "surrogatepass") for text in texts)):
+            known.update(b"%d:" % len(part))
+            known.update(part)
+        return known.digest()
+
+
+def check_names(names: Collection[str], field: str) -> None:
+    """Raises ValueError for the name of a file that would not lie in the program's folder. Too many, and those that are
+    too long, lie nowhere (`sandbox.names`)."""
+    if len(names) > FILES:
+        return
     for name in names:
+        if len(name) > PATH_BYTES:
+            continue
         if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
             raise ValueError(f"{field}: not a plain relative name: {name!r}")

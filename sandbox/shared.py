@@ -20,11 +20,22 @@ class Shared(Generic[K, T]):
 
     remembered  results kept, those that were asked for last; 0: none
     worth       whether a result is to be remembered
+    size        bytes of a result, of which at most ``most`` are remembered together
     """
 
-    def __init__(self, remembered: int = 0, *, worth: Callable[[T], bool] | None = None) -> None:
+    def __init__(
+        self,
+        remembered: int = 0,
+        *,
+        worth: Callable[[T], bool] | None = None,
+        size: Callable[[T], int] | None = None,
+        most: int = 0,
+    ) -> None:
         self.remembered = remembered
         self._worth = worth
+        self._size = size
+        self._most = most
+        self._bytes = 0
         self._results: OrderedDict[K, T] = OrderedDict()
         self._running: dict[K, _Computation[T]] = {}
         """Those that may be joined."""
@@ -68,6 +79,7 @@ class Shared(Generic[K, T]):
     def forget(self) -> None:
         """All results. What is under way goes on."""
         self._results.clear()
+        self._bytes = 0
 
     def cancel(self) -> None:
         """All that is under way. Results stay."""
@@ -96,9 +108,17 @@ class Shared(Generic[K, T]):
         if task.cancelled() or task.exception() is not None:  # who waits is told; perhaps nobody does
             self._leave(key, computation)
         elif self._leave(key, computation) and self.remembered and (self._worth is None or self._worth(task.result())):
-            self._results[key] = task.result()
-            if len(self._results) > self.remembered:
-                self._results.popitem(last=False)
+            self._remember(key, task.result())
+
+    def _remember(self, key: K, result: T) -> None:
+        size = self._size(result) if self._size else 0
+        if size > self._most:
+            return
+        self._results[key] = result
+        self._bytes += size
+        while len(self._results) > self.remembered or self._bytes > self._most:
+            _, old = self._results.popitem(last=False)
+            self._bytes -= self._size(old) if self._size else 0
 
     def _leave(self, key: K, computation: _Computation[T]) -> bool:
         """Nobody can join it any more. Whether that was possible until now."""

@@ -56,6 +56,27 @@ async def test_small_outputs_and_equal_bytes_start_nothing(comparing: Comparing)
     assert comparing.pids() == []
 
 
+async def test_small_outputs_are_compared_in_turn_with_everything_else(
+    comparing: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "TURN", 0.0)
+    left, turns = 64, 0
+
+    async def compare() -> None:
+        nonlocal left
+        assert (await comparing.compare(rule(), b"1", b"1 ", Reference())).accepted
+        left -= 1
+
+    tasks = [asyncio.create_task(compare()) for _ in range(left)]
+    while left:
+        before = left
+        await asyncio.sleep(0)
+        turns += 1
+        assert before - left <= 1
+    await asyncio.gather(*tasks)
+    assert turns >= len(tasks)
+
+
 @pytest.mark.parametrize(
     ("kind", "flags", "expected", "actual"),
     [

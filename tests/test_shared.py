@@ -268,6 +268,20 @@ async def test_one_behind_a_shield_still_waits(shared: Shared[str, str], work: W
     assert await inner == "result 1"
 
 
+async def test_what_is_remembered_is_bounded_in_bytes() -> None:
+    async def named(name: str) -> str:
+        return name
+
+    shared: Shared[str, str] = Shared(100, size=len, most=10)
+    for name in ("aaaa", "bbbb", "x" * 11, "cc", "ddd"):
+        assert await shared.result(name, lambda name=name: named(name)) == name
+    assert [name in shared for name in ("aaaa", "bbbb", "x" * 11, "cc", "ddd")] == [False, True, False, True, True]
+    shared.forget()
+    await shared.result("e" * 10, lambda: named("e" * 10))
+    assert len(shared) == 1
+    await shared.close()
+
+
 async def test_one_computation_may_wait_for_another(shared: Shared[str, str], work: Work) -> None:
     """Cancelled at the top, all of it has ended when that has."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from ...sandbox.execution import Execution
 from ...sandbox.limits import MIB, Limits
+from ...sandbox.names import unplaceable
 from ..problem import Checker, Problem
 from ..submission import check_names
 
@@ -64,6 +65,8 @@ class CheckerProgram(abc.ABC):
         if not (self.checker.source or "").strip():
             raise ValueError(f"checker.source: required when checker.type is {kind}")
         check_names(self.checker.files, "checker.files")
+        if (lack := unplaceable(self.checker.files)) is not None:
+            raise ValueError(f"checker.files: {lack}")
         if self.checker.float_tol is not None:
             raise ValueError(f"checker.float_tol: means nothing to {kind}")
         self.limits = self.checker.limits or LIMITS

@@ -40,6 +40,8 @@ from .python import PythonChecker, driver
 
 KEPT = 256
 """Checkers that are kept, compiled, for their next output."""
+KEPT_BYTES = 256 * MIB
+"""Of them together."""
 FLOOR = 2.0
 """Processor seconds that a checker may take for any output."""
 FACTOR = 20
@@ -59,7 +61,7 @@ class Checkers:
         self._benefit_of_doubt = benefit_of_doubt
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
-        self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT)
+        self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT, size=_size, most=KEPT_BYTES)
         self._measuring: Shared[Reference, None] = Shared()
 
     async def close(self) -> None:
@@ -209,6 +211,10 @@ class Checkers:
             raise CheckerFailed("the checker was killed by signal 9")
         if execution.signal is not None:
             raise CheckerCrashed(ended(execution))
+
+
+def _size(ready: _Ready | str) -> int:
+    return len(ready) if isinstance(ready, str) else len(ready[0].source)
 
 
 def _executable(program: Program) -> Inputs | None:

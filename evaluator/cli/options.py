@@ -226,6 +226,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request."""
     max_submissions: Annotated[int, _size] = 1024
     """Programs in one request."""
+    max_files: Annotated[int, _size] = 16_384
+    """Files beside the programs of one request, of all together."""
     max_tests: Annotated[int, _size] = 10_000
     """Tests of a problem."""
     max_cpu_time: Annotated[float, _seconds] = 120.0

@@ -51,6 +51,7 @@ def main(options: Serve) -> int:
             caps=Caps(
                 body=options.max_body,
                 submissions=options.max_submissions,
+                files=options.max_files,
                 tests=options.max_tests,
                 cpu_time=options.max_cpu_time,
                 wall_time=options.max_wall_time,

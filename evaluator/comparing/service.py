@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import time
 
 from ...sandbox.errors import WorkerFailure
 from ...sandbox.shared import Shared
@@ -17,6 +18,8 @@ from .process import ComparingProcess, ProcessLost
 SMALL = 32 * 1024
 """Bytes of both outputs that are compared at once, where they are: every rule takes less than 20 ms for the worst of
 them (bench/hostile.py)."""
+TURN = 0.002
+"""Seconds of comparing, small outputs of all programs together, after which everything else gets its turn."""
 FLOOR = 1.0
 """Processor seconds that any output may take to be compared."""
 FACTOR = 100
@@ -40,6 +43,10 @@ class Comparing:
         self._idle: list[ComparingProcess] = []
         self._all: set[ComparingProcess] = set()
         self._measuring: Shared[Reference, None] = Shared()
+        self._here = asyncio.Lock()
+        """Small outputs are compared one after the other, so that there is one turn for all of them."""
+        self._spent = 0.0
+        """Seconds, since the last turn."""
         self._closed = False
 
     async def close(self) -> None:
@@ -56,7 +63,7 @@ class Comparing:
         that does, the problem is at fault. Raises NothingToCompareWith, HostShortage. Cancelling ends the process.
         """
         if len(expected) + len(actual) <= SMALL:
-            return comparison.compare(expected, actual)
+            return await self._compare_here(comparison, expected, actual)
         if comparison.takes_equal_bytes and expected == actual:
             return EXACT
         budget = reference.allows(FLOOR, FACTOR)
@@ -73,6 +80,16 @@ class Comparing:
             return answer.match
         words = f"to compare this output takes more than {answer.what}"
         return Match(False, message=f"{words}; for the expected one it is {reference.seconds:.3f} s")
+
+    async def _compare_here(self, comparison: Comparison, expected: bytes, actual: bytes) -> Match:
+        async with self._here:
+            begun = time.perf_counter()
+            match = comparison.compare(expected, actual)
+            self._spent += time.perf_counter() - begun
+            if self._spent > TURN:
+                await asyncio.sleep(0)
+                self._spent = 0.0
+            return match
 
     async def _measure(self, comparison: Comparison, expected: bytes, reference: Reference) -> None:
         answer = await self._ask(comparison, expected, None, REFERENCE_SECONDS)

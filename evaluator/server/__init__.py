@@ -15,6 +15,7 @@
     host        the host that a request names
     routes      the HTTP interface
     asking      what all routes do: who asks, the body, the answer
+    pieces      large texts of an answer, made ready while others get their turn
     sandbox_fusion, remote_rewards   routes for clients of others: verl, OpenRLHF, slime
     page.*      the status page, as the browser gets it
     openapi     the description of the interface, made from the types

@@ -42,8 +42,12 @@ def note(request: Asking, **more: object) -> None:
     request.scope["state"]["logged"] = {name: value for name, value in more.items() if value is not None}
 
 
+def answer_media(request: Asking, sent: str = decode.JSON) -> str:
+    return decode.answer_type(request.headers.get("accept"), sent)
+
+
 def answer(request: Asking, value: object, sent: str = decode.JSON) -> Response[bytes]:
-    media = decode.answer_type(request.headers.get("accept"), sent)
+    media = answer_media(request, sent)
     return Response(decode.encode(value, media), media_type=media)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import OrderedDict, deque
 
@@ -18,6 +19,8 @@ SLOWEST = 10
 CODE = 64 * 1024
 TEXT = 4096
 """Characters of a program, and of an input or output, that can be read."""
+BYTES = 64 << 20
+"""Of programs and reports that are remembered."""
 TESTS = 200
 """Tests of one judgement that can be read."""
 
@@ -26,6 +29,7 @@ class _Entry(msgspec.Struct):
     latest: Latest
     code: str | None
     report: Report
+    size: int
 
 
 class _Cost(msgspec.Struct):
@@ -43,7 +47,8 @@ class History:
         self.size = size
         self._engine = engine
         self._count = 0
-        self._entries: deque[_Entry] = deque(maxlen=size)
+        self._entries: deque[_Entry] = deque()
+        self._bytes = 0
         self._costs: OrderedDict[str, _Cost] = OrderedDict()
 
     def add(self, client: str, digest: str, code: str | None, language: str, report: Report, *, cached: bool) -> None:
@@ -66,7 +71,12 @@ class History:
             run_time=report.run_time,
             cached=cached,
         )
-        self._entries.append(_Entry(latest, _cut(code, CODE), report))
+        code = _cut(code, CODE)
+        entry = _Entry(latest, code, report, report.size + sys.getsizeof(code))
+        self._entries.append(entry)
+        self._bytes += entry.size
+        while len(self._entries) > self.size or (self._bytes > BYTES and len(self._entries) > 1):
+            self._bytes -= self._entries.popleft().size
         if not cached:
             self._add_cost(digest, report)
 

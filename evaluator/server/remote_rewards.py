@@ -25,7 +25,7 @@ from ..integrations.openrlhf import response_of
 from ..integrations.truth import Truths, with_class
 from ..submission import Submission
 from . import decode
-from .asking import Asking, answer, body_of, client_of, gone, note, service_of
+from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of
 from .decode import MSGPACK, Decoder
 from .errors import BadRequest, TooLarge, Unavailable
 from .messages import Result
@@ -130,7 +130,7 @@ def _reward(result: Result) -> float:
 
 def _answer(request: Asking, value: object) -> Response[bytes]:
     """As ``answer``, but with NaN in JSON, as Python writes and reads it; msgspec would make it null."""
-    if decode.answer_type(request.headers.get("accept"), decode.JSON) == MSGPACK:
+    if answer_media(request) == MSGPACK:
         return answer(request, value)
     return Response(json.dumps(msgspec.to_builtins(value)).encode(), media_type=decode.JSON)
 

@@ -30,8 +30,8 @@ from ...sandbox.limits import MIB, Limits, Seconds
 from ...sandbox.protocol import collected
 from ...sandbox.validated import Validated
 from ..submission import Submission
-from . import decode
-from .asking import Asking, answer, body_of, client_of, gone, note, service_of
+from . import decode, pieces
+from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of
 from .decode import Decoder
 from .errors import BadRequest, TooMany, Unavailable, WaitedTooLong
 from .service import Client, Service, until
@@ -92,7 +92,7 @@ async def run_code(request: Asking) -> Response[bytes]:
         with body_of(request) as body:
             asked = _requests.decode(await body.read(), media)
             service.admit(client, 1)
-            result = await until(gone(request), run(service, client, asked))
+            result = await until(gone(request), run(service, client, asked, answer_media(request, media)))
     except (TooMany, Unavailable, TimeoutError) as error:
         raise WaitedTooLong(str(error) or f"no turn came within {WAIT:g} seconds", retry_after=1.0) from None
     if result is None:
@@ -101,8 +101,8 @@ async def run_code(request: Asking) -> Response[bytes]:
     return answer(request, result, media)
 
 
-async def run(service: Service, client: Client, asked: RunCodeRequest) -> RunCodeResponse:
-    """Raises BadRequest, and TimeoutError when no turn came."""
+async def run(service: Service, client: Client, asked: RunCodeRequest, media: str) -> RunCodeResponse:
+    """To be encoded as this media type. Raises BadRequest, and TimeoutError when no turn came."""
     language = LANGUAGE_NAMES.get(asked.language)
     if language is None:
         raise BadRequest(f"{asked.language!r} is not supported; known: {', '.join(LANGUAGE_NAMES)}", path="$.language")
@@ -119,7 +119,7 @@ async def run(service: Service, client: Client, asked: RunCodeRequest) -> RunCod
         )
     except SandboxError as error:
         return RunCodeResponse(status="SandboxError", message=str(error))
-    return response_of(ran, compiled=language in LANGUAGES, fetch=asked.fetch_files)
+    return await response_of(ran, media, compiled=language in LANGUAGES, fetch=asked.fetch_files)
 
 
 def limits_of(asked: RunCodeRequest, caps: Caps) -> Limits:
@@ -144,7 +144,9 @@ def limits_of(asked: RunCodeRequest, caps: Caps) -> Limits:
     )
 
 
-def response_of(ran: Execution | CompileError, *, compiled: bool, fetch: list[str]) -> RunCodeResponse:
+async def response_of(
+    ran: Execution | CompileError, media: str, *, compiled: bool, fetch: list[str]
+) -> RunCodeResponse:
     """In SandboxFusion's words."""
     if isinstance(ran, CompileError):
         how = "TimeLimitExceeded" if ran.timed_out else "Finished"
@@ -154,19 +156,19 @@ def response_of(ran: Execution | CompileError, *, compiled: bool, fetch: list[st
         return RunCodeResponse(
             status="Failed", compile_result=failed if compiled else None, run_result=None if compiled else failed
         )
-    stderr = ran.stderr.decode("utf-8", "replace")
+    stderr = ran.stderr
     timed_out = ran.outcome is Outcome.TIME_LIMIT
     code = ran.exit_code if ran.signal is None else -ran.signal
     if ran.outcome in (Outcome.MEMORY_LIMIT, Outcome.OUTPUT_LIMIT):
         code = 137 if ran.outcome is Outcome.MEMORY_LIMIT else 153
-        stderr += f"\n{ran.limit or ran.outcome} exceeded"
+        stderr += f"\n{ran.limit or ran.outcome} exceeded".encode()
     result = CommandRunResult(
         status="TimeLimitExceeded" if timed_out else "Finished",
         execution_time=ran.wall_time,
         cpu_time=ran.cpu_time,
         return_code=None if timed_out else code,
-        stdout=ran.stdout.decode("utf-8", "replace"),
-        stderr=stderr,
+        stdout=await pieces.text(ran.stdout, media),
+        stderr=await pieces.text(stderr, media),
     )
     files = collected(ran.result, fetch) if fetch else {}
     return RunCodeResponse(
@@ -175,7 +177,7 @@ def response_of(ran: Execution | CompileError, *, compiled: bool, fetch: list[st
         if compiled
         else None,
         run_result=result,
-        files={name: base64.b64encode(data).decode() for name, data in files.items()},
+        files={name: await pieces.in_base64(data, media) for name, data in files.items()},
     )
 
 

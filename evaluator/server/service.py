@@ -7,7 +7,6 @@ a request that is sent twice costs nothing twice. When all who wait for a judgem
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections import Counter, OrderedDict, deque
@@ -25,7 +24,7 @@ from ...sandbox.shared import Shared
 from ..cluster import RayEvaluator
 from ..datasets.misspelt import misspelt, together
 from ..datasets.programs import FIELDS
-from ..engine import Evaluator
+from ..engine import REMEMBERED_BYTES, Evaluator
 from ..problem import Problem
 from ..report import Report
 from ..status import Status
@@ -46,6 +45,10 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between two looks at the clock, for the lag of the event loop."""
+TURN = 0.005
+"""Seconds of one request after which others get their turn."""
+LARGE = 256 * 1024
+"""Characters of a program from which hashing leaves the event loop."""
 RECENT = 10
 """Seconds that count as now."""
 _requests = Decoder(EvaluateRequest)
@@ -115,7 +118,12 @@ class Service:
         self._verdicts: Verdicts | None = None
         if settings.verdicts:
             self._verdicts = Verdicts(state / "verdicts.sqlite", settings.verdicts, damaged=self._damaged)
-        self._judging: Shared[bytes, _Judged] = Shared(settings.remembered, worth=_is_verdict)
+        self._judging: Shared[bytes, _Judged] = Shared(
+            settings.remembered,
+            worth=_is_verdict,
+            size=lambda judged: judged.report.size,
+            most=REMEMBERED_BYTES,
+        )
         self._ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._body_bytes = 0
         self._bodies: Counter[str] = Counter()
@@ -187,10 +195,14 @@ class Service:
         if len(programs) > self.settings.caps.submissions:
             most = self.settings.caps.submissions
             raise TooLarge(f"{len(programs)} programs; this server allows {most} in a request", path="$.submissions")
+        files = sum(len(program.files) for program in programs)
+        if files > (most := self.settings.caps.files):
+            raise TooLarge(f"{files} files; this server allows {most} in a request", path="$.submissions[].files")
         self.admit(client, len(programs))
         asked: list[Asked] = []
         warnings = dict.fromkeys(misspelt(_SENT, data, msgpack=media == MSGPACK))
         common: Held | None = None
+        turn = time.perf_counter()
         for place, program in enumerate(programs):
             where = f"$.submissions[{place}]"
             if bytes(program.problem):
@@ -210,6 +222,9 @@ class Service:
             except ValueError as error:
                 raise bad_field(error, where) from None
             asked.append(Asked(place, submission, held, program.id))
+            if time.perf_counter() - turn > TURN:
+                await asyncio.sleep(0)
+                turn = time.perf_counter()
         return asked, list(warnings)
 
     def admit(self, client: Client, programs: int) -> None:
@@ -258,7 +273,11 @@ class Service:
 
     async def _result(self, client: Client, asked: Asked) -> Result:
         submission, held = asked.submission, asked.held
-        key = self._fingerprint(held.digest, submission)
+        decides = self._identity, held.digest.encode()
+        if submission.characters < LARGE:
+            key = submission.fingerprint(*decides)
+        else:
+            key = await asyncio.to_thread(submission.fingerprint, *decides)
         self._know(client, asked.id, key)
         cache = "memory" if key in self._judging else None
         try:
@@ -324,17 +343,6 @@ class Service:
                     self._ran += 1
                     self._per_second[-1] += 1
                     self.metrics.ran(outcome, cpu_time=cpu_time, queue_time=started - asked, run_time=now - started)
-
-    def _fingerprint(self, digest: str, program: Submission) -> bytes:
-        """Of all that the verdict depends on."""
-        known = hashlib.sha256(self._identity)
-        code = "\0" if program.code is None else program.code
-        files = (part for file in sorted(program.files.items()) for part in file)
-        for part in (digest, program.language, code, *files):
-            data = part.encode()
-            known.update(b"%d:" % len(data))
-            known.update(data)
-        return known.digest()
 
     def _know(self, client: Client, name: str | None, key: bytes) -> None:
         if name is None:

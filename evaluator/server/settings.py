@@ -19,6 +19,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request."""
     submissions: int = 1024
     """Programs in one request."""
+    files: int = 16_384
+    """Files beside the programs of one request, of all together. One program may have 256."""
     tests: int = 10_000
     """Tests of a problem."""
     cpu_time: float = 120.0

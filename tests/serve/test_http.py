@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -294,3 +295,16 @@ def test_a_large_problem_does_not_fit(http: httpx2.Client) -> None:
     digest = hashlib.sha256(text).hexdigest()
     answer = http.put(f"/v1/problems/{digest}", content=text, headers={"content-type": "application/json"})
     assert answer.status_code == 413
+
+
+def test_files_of_a_request_are_counted_before_anything_else(start: Callable[..., Server]) -> None:
+    limited = start("--max-files", "1000")
+    files = {f"f{number}": "" for number in range(501)}
+    with limited.http() as http:
+        one = {"problem": msgspec.to_builtins(SUMS), "submissions": [{"code": ADD, "files": files}]}
+        report = http.post("/v1/evaluate", json=one).json()["results"][0]["report"]
+        assert report["status"] == "compile_error" and "501 files" in report["message"]
+        two = one | {"submissions": one["submissions"] * 2}
+        refused = http.post("/v1/evaluate", json=two)
+        assert refused.status_code == 413
+        assert refused.json()["error"]["path"] == "$.submissions[].files"
