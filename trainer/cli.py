@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options, config = _described(kind, prog, words[1:])
         return _ACTIONS[words[0]](options, config)
     except MicrocoderError as error:
-        print(f"microcoder-train: {error}", file=sys.stderr)
+        from ..evaluator.cli.terminal import say
+
+        say(f"microcoder-train: {error}")
         return NO_JAIL if isinstance(error, JailUnavailable) else UNUSABLE
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "transformers", "jaxtyping", "safetensors", "vllm", "peft", "matplotlib"):
@@ -161,8 +163,10 @@ _ACTIONS: dict[str, Callable[[Any, Config], int]] = {"run": _run, "eval": _eval,
 def _say() -> Callable[[str], None]:
     from rich.console import Console
 
+    from ..evaluator.cli.terminal import plain
+
     console = Console(highlight=False, soft_wrap=True)
-    return lambda line: console.print(line, markup=False)
+    return lambda line: console.print(plain(line), markup=False)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@
     reports   the file of reports: written row by row, gone on with after an interruption
     summary   what a run comes to: counts, rates, labels against verdicts; as JSON and as a table
     progress  what is seen of a run while it lasts
+    terminal  how all of them write: what files and programs say has no control over a terminal
 
 Nothing heavy is imported before the command line has parsed.
 """
@@ -22,7 +23,6 @@ import errno
 import importlib
 import os
 import signal
-import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -39,11 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from ...sandbox.errors import JailUnavailable, MicrocoderError, WorkerFailure
     from .errors import NO_JAIL, UNUSABLE
+    from .terminal import say
 
     try:
         return importlib.import_module(module, __package__).main(options)
     except MicrocoderError as error:
-        print(f"microcoder-eval: {error}", file=sys.stderr)
+        say(f"microcoder-eval: {error}")
         return NO_JAIL if isinstance(error, JailUnavailable | WorkerFailure) else UNUSABLE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

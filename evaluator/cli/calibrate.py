@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from .engine import engine_options, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .notices import tell_of_rows
 from .options import Calibrate
+from .terminal import say
 
 MOST = 3600.0
 """Seconds that a limit may have."""
@@ -81,7 +81,7 @@ def main(options: Calibrate) -> int:
     without = [limit.problem_id for limit in limits if limit.time_limit is None]
     print(f"{len(limits) - len(without)} limits in {options.output}")
     if without:
-        print(f"no right program passes within {options.patience:g} s: {', '.join(without[:10])}", file=sys.stderr)
+        say(f"no right program passes within {options.patience:g} s: {', '.join(without[:10])}")
     return JUDGE_FAILED if failures else DONE
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from typing import Any
 
 from ...sandbox import capacity
@@ -13,6 +12,7 @@ from ...sandbox.limits import Limits
 from ..compare import preset
 from .errors import UsageError
 from .options import Calibrate, Run, Serve
+from .terminal import say
 
 
 def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
@@ -60,4 +60,4 @@ def warn_of_shortage(workers: int | None, limits: Limits) -> None:
 
     Raises JailUnavailable where not even one can start."""
     for told in capacity.check(workers or len(os.sched_getaffinity(0)), limits):
-        print(f"microcoder-eval: warning: {told}", file=sys.stderr)
+        say(f"microcoder-eval: warning: {told}")

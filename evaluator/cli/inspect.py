@@ -12,6 +12,7 @@ from ..inspection import EXAMPLES, Inspection, Inspector, Range
 from .errors import DONE, SUSPICIOUS, UsageError
 from .options import Inspect
 from .reports import OutputError
+from .terminal import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,9 +28,7 @@ def main(options: Inspect) -> int:
     if options.json:
         _write(options.json, result)
     if not options.quiet:
-        from rich.console import Console
-
-        Console(highlight=False, soft_wrap=True).print(table(result))
+        show(table(result), wrap=False)
     return DONE if result.clean else SUSPICIOUS
 
 

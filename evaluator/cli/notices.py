@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from ..datasets import Rows
+from .terminal import say
 
 SHOWN_BAD_ROWS = 10
 
@@ -15,15 +14,15 @@ def tell_misspelt(rows: Rows) -> None:
         if not misspelt.told:
             misspelt.told = True
             file, line = misspelt.first
-            print(f"warning: {file}:{line}: {told}", file=sys.stderr)
+            say(f"warning: {file}:{line}: {told}")
 
 
 def tell_of_rows(rows: Rows) -> None:
     """What was left out of them, and what was not understood."""
     tell_misspelt(rows)
     for error in rows.bad[:SHOWN_BAD_ROWS]:
-        print(f"left out: {error}", file=sys.stderr)
+        say(f"left out: {error}")
     if rows.skipped > SHOWN_BAD_ROWS:
-        print(f"left out: {rows.skipped - SHOWN_BAD_ROWS} more bad rows", file=sys.stderr)
+        say(f"left out: {rows.skipped - SHOWN_BAD_ROWS} more bad rows")
     for language, count in rows.left_out.items():
-        print(f"left out: {count} programs in {language}, which is not supported", file=sys.stderr)
+        say(f"left out: {count} programs in {language}, which is not supported")

@@ -7,6 +7,7 @@ import time
 from typing import Protocol
 
 from .summary import Tally
+from .terminal import say
 
 LINE_EVERY = 10.0
 BAR_EVERY = 0.1
@@ -50,7 +51,7 @@ class LinesNowAndThen(Silence):
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY
-            print(f"{share:4.0%}  {describe(tally)}", file=sys.stderr, flush=True)
+            say(f"{share:4.0%}  {describe(tally)}")
 
 
 class Bar(Silence):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 
 import msgspec
@@ -23,6 +22,7 @@ from .options import Rejudge
 from .reports import ReportFile, write_json
 from .run import check_outputs
 from .summary import Change, Rejudged, Tally, changes_table, table
+from .terminal import say, show
 
 
 def main(options: Rejudge) -> int:
@@ -80,13 +80,9 @@ async def _main(options: Rejudge) -> int:
         write_json(options.json, rejudged)
     tell_of_rows(rows)
     if missing:
-        print(f"left out: {missing} reports of problems that are not in the problem files", file=sys.stderr)
+        say(f"left out: {missing} reports of problems that are not in the problem files")
     if not options.quiet:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        console.print(table(summary))
-        console.print(changes_table(rejudged))
+        show(table(summary), changes_table(rejudged))
     return JUDGE_FAILED if tally.judge_failures else DONE
 
 

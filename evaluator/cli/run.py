@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from .options import Run
 from .progress import progress
 from .reports import OutputError, ReportFile, write_json
 from .summary import Summary, Tally, table
+from .terminal import say, show
 
 Pair = tuple[Problem, Submission]
 
@@ -63,12 +63,10 @@ def main(options: Run) -> int:
         write_json(options.json, summary)
     tell_of_rows(rows)
     if not options.quiet:
-        from rich.console import Console
-
-        Console(highlight=False).print(table(summary))
+        show(table(summary))
     if run.signal:
         hint = "; --resume goes on" if options.output else ""
-        print(f"microcoder-eval: interrupted{hint}", file=sys.stderr)
+        say(f"microcoder-eval: interrupted{hint}")
         return 128 + run.signal
     if run.error:
         raise run.error
