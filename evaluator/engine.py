@@ -484,7 +484,7 @@ def _under(limits: Limits) -> Prepared:
 def _too_much(submission: Submission) -> str | None:
     """Why it is nothing to compile, seen without looking into it."""
     if len(submission.files) > FILES:
-        return unplaceable(submission.files)
+        return unplaceable(dict.fromkeys(submission.files, b""))
     return _TOO_LONG if submission.characters > SOURCE_BYTES else None
 
 

@@ -65,7 +65,7 @@ class CheckerProgram(abc.ABC):
         if not (self.checker.source or "").strip():
             raise ValueError(f"checker.source: required when checker.type is {kind}")
         check_names(self.checker.files, "checker.files")
-        if (lack := unplaceable(self.checker.files)) is not None:
+        if (lack := unplaceable({name: text.encode() for name, text in self.checker.files.items()})) is not None:
             raise ValueError(f"checker.files: {lack}")
         if self.checker.float_tol is not None:
             raise ValueError(f"checker.float_tol: means nothing to {kind}")

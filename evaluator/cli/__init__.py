@@ -23,6 +23,7 @@ import errno
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -54,6 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise
-        print(f"microcoder-eval: cannot write: {error}", file=sys.stderr)
+        say(f"microcoder-eval: cannot write: {error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return UNUSABLE
