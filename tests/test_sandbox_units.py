@@ -143,6 +143,13 @@ def test_an_executable_is_executed_once(call: tuple[int, ...], expected: int) ->
     assert next((answer for answer in answers if answer != ALLOW), ALLOW) == expected
 
 
+@pytest.mark.parametrize("starts", ["nothing", "program", "processes"])
+def test_no_descriptor_is_sent_to_a_place_where_it_outlives_its_process(starts: seccomp.Starts) -> None:
+    sendmsg, io_uring_setup = 46, 425
+    assert run_filter(seccomp.program_filter("x86_64", starts).code, sendmsg, 3) == EPERM
+    assert run_filter(seccomp.runner_filter("x86_64", starts).code, io_uring_setup, 8) == EPERM
+
+
 def test_filters_are_known_for_both_architectures_and_no_other() -> None:
     assert seccomp.runner_filter("aarch64").code
     with pytest.raises(SandboxError, match="riscv64"):

@@ -6,7 +6,11 @@ held here, and the next program finds the room that the one before had.
 
 from __future__ import annotations
 
+import errno
+
 import pytest
+
+from microcoder.evaluator import Submission
 
 from .test_escape import TRY
 
@@ -151,6 +155,29 @@ async def test_what_a_process_holds_ends_with_it(arena, what, end):
     (test,) = report.tests
     assert (test.exit_code, test.signal) == ((None, 9) if end else (0, None)), test.stderr
     assert ((test.stdout or "").strip() == "") == (what in REFUSED), test.stdout
+
+
+async def test_an_executable_sends_no_descriptor(arena, cpp):
+    source = """
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <sys/socket.h>
+int main() {
+    int pair[2], file = fileno(tmpfile());
+    char data = 0, control[CMSG_SPACE(2 * sizeof(int))] = {};
+    iovec vector = {&data, 1};
+    msghdr message = {nullptr, 0, &vector, 1, control, sizeof control, 0};
+    cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET; head->cmsg_type = SCM_RIGHTS; head->cmsg_len = CMSG_LEN(2 * sizeof(int));
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    memcpy(CMSG_DATA(head), &pair[1], sizeof(int)); memcpy(CMSG_DATA(head) + sizeof(int), &file, sizeof(int));
+    long sent = sendmsg(pair[0], &message, 0);
+    printf("%ld %d", sent, errno);
+}
+"""
+    result = await arena.run(Submission(code=source, language="cpp"), compile_time=60)
+    assert result.stdout == f"-1 {errno.EPERM}", result
 
 
 async def test_programs_wake_their_loops_as_ever(arena):
