@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ..sandbox.limits import Limits, Seconds
-from ..sandbox.validated import Validated
+from ..sandbox.validated import ValidText
 
 Mode = Literal["stdio", "call", "assert"]
 CheckerType = Literal[
@@ -24,10 +24,12 @@ CheckerType = Literal[
     "testlib",
     "python",
 ]
-Identifier = Annotated[str, msgspec.Meta(pattern=r"^[^\W\d]\w*$")]
+Identifier = Annotated[str, msgspec.Meta(pattern=r"^[^\W\d]\w*(?![\s\S])", max_length=255)]
+Flags = Annotated[str, msgspec.Meta(max_length=4096)]
+"""They may end up in a command line."""
 
 
-class TestCase(Validated, frozen=True):
+class TestCase(ValidText, frozen=True):
     """One test. stdio: text for standard input and the expected text on standard output.
 
     call: ``input`` is a JSON list of arguments, ``output`` the JSON value that must come back.
@@ -41,11 +43,11 @@ class TestCase(Validated, frozen=True):
     code: str | None = None
     group: str | None = None
     """Name of the group that the test belongs to: sample, secret/group1, base, plus."""
-    flags: str | None = None
+    flags: Flags | None = None
     """Instead of the flags of the checker, for this test."""
 
 
-class Checker(Validated, frozen=True, kw_only=True):
+class Checker(ValidText, frozen=True, kw_only=True):
     """Which comparison decides, with its options.
 
     default     bytes, then tokens, then decimals; ``flags`` ask for more or for less
@@ -64,8 +66,8 @@ class Checker(Validated, frozen=True, kw_only=True):
     """
 
     type: CheckerType = "default"
-    flags: str = ""
-    float_tol: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    flags: Flags = ""
+    float_tol: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     name: str | None = None
     """The checker meant among those of one type: ``wcmp``, ``rcmp6``."""
     source: str | None = None
@@ -78,7 +80,7 @@ class Checker(Validated, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class Group(Validated, frozen=True, kw_only=True):
+class Group(ValidText, frozen=True, kw_only=True):
     """What some tests are worth together, in the terms of the problem package format.
 
     score_aggregation   of the tests' scores: ``pass-fail``, all points when every test is accepted, else none;
@@ -86,12 +88,12 @@ class Group(Validated, frozen=True, kw_only=True):
     require_pass        groups whose tests must all be accepted, or this one gets nothing
     """
 
-    max_score: Annotated[float, msgspec.Meta(gt=0)]
+    max_score: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
     score_aggregation: Literal["pass-fail", "min", "sum"] = "pass-fail"
     require_pass: tuple[str, ...] = ()
 
 
-class Problem(Validated, frozen=True, kw_only=True):
+class Problem(ValidText, frozen=True, kw_only=True):
     """Tests, limits, comparison and, for reading, description of a problem. Rows may carry more fields; left alone."""
 
     problem_id: str

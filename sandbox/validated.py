@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import reprlib
-from typing import Any, get_type_hints
+from collections.abc import Iterator
+from typing import Any, cast, get_type_hints
 
 import msgspec
 
 _PLACE = re.compile(r"(.*) - at `(key` in `)?\$\.(\w+)(?:\[(\d+)\])?(.*)`", re.DOTALL)
+SHOWN = 20
+"""Characters of a value that an error shows."""
 _OWN_WORDS = re.compile(r"(?:[A-Z]\w*\.)?([a-z_]\w*(?:\.[a-z_]\w*|\[(?:\d+|\.\.\.)\])*): (.*)", re.DOTALL)
 
 
@@ -38,6 +41,37 @@ class Validated(msgspec.Struct, frozen=True):
 
     def _check(self) -> None:
         """For subclasses: rules that no type says. Raises ValueError, ``field: reason``."""
+
+
+class ValidText(Validated, frozen=True):
+    """And whose text, wherever it stands in a field, is Unicode text: no half of a surrogate pair, which cannot be
+    encoded. Only what was made in Python could have one.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in self.__struct_fields__:
+            for where, text in _texts(field, getattr(self, field)):
+                if not text.isascii():
+                    try:
+                        text.encode()
+                    except UnicodeEncodeError as error:
+                        found = text[error.start : error.start + SHOWN]
+                        reason = f"half of a surrogate pair at character {error.start} (found {found!r})"
+                        raise ValueError(f"{type(self).__name__}.{where}: {reason}") from None
+
+
+def _texts(where: str, value: Any) -> Iterator[tuple[str, str]]:
+    """In what a field holds, but for Structs, which look for themselves."""
+    if type(value) is str:
+        yield where, value
+    elif isinstance(value, dict):
+        for key, item in cast("dict[Any, Any]", value).items():
+            yield from _texts(f"{where}[...]", key)
+            yield from _texts(f"{where}[...]", item)
+    elif isinstance(value, tuple):
+        for number, item in enumerate(cast("tuple[Any, ...]", value)):
+            yield from _texts(f"{where}[{number}]", item)
 
 
 def own_words(message: str) -> tuple[str, str] | None:

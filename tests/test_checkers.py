@@ -215,6 +215,8 @@ BAD = [
     ({"type": "validator", "source": "x", "flags": "'"}, "checker.flags: No closing quotation"),
     ({"type": "validator", "source": "x", "files": {"../x": ""}}, "checker.files: not a plain relative name"),
     ({"type": "python", "source": "x", "float_tol": 0.1}, "checker.float_tol: means nothing"),
+    ({"type": "python", "source": "x" * (5 << 20)}, "checker.source: 5242880 characters, more than"),
+    ({"type": "python", "source": "x", "files": {f"f{n}": "" for n in range(300)}}, "checker.files: 300 files"),
 ]
 
 

@@ -341,3 +341,60 @@ def test_a_value_that_cannot_be_shown_is_still_named() -> None:
         Limits(memory=10**5000)
     with pytest.raises(ValueError, match=r"^Submission\.code: expected str \| null, got bytes"):
         Submission(code=cast("Any", b"x" * 10**6))
+
+
+HALF = "a\ud800"
+
+
+@pytest.mark.parametrize(
+    ("make", "where"),
+    [
+        (lambda: TestCase(HALF), "TestCase.input"),
+        (lambda: TestCase(output=HALF), "TestCase.output"),
+        (lambda: TestCase(code=HALF), "TestCase.code"),
+        (lambda: TestCase(group=HALF), "TestCase.group"),
+        (lambda: Problem(problem_id=HALF, tests=(TestCase(),)), "Problem.problem_id"),
+        (lambda: Problem(problem_id="p", tests=(TestCase(),), prelude=HALF), "Problem.prelude"),
+        (lambda: Problem(problem_id="p", tests=(TestCase(),), title=HALF), "Problem.title"),
+        (lambda: Checker(source=HALF), "Checker.source"),
+        (lambda: Checker(files={HALF: ""}), "Checker.files[...]"),
+        (lambda: Checker(files={"a": HALF}), "Checker.files[...]"),
+        (lambda: Group(max_score=1, require_pass=("b", HALF)), "Group.require_pass[1]"),
+    ],
+)
+def test_text_that_cannot_be_encoded_is_refused_by_field(make: Callable[[], object], where: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{where}: half of a surrogate pair at character ")):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "where"),
+    [
+        (lambda: Problem(problem_id="p", mode="call", tests=(TestCase(),), entry_point="a\n"), "Problem.entry_point"),
+        (lambda: Problem(problem_id="p", tests=(TestCase(),), entry_class="a\n"), "Problem.entry_class"),
+        (lambda: Problem(problem_id="p", tests=(TestCase(),), entry_class="a" * 256), "Problem.entry_class"),
+        (lambda: RunCodeRequest(code="", language="python", fetch_files=["a\n"]), "RunCodeRequest.fetch_files[0]"),
+        (lambda: Registered(digest="0" * 64 + "\n", problem_id="p", tests=1), "Registered.digest"),
+        (lambda: Checker(float_tol=math.inf), "Checker.float_tol"),
+        (lambda: Checker(float_tol=math.nan), "Checker.float_tol"),
+        (lambda: Group(max_score=math.inf), "Group.max_score"),
+        (lambda: Group(max_score=math.nan), "Group.max_score"),
+        (lambda: Checker(flags="a" * 5000), "Checker.flags"),
+        (lambda: TestCase(flags="a" * 5000), "TestCase.flags"),
+    ],
+)
+def test_what_no_worker_could_take_is_refused_by_field(make: Callable[[], object], where: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(where)}: "):
+        make()
+
+
+def test_no_pattern_lets_a_newline_through() -> None:
+    """``$`` matches before one at the end."""
+    for pattern in re.findall(r"pattern=r?\"(.*?)\"", "".join(_sources())):
+        assert not pattern.endswith("$"), pattern
+
+
+def _sources() -> Iterator[str]:
+    for package in PACKAGES:
+        for file in Path(package.__path__[0]).rglob("*.py"):
+            yield file.read_text()

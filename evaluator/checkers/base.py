@@ -15,6 +15,8 @@ from ..submission import check_names
 
 LIMITS = Limits(cpu_time=30, memory=1024 * MIB, output=4 * MIB, compile_time=60)
 """Of a checker whose problem says nothing."""
+SOURCE = 4 << 20
+"""Characters that a checker may have."""
 SHOWN = 2000
 """Bytes of a checker's words that are kept."""
 INPUT, ANSWER, OUTPUT = "input.txt", "answer.txt", "output.txt"
@@ -67,6 +69,8 @@ class CheckerProgram(abc.ABC):
         check_names(self.checker.files, "checker.files")
         if (lack := unplaceable({name: text.encode() for name, text in self.checker.files.items()})) is not None:
             raise ValueError(f"checker.files: {lack}")
+        if (size := len(self.checker.source or "")) > SOURCE:
+            raise ValueError(f"checker.source: {size} characters, more than {SOURCE}")
         if self.checker.float_tol is not None:
             raise ValueError(f"checker.float_tol: means nothing to {kind}")
         self.limits = self.checker.limits or LIMITS

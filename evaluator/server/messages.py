@@ -13,7 +13,7 @@ from ..problem import Problem
 from ..report import Report
 from ..submission import Submission
 
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Named = Annotated[
     msgspec.Raw,

@@ -41,7 +41,7 @@ WAIT = 8.0
 """Seconds that a request may wait for its turn."""
 LANGUAGE_NAMES = {name: name for name in NAMES} | {"nodejs": "javascript", "pypy3": "pypy"}
 """SandboxFusion's and ours."""
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}(?![\s\S])")]
 
 
 class RunCodeRequest(Validated, frozen=True, kw_only=True):
