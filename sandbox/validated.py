@@ -63,7 +63,7 @@ class ValidText(Validated, frozen=True):
 
 def _texts(where: str, value: Any) -> Iterator[tuple[str, str]]:
     """In what a field holds, but for Structs, which look for themselves."""
-    if type(value) is str:
+    if isinstance(value, str):
         yield where, value
     elif isinstance(value, dict):
         for key, item in cast("dict[Any, Any]", value).items():

@@ -350,6 +350,7 @@ HALF = "a\ud800"
     ("make", "where"),
     [
         (lambda: TestCase(HALF), "TestCase.input"),
+        (lambda: TestCase(type("Text", (str,), {})(HALF)), "TestCase.input"),
         (lambda: TestCase(output=HALF), "TestCase.output"),
         (lambda: TestCase(code=HALF), "TestCase.code"),
         (lambda: TestCase(group=HALF), "TestCase.group"),
