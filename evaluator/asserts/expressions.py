@@ -38,7 +38,7 @@ class _Folded:
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __deepcopy__(self, memo: object) -> _Folded:
+    def __deepcopy__(self, _: object) -> _Folded:
         return self
 
 
