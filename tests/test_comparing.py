@@ -156,6 +156,29 @@ async def test_a_process_that_the_host_ends_costs_nothing(comparing: Comparing) 
     assert first not in comparing.pids()
 
 
+@pytest.mark.parametrize(("turn", "turns_of_others"), [(0.0, 32), (1e9, 1)])
+async def test_others_get_a_turn_between_small_outputs(
+    comparing: Comparing, monkeypatch: pytest.MonkeyPatch, turn: float, turns_of_others: int
+) -> None:
+    monkeypatch.setattr(service, "TURN", turn)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    going_on = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    seen: list[int] = []
+    for number in range(32):
+        await comparing.compare(rule(), b"1", b"2 %d" % number, Reference())
+        seen.append(turns)
+    going_on.cancel()
+    assert len(set(seen)) == turns_of_others
+
+
 async def test_what_the_expected_output_takes_is_measured_once(
     comparing: Comparing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ STDERR_KEPT = 64 << 10
 """Bytes of standard error that are reported."""
 IDLE_SAMPLE = 0.2
 """Seconds between two looks at a test's processor clock."""
+LATE = 0.05
+"""Seconds after which a look comes too late to say whether a test was blocked."""
 IDLE_SHARE = 0.005
 """Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load."""
 
@@ -230,7 +232,9 @@ class Program:
         if lane.several:
             self._poll.register(lane.watched, select.POLLIN)
         while True:
-            ready = [fd for fd, _ in self._poll.poll(max(1, int(min(allowed - seen_cpu, IDLE_SAMPLE) * 1000) + 1))]
+            wait = max(1, int(min(allowed - seen_cpu, IDLE_SAMPLE) * 1000) + 1)
+            awake = time.monotonic() + wait / 1000 + LATE
+            ready = [fd for fd, _ in self._poll.poll(wait)]
             if running.fd in ready:
                 break
             if ready == [lane.watched]:
@@ -248,7 +252,8 @@ class Program:
             clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
             try:
                 now, cpu = time.monotonic(), time.clock_gettime(clock)
-                if forked and cpu - seen_cpu < IDLE_SHARE * (now - seen_at):  # before, it may not have begun
+                # Before it forked it may not have begun. Where we had to wait for a processor ourselves, so may it.
+                if forked and now < awake and cpu - seen_cpu < IDLE_SHARE * (now - seen_at):
                     idle += now - seen_at
                 seen_cpu, seen_at = cpu, now
                 if stopped_by:
