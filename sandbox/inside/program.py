@@ -227,6 +227,7 @@ class Program:
         pid: int | None = None
         stopped_by: str | None = None
         seen_cpu = idle = 0.0
+        before: float | None = None
         seen_at = self._started
         self._poll.register(running.fd, select.POLLIN)
         if lane.several:
@@ -252,9 +253,15 @@ class Program:
             clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
             try:
                 now, cpu = time.monotonic(), time.clock_gettime(clock)
-                # Before it forked it may not have begun. Where we had to wait for a processor ourselves, so may it.
-                if forked and now < awake and cpu - seen_cpu < IDLE_SHARE * (now - seen_at):
-                    idle += now - seen_at
+                # Before it forked it may not have begun. Where we had to wait for a processor ourselves, so may it; and
+                # where many do, one look may find it without: two in a row count.
+                if not (forked and now < awake and cpu - seen_cpu < IDLE_SHARE * (now - seen_at)):
+                    before = None
+                elif before is None:
+                    before = now - seen_at
+                else:
+                    idle += before + now - seen_at
+                    before = 0.0
                 seen_cpu, seen_at = cpu, now
                 if stopped_by:
                     pass

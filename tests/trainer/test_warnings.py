@@ -30,11 +30,11 @@ def run(commands: list[list[str]], warned: Warned) -> None:
     """One after the other in one process: importing torch takes longer than what they do."""
     command = [sys.executable, "-c", CHILD, json.dumps(commands)]
     environ = os.environ | warned.environ
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=580, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=1150, check=False)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "change",
     [
@@ -61,7 +61,7 @@ def test_trainer(described: Callable[..., Any], tmp_path: Path, warned: Warned, 
     warned.check()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_benches_that_train(tiny: Path, tmp_path: Path, warned: Warned) -> None:
     shutil.copytree(tiny, tmp_path / "seed-0")
     learn = ["--seeds", "1", "--steps", "1", "--variants", "with-kl", "--work", str(tmp_path), "--out", str(tmp_path)]
