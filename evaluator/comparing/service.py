@@ -62,10 +62,10 @@ class Comparing:
         """What the comparison says. An output for which that takes too much is no match; where it is the expected one
         that does, the problem is at fault. Raises NothingToCompareWith, HostShortage. Cancelling ends the process.
         """
-        if len(expected) + len(actual) <= SMALL:
-            return await self._compare_here(comparison, expected, actual)
         if comparison.takes_equal_bytes and expected == actual:
             return EXACT
+        if len(expected) + len(actual) <= SMALL:
+            return await self._compare_here(comparison, expected, actual)
         budget = reference.allows(FLOOR, FACTOR)
         answer = await self._ask(comparison, expected, actual, budget)
         if isinstance(answer, Exceeded):
