@@ -126,7 +126,10 @@ LIMITED: dict[str, tuple[dict[str, Any], str]] = {
     "full folder": (of_number("return all(open(f'own{i}', 'w').write('x' * 10 ** 7) for i in range(n))"), "print(99)"),
     "sleep": (of_number("import time; time.sleep(n - 3); return n == 3"), "print(99)"),
     "threads": (
-        of_number("import threading; [threading.Thread(target=input).start() for _ in range(n - 3)]; return n == 3"),
+        of_number(
+            "import threading; wait = threading.Event().wait\n"
+            "    for _ in range(n - 3): threading.Thread(target=wait, daemon=True).start()\n    return n == 3"
+        ),
         "print(99)",
     ),
     "descriptors": (of_number("kept = [open('input.txt') for _ in range(n)]; return n == 3"), "print(999)"),
