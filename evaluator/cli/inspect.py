@@ -10,14 +10,13 @@ import msgspec
 from ..datasets import Rows
 from ..inspection import EXAMPLES, Inspection, Inspector, Range
 from .errors import DONE, SUSPICIOUS, UsageError
+from .notices import SHOWN_BAD_ROWS
 from .options import Inspect
 from .reports import OutputError
 from .terminal import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-SHOWN_BAD_ROWS = 10
 
 
 def main(options: Inspect) -> int:

@@ -102,13 +102,7 @@ class AsyncClient:
             one["files"] = submission.files
         request = {"problem": written.digest, "submissions": [one]}
         response = await self._evaluate(written, msgspec.msgpack.encode(request))
-        return msgspec.structs.replace(
-            response.results[0].report,
-            name=submission.name,
-            found=submission.found,
-            accept=submission.accept,
-            timing_sensitive=submission.timing_sensitive,
-        )
+        return response.results[0].report.labelled(submission)
 
     async def reward(self, problem: Problem, program: Program) -> float | None:
         """1.0 or 0.0; None when the judge failed or no server answered, or an exception, as ``failures`` says."""
