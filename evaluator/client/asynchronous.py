@@ -21,7 +21,7 @@ import stamina
 
 from ...sandbox.shared import Shared
 from ..problem import Problem
-from ..report import Report, TestResult
+from ..report import Report, not_run
 from ..server.messages import ErrorResponse, EvaluateResponse
 from ..status import Status
 from ..submission import Submission
@@ -231,19 +231,8 @@ def _refused(answer: Answer) -> RequestRefused:
 
 def _not_text(problem: Problem, submission: Submission, reason: str) -> Report:
     """What the engine says of such a program, which cannot travel."""
-    total = len(problem.tests)
-    return Report(
-        problem_id=problem.problem_id,
-        name=submission.name,
-        found=submission.found,
-        status=Status.COMPILE_ERROR,
-        passed=0,
-        total=total,
-        tests=(TestResult(status=Status.SKIPPED),) * total,
-        message=f"the source is not Unicode text: {reason}",
-        accept=submission.accept,
-        timing_sensitive=submission.timing_sensitive,
-    )
+    words = f"the source is not Unicode text: {reason}"
+    return not_run(problem, Status.COMPILE_ERROR, words).labelled(submission)
 
 
 async def _each(pairs: Pairs) -> AsyncGenerator[tuple[Problem, Program], None]:
