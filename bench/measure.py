@@ -66,6 +66,21 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     idle_bytes: float | None
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Cost of a program now over that before, round by round: the geometric mean, and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, ratios: Sequence[float]) -> Change:
+        logarithms = [math.log(ratio) for ratio in ratios]
+        mean = statistics.fmean(logarithms)
+        half = 1.96 * statistics.stdev(logarithms) / math.sqrt(len(ratios)) if len(ratios) > 1 else math.inf
+        return cls(mean=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half))
+
+
 class CpuPerTest(msgspec.Struct, frozen=True, kw_only=True):
     """Processor milliseconds, median over the rounds. ``total = program + runner + parent`` where all are known."""
 
@@ -116,6 +131,8 @@ class WorkloadResult(msgspec.Struct, frozen=True, kw_only=True):
     """For ``ours`` and ``ours-forks``: seconds per program over those of the floor, less 1, round by round."""
     cpu_over_floor: dict[str, Spread]
     """The same with processor seconds, which other programs on the machine disturb less."""
+    change: dict[str, Change]
+    """``time`` and ``cpu`` of ours, where another checkout was measured."""
     rivals: list[RivalResult]
     not_measured: dict[str, str]
 
@@ -180,7 +197,9 @@ def _measure_once(name: Name, series: _Series, workload: Workload, plan: Plan) -
 
 def _summary(workload: Workload, series: dict[Name, _Series], left_out: dict[str, str], workers: int) -> WorkloadResult:
     # The floor counts what was needed; ours may look one test ahead.
-    counted = [series[n].tests_run for n in ("floor", "subprocess", "lcb", "ours", "ours-forks") if n in series]
+    counted = [
+        series[n].tests_run for n in ("floor", "subprocess", "lcb", "ours", "ours-forks", "before") if n in series
+    ]
     needed = next((count for count in counted if count is not None), workload.tests)
     overhead: list[Name] = [us for us in OURS if {us, "floor"} <= series.keys()]
     return WorkloadResult(
@@ -191,6 +210,7 @@ def _summary(workload: Workload, series: dict[Name, _Series], left_out: dict[str
         tests_needed=needed,
         time_over_floor={us: _overhead(series[us], series["floor"], lambda m: m.seconds) for us in overhead},
         cpu_over_floor={us: _overhead(series[us], series["floor"], lambda m: m.cpu) for us in overhead},
+        change=_change(series["ours"], series["before"]) if {"ours", "before"} <= series.keys() else {},
         rivals=[_rival(name, series, workload, needed, workers) for name in series],
         not_measured=left_out,
     )
@@ -222,6 +242,13 @@ def _rival(name: Name, series: dict[Name, _Series], workload: Workload, needed: 
 
 def _overhead(ours: _Series, floor: _Series, cost: Callable[[Measurement], float]) -> Spread:
     return Spread.of([ratio - 1 for ratio in _ratios(ours, floor, cost)])
+
+
+def _change(now: _Series, before: _Series) -> dict[str, Change]:
+    return {
+        "time": Change.of(_ratios(now, before, lambda m: m.seconds)),
+        "cpu": Change.of(_ratios(now, before, lambda m: m.cpu)),
+    }
 
 
 def _ratios(one: _Series, other: _Series, cost: Callable[[Measurement], float]) -> list[float]:

@@ -12,6 +12,7 @@ from .rivals.registry import LABELS, NAMES
 _COLOURS = {
     "ours": "#1b6ca8",
     "ours-forks": "#6fa8d0",
+    "before": "#b8c9d6",
     "floor": "#9a9a9a",
     "lcb": "#c8553d",
     "lcb-command": "#8f3322",

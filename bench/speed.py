@@ -1,7 +1,8 @@
 """How many programs a second, against what others use? ``python -m microcoder.bench.speed``.
 
 Same programs, same tests, same cores, in interleaved rounds: measure.py says how, workloads.py what, rivals/ whom.
-Prints tables and writes ``results/speed.json`` and ``results/speed.svg``.
+Prints tables and writes ``results/speed.json`` and ``results/speed.svg``. What has changed since another checkout:
+``--before CHECKOUT --rivals ours before --rounds 30 --out FOLDER``.
 
 All rivals but ours run the programs of the corpus without a jail: use a machine that you can afford to lose.
 """
@@ -45,6 +46,8 @@ WIDTH = 200
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How many programs a second, against what others use?"""
 
+    before: Path | None = None
+    """Another checkout of microcoder, to say how the speed has changed since. Without it, that rival is left out."""
     lcb: Path | None = None
     """Checkout or git directory of LiveCodeBench. Without it, that rival is left out."""
     verl: Path | None = None
@@ -108,7 +111,7 @@ def main() -> None:
     here = machine()
     plan = Plan(
         rivals=[name for name in NAMES if name in options.rivals],
-        sources=Sources(lcb=_text(options.lcb), verl=_text(options.verl)),
+        sources=Sources(before=_text(options.before), lcb=_text(options.lcb), verl=_text(options.verl)),
         workers=len(os.sched_getaffinity(0)),
         rounds=options.rounds,
         seconds=options.seconds,

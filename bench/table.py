@@ -20,6 +20,9 @@ def show(console: Console, results: list[WorkloadResult]) -> None:
             console.print(
                 f"{LABELS[us]} over the floor: time {_percent(time)}, processor time {_percent(cpu)}", highlight=False
             )
+        for what, change in result.change.items():
+            interval = f"{change.mean - 1:+.1%}, 95 % interval {change.low - 1:+.1%} to {change.high - 1:+.1%}"
+            console.print(f"{what} of microcoder over before: {interval}", highlight=False)
         console.print(_verdicts(result))
         for name, reason in result.not_measured.items():
             console.print(f"[yellow]{LABELS[name]} not measured:[/] {reason}", highlight=False)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self, cast
 
@@ -46,12 +47,17 @@ class RivalProcess:
 
     def __init__(self, rival: Name, sources: Sources, workers: int, timeout: float) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
+        self._package = tempfile.TemporaryDirectory() if rival == "before" else None
+        environment = os.environ | _ENVIRONMENT
+        if self._package is not None:
+            environment["PYTHONPATH"] = _package_of(sources.before, self._package.name)
+            rival = "ours"
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.host"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | _ENVIRONMENT,
+            env=environment,
             start_new_session=True,
         )
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -156,3 +162,15 @@ class RivalProcess:
             self._process.wait()
             self._replies.close()
             self._errors.close()
+            if self._package is not None:
+                self._package.cleanup()
+
+
+def _package_of(checkout: str | None, folder: str) -> str:
+    """The folder, with the package of that checkout in it, under the name that it has when it is installed."""
+    if checkout is None:
+        raise Unavailable("name another checkout with --before")
+    if not (Path(checkout) / "bench" / "rivals" / "host.py").is_file():
+        raise Unavailable(f"--before: {checkout} is no checkout of this project")
+    (Path(folder) / "microcoder").symlink_to(Path(checkout).resolve())
+    return folder

@@ -1,4 +1,4 @@
-"""Names to rivals. The first two are ours."""
+"""Names to rivals. The first two are ours; ``before`` was."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import msgspec
 
 from .base import Rival
 
-Name = Literal["ours", "ours-forks", "floor", "lcb", "lcb-command", "prime-code", "subprocess"]
+Name = Literal["ours", "ours-forks", "before", "floor", "lcb", "lcb-command", "prime-code", "subprocess"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 LABELS: dict[str, str] = {
     "ours": "microcoder",
     "ours-forks": "microcoder (forks)",
+    "before": "microcoder, before",
     "floor": "floor (bare forks)",
     "lcb": "LiveCodeBench, lean",
     "lcb-command": "LiveCodeBench, its command",
@@ -24,8 +25,10 @@ LABELS: dict[str, str] = {
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the user says that other people's code lies."""
+    """Where the user says that code from elsewhere lies."""
 
+    before: str | None = None
+    """Another checkout of this project. Its own bench starts its own evaluator."""
     lcb: str | None = None
     verl: str | None = None
 
@@ -33,10 +36,10 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 def make(name: Name, sources: Sources) -> Rival:
     """The rival, not yet set up. Imports nothing of the others: what a process has loaded makes its forks dearer."""
     match name:
-        case "ours" | "ours-forks":
+        case "ours" | "ours-forks" | "before":
             from .ours import Ours
 
-            return Ours(lanes=name == "ours")
+            return Ours(lanes=name != "ours-forks")
         case "floor":
             from .floor import Floor
 
