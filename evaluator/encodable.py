@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import msgspec
 
 
@@ -12,10 +14,16 @@ class Encodable(msgspec.Struct, frozen=True):
     """
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
+        for name in _texts(type(self)):
             value = getattr(self, name)
-            if type(value) is str and not value.isascii():
+            if isinstance(value, str) and not value.isascii():
                 msgspec.structs.force_setattr(self, name, encodable(value))
+
+
+@functools.cache
+def _texts(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Names of the fields that may hold a text."""
+    return tuple(field.name for field in msgspec.structs.fields(struct) if field.type in (str, str | None))
 
 
 def encodable(text: str) -> str:

@@ -61,17 +61,18 @@ class Shared(Generic[K, T]):
             self._results.move_to_end(key)
             return self._results[key]
         computation = self._running.get(key) or self._start(key, compute)
-        task = computation.task
-        computation.waiting += 1
+        task, waiting = computation.task, computation.waiting
+        waiter = asyncio.get_running_loop().create_future()
+        waiting.add(waiter)
         try:
-            await asyncio.wait((task,))
+            await waiter
         except asyncio.CancelledError:
-            if computation.waiting == 1 and not task.done() and self._leave(key, computation):
+            if len(waiting) == 1 and not task.done() and self._leave(key, computation):
                 task.cancel()
                 await asyncio.wait((task,))
             raise
         finally:
-            computation.waiting -= 1
+            waiting.discard(waiter)
         if computation.cancelled:  # whatever it made of that
             raise asyncio.CancelledError
         return task.result()
@@ -105,6 +106,9 @@ class Shared(Generic[K, T]):
     def _done(self, key: K, computation: _Computation[T]) -> None:
         task = computation.task
         self._tasks.discard(task)
+        for waiter in computation.waiting:
+            if not waiter.done():
+                waiter.set_result(None)
         if task.cancelled() or task.exception() is not None:  # who waits is told; perhaps nobody does
             self._leave(key, computation)
         elif self._leave(key, computation) and self.remembered and (self._worth is None or self._worth(task.result())):
@@ -131,6 +135,7 @@ class Shared(Generic[K, T]):
 class _Computation(Generic[T]):
     def __init__(self, task: asyncio.Task[T]) -> None:
         self.task = task
-        self.waiting = 0
+        self.waiting: set[asyncio.Future[None]] = set()
+        """One for each who waits, to be told that it has ended."""
         self.cancelled = False
         """All at once, not because nobody waited."""

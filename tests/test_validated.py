@@ -19,6 +19,7 @@ from msgspec import inspect
 from microcoder import evaluator, sandbox, trainer
 from microcoder.evaluator import Checker, Problem, Submission, TestCase
 from microcoder.evaluator.cli.calibrate import ProblemLimit
+from microcoder.evaluator.encodable import Encodable
 from microcoder.evaluator.problem import Group
 from microcoder.evaluator.server.messages import EvaluateRequest, Registered
 from microcoder.evaluator.server.messages import Program as SentProgram
@@ -283,6 +284,16 @@ def test_python_and_the_decoder_agree_about_every_field(kind: type[Any]) -> None
             else:
                 for made in _made_with(whole, field.name, value):
                     assert made() == expected or value is math.nan, (field.name, value)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STRUCTS if issubclass(kind, Encodable) and kind is not Encodable])
+def test_every_field_of_a_report_that_may_be_text_is_made_encodable(kind: type[Encodable]) -> None:
+    fields = cast("inspect.StructType", inspect.type_info(kind)).fields
+    needed = dict.fromkeys(field.name for field in fields if field.required)
+    texts = [field.name for field in fields if any(isinstance(part, inspect.StrType) for part in _parts(field.type))]
+    assert texts
+    for name in texts:
+        assert getattr(kind(**(needed | {name: HALF})), name) == "a\\ud800"
 
 
 def _parts(kind: inspect.Type) -> Iterator[inspect.Type]:
