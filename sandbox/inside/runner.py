@@ -13,7 +13,7 @@ from typing import Any
 from .ahead import USUAL
 from .ahead import sets as module_sets
 from .channel import Channel
-from .cleaning import empty_folder
+from .cleaning import Folder
 from .compiler import Compiled, Compiler
 from .kernel import (
     PR_SET_NO_NEW_PRIVS,
@@ -96,7 +96,7 @@ class Runner:
         add_site_builtins()
         program_filter = Filter(theirs, header["pid_slots"])
         Filter(ours, []).install()
-        self.own_folders = [folder for folder in self.folders if os.stat(folder).st_uid == os.geteuid()]
+        self._folders = [Folder(path) for path in self.folders]
         gc.disable()
         gc.collect()
         give_back_free_memory()
@@ -184,11 +184,8 @@ class Runner:
         self.channel.send({"type": "shortage", "job": number, "why": why})
 
     def empty_folders(self) -> None:
-        for folder in self.own_folders:
-            os.chmod(folder, 0o1777)
-        for folder in self.folders:
-            empty_folder(os.fsencode(folder))
-            os.utime(folder)
+        for folder in self._folders:
+            folder.empty()
 
 
 def restore_signals() -> None:
