@@ -17,7 +17,7 @@ argument have a rule.
             prctl         names of threads and mappings
             mmap          no memory that is shared and has no file: no limit would count it
             sendmsg       not at all: a socket that is in its own queue outlives the process, with every file beside it
-            memfd_create, pidfd_open   not at all
+            memfd_create, pidfd_open, sched_setaffinity   not at all
 
 Executing is not on the list, except where programs are executables (see kinds). There a test process executes one file,
 once: by a descriptor too high for the program to have it again, and an empty name at an address that the program cannot
@@ -79,7 +79,8 @@ _RULED: dict[str, tuple[int | None, int | None]] = {
     "tgkill": (234, 131), "kill": (62, 129), "clone": (56, 220), "clone3": (435, 435), "prctl": (157, 167), "ioctl":
     (16, 29), "fcntl": (72, 25), "prlimit64": (302, 261), "socketpair": (53, 199),
     "sendmsg": (46, 211), "memfd_create": (319, 279), "mmap": (9, 222), "mremap": (25, 216), "pidfd_open": (434, 434),
-    "execveat": (322, 281), "execve": (59, 221), "fork": (57, None), "vfork": (58, None), "setpgid": (109, 154),
+    "sched_setaffinity": (203, 122), "execveat": (322, 281), "execve": (59, 221), "fork": (57, None), "vfork": (58,
+    None), "setpgid": (109, 154),
 }  # fmt: skip
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -211,6 +212,7 @@ _RUNNER_RULES = {
     "sendmsg": _ALLOWED,
     "memfd_create": _ALLOWED,
     "pidfd_open": _ALLOWED,
+    "sched_setaffinity": _ALLOWED,
 }
 
 _TEST_RULES = {
@@ -222,6 +224,7 @@ _TEST_RULES = {
     "sendmsg": _DENIED,
     "memfd_create": _DENIED,
     "pidfd_open": _DENIED,
+    "sched_setaffinity": _DENIED,
 }
 
 _EXECUTABLE_RULES = _TEST_RULES | {
@@ -248,5 +251,10 @@ _STARTING: dict[Starts, tuple[str, ...]] = {
 _TESTS: dict[Starts, dict[str, bytes]] = {
     "nothing": _TEST_RULES,
     "program": _EXECUTABLE_RULES,
-    "processes": {"sendmsg": _DENIED, "memfd_create": _DENIED, "pidfd_open": _step(_RETURN, _ERRNO | errno.ENOSYS)},
+    "processes": {
+        "sendmsg": _DENIED,
+        "memfd_create": _DENIED,
+        "pidfd_open": _step(_RETURN, _ERRNO | errno.ENOSYS),
+        "sched_setaffinity": _DENIED,
+    },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import os
 import socket
@@ -22,6 +23,7 @@ from microcoder.sandbox.inside import (
     calls,
     channel,
     compiler,
+    eligibility,
     executable,
     files,
     kernel,
@@ -243,3 +245,8 @@ def test_files_that_come_back_have_the_same_form(tmp_path: Path, left: dict[str,
     result = files.collect(["a", "b"], str(tmp_path), MIB)
     assert protocol.collected(os.pread(result, MIB, 0), ["a", "b"]) == left
     os.close(result)
+
+
+def test_the_flags_of_what_can_be_suspended_are_those_of_the_interpreter() -> None:
+    for name in ("CO_GENERATOR", "CO_COROUTINE", "CO_ASYNC_GENERATOR"):
+        assert getattr(eligibility, name) == getattr(inspect, name)

@@ -36,6 +36,9 @@ IDIOMS = {
     "real.write(sys.stdout.getvalue())",
     "open 1 and never close it": "import sys\nout = open(1, 'w')\nout.write(' '.join(sys.stdin.read().split()))",
     "atexit": "import atexit, sys\natexit.register(lambda: print(*sys.stdin.read().split()))",
+    "destructor of a global": "import sys\nclass A:\n    def __del__(self): print(*sys.stdin.read().split())\na = A()",
+    "generator of a global": "import sys\ndef f():\n    try: yield\n    finally: print(*sys.stdin.read().split())\n"
+    "a = f()\nnext(a)",
     "thread without join": "import threading, sys\n"
     "threading.Thread(target=lambda: print(*sys.stdin.read().split())).start()",
     "deep thread": "import threading, sys\nsys.setrecursionlimit(10**6)\nthreading.stack_size(1 << 27)\n"

@@ -128,7 +128,7 @@ class Compiler:
             "error": None,
             "size": len(data),
             "lanes": lanes,
-            "teardown": code_of.needs_teardown(names),
+            "teardown": code_of.needs_teardown(code, names),
             "names": sorted(noted),
             "roots": sorted(roots) if lanes else [],
             "imports": sorted(module for module in self._ahead if module in certain),

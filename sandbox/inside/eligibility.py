@@ -16,13 +16,15 @@ LANE_MODULES = frozenset(
 LANE_NAMES = frozenset(
     "__builtins__ __del__ __dict__ __import__ __subclasses__ _exit _getframe abort addaudithook breakpointhook chdir "
     "chmod closerange compile delattr displayhook dup dup2 environ environb eval excepthook exec execv fchdir fdopen "
-    "ftruncate kill lockf mkdir mkfifo modules path_hooks pipe putenv rename rmdir set_printoptions setattr seterr "
-    "setitimer setprofile setswitchinterval settrace stack_size symlink truncate umask unlink unraisablehook unsetenv "
-    "update_wrapper vars".split()
+    "ftruncate kill lockf mkdir mkfifo modules path_hooks pipe process_cpu_count putenv rename rmdir "
+    "sched_getaffinity set_printoptions setattr seterr setitimer setprofile setswitchinterval settrace stack_size "
+    "symlink truncate umask unlink unraisablehook unsetenv update_wrapper vars".split()
 )
 STREAMS = frozenset({"stdin", "stdout", "stderr"})
 """Attributes of sys that programs like to replace, and that every test gets anew."""
 
+CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+"""As in the module inspect, which is more than the runner needs."""
 TEARDOWN_NAMES = frozenset(
     "open fdopen FileIO BufferedWriter BufferedRandom TextIOWrapper __del__ finalize exec eval __import__ "
     "import_module codecs tempfile".split()
@@ -70,8 +72,12 @@ def roots_of(modules: Iterable[str]) -> frozenset[str]:
     return frozenset(module.partition(".")[0] for module in modules)
 
 
-def needs_teardown(names: frozenset[str]) -> bool:
-    return not names.isdisjoint(TEARDOWN_NAMES)
+def needs_teardown(code: CodeType, names: frozenset[str]) -> bool:
+    """Whether something may still write when the program's last line is done: a destructor, or a generator that was not
+    run to its end and has a way to clean up."""
+    return not names.isdisjoint(TEARDOWN_NAMES) or any(
+        one.co_flags & _SUSPENDED and one.co_exceptiontable and one.co_name != "<genexpr>" for one in all_code(code)
+    )
 
 
 def lane_allowed(code: CodeType, names: frozenset[str], roots: frozenset[str]) -> bool:
@@ -149,6 +155,7 @@ def _numbers(*names: str) -> frozenset[int]:
     return frozenset(opmap[name] for name in names if name in opmap)
 
 
+_SUSPENDED = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _WRITES = _numbers("STORE_ATTR", "DELETE_ATTR")
 _GLOBAL_LOADS = _numbers("LOAD_NAME", "LOAD_GLOBAL")
 _GLOBAL_STORES = _numbers("STORE_NAME", "STORE_GLOBAL")

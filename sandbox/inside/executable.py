@@ -23,6 +23,7 @@ from .program import Program, Refused, Verdict
 from .zygote import TEST, Ended
 
 if TYPE_CHECKING:
+    from .channel import Part
     from .lane import Lane
     from .runner import Job, Runner
     from .zygote import Running
@@ -128,10 +129,17 @@ class ExecutableProgram(Program):
         limit(resource.RLIMIT_NPROC, limits["threads"] + 1)  # and the runner
 
     def _verdict(
-        self, lane: Lane, place: int, code: int, stopped_by: str | None, memory: int, state: int, stderr_size: int
+        self,
+        lane: Lane,
+        put_out: tuple[Part, Part],
+        code: int,
+        stopped_by: str | None,
+        memory: int,
+        state: int,
+        stderr_size: int,
     ) -> Verdict:
         """As for every program; what cannot have the memory it asks for dies of it in more ways than one."""
-        verdict = super()._verdict(lane, place, code, stopped_by, memory, state, stderr_size)
+        verdict = super()._verdict(lane, put_out, code, stopped_by, memory, state, stderr_size)
         if verdict.outcome == "crashed" and self._lacked_memory(verdict.signal, lane.stderr):
             return Verdict("memory_limit", "memory", None, verdict.signal)
         return verdict

@@ -28,6 +28,8 @@ _CEILINGS = {
     )
 }
 
+_PROCESSORS = os.sched_getaffinity(0)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -162,6 +164,31 @@ def limit_default_thread_stack() -> None:
         _libc.pthread_attr_destroy(attribute)
     except AttributeError:
         pass  # not glibc
+
+
+def stay() -> None:
+    """Keep the calling process on the processor that it is on, where that can be."""
+    try:
+        os.sched_setaffinity(0, {_libc.sched_getcpu()})
+    except (OSError, AttributeError):  # a host that does not have it; not glibc
+        pass
+
+
+def follow(pid: int) -> None:
+    """Have the calling process use the processors that another one may use."""
+    try:
+        os.sched_setaffinity(0, os.sched_getaffinity(pid))
+    except OSError:  # it has ended, or see stay
+        pass
+
+
+def spread(*pids: int) -> None:
+    """Let these processes use every processor that this one could use at its start. 0: the calling process."""
+    for pid in pids:
+        try:
+            os.sched_setaffinity(pid, _PROCESSORS)
+        except OSError:
+            pass
 
 
 def size_of(fd: int) -> int:

@@ -1,8 +1,8 @@
 """Tests of one program that one process runs in turn, and how it gets their inputs.
 
 The process has the files of one test: those of the next take their place. When a test has ended, the process says so
-(``Note``) and waits. What the test has put out is then kept where no program reaches it, and only now the next input is
-written: a test can read its own, and what comes after cannot change its answer.
+(``Note``), makes itself ready for another and waits. What the test has put out is kept where no program reaches it, and
+only then the next input is written: a test can read its own, and what comes after cannot change its answer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from .files import copy
 from .kernel import size_of
 
 LANE_TESTS = 32
+STAYING_TESTS = 8
+"""From so many on, process and runner stay on one processor while they take turns: waking the other elsewhere takes
+longer than a quick test."""
 LANE_SLICE = 0.010
 """Processor seconds after which a lane takes no further test."""
 LANE_BYTES = 4 << 20
@@ -33,8 +36,9 @@ class Note(NamedTuple):
     """What a test process tells its watcher of a test, in these words of eight bytes."""
 
     state: int = 0
+    """0: nothing is told of a test. The process has not begun the one whose input it got, and begins no other."""
     more: int = 0
-    """Whether it goes on, and waits for the next input."""
+    """Whether it takes another test."""
     cpu: int = 0
     """Nanoseconds."""
     wall: int = 0
@@ -76,6 +80,11 @@ class Lane:
         return len(self.tests) > 1
 
     @property
+    def stays(self) -> bool:
+        """On one processor."""
+        return len(self.tests) >= STAYING_TESTS
+
+    @property
     def files(self) -> list[int]:
         """In the order that a test process expects."""
         return [self.stderr, self.stdin, self.stdout, *([] if self.result is None else [self.result]), *self._theirs]
@@ -96,6 +105,9 @@ class Lane:
         if len(message) != NOTE.size or len(self.notes) == self.begun:
             return False
         note = Note._make(NOTE.unpack(message))
+        if not note.state:
+            self.begun = len(self.notes) or self.begun
+            return False
         self.notes.append(note)
         return bool(note.more) and len(self.notes) < len(self.tests)
 
@@ -125,8 +137,8 @@ class Lane:
         else:
             os.lseek(self.stdin, 0, os.SEEK_SET)
             copy(inputs, place, size, self.stdin)
+            os.lseek(self.stdin, 0, os.SEEK_SET)
         os.ftruncate(self.stdin, size)
-        os.lseek(self.stdin, 0, os.SEEK_SET)
 
     def dismiss(self) -> None:
         """The process gets no further input, and ends where it waits for one."""
@@ -179,5 +191,4 @@ def _taken(file: int) -> bytes:
         content += os.pread(file, 2 * LANE_BYTES, _AT_ONCE)
     if content:
         os.ftruncate(file, 0)
-        os.lseek(file, 0, os.SEEK_SET)
     return content

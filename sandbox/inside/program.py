@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .channel import Part
 from .files import collect, place_files
-from .kernel import STACK, cpu_backstop, within_ceiling
+from .kernel import STACK, cpu_backstop, follow, spread, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, SPARE_MEMORY, Lane
 from .testing import FIRST_FILE, Task
 from .zygote import REFUSED, Ended, Running
@@ -152,6 +152,8 @@ class Program:
         if not (lane.hear() and lane.go_on(self.job.inputs, *self._input(lane.tests[lane.begun]))):
             self._poll.unregister(lane.watched)
             lane.dismiss()
+        elif lane.begun == len(lane.tests):  # its last word can wait
+            self._poll.unregister(lane.watched)
 
     def _take(self) -> list[int]:
         """The next tests of the queue that one process runs."""
@@ -239,6 +241,8 @@ class Program:
             if running.fd in ready:
                 break
             if ready == [lane.watched]:
+                if pid is None and lane.stays and (pid := running.pid()) is not None:
+                    follow(pid)
                 self._hear(lane)
                 continue
             if ready:
@@ -250,6 +254,8 @@ class Program:
             if pid is None and (pid := running.pid()) is None:
                 stopped_by = None
                 break
+            if lane.stays:  # not any longer: it takes its time
+                spread(pid, 0)
             clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
             try:
                 now, cpu = time.monotonic(), time.clock_gettime(clock)
@@ -281,10 +287,11 @@ class Program:
         ended = running.reply()
         if ended.request == REFUSED:
             raise Refused(ended.status)
-        if pid is None:
-            running.pid()
+        if lane.stays:
+            spread(0)
         if lane.watched >= 0:
-            self._poll.unregister(lane.watched)
+            if lane.begun < len(lane.tests):
+                self._poll.unregister(lane.watched)
             lane.hear()  # its last word
         return stopped_by, ended
 
@@ -305,11 +312,12 @@ class Program:
             state = lane.noted(0).state
             if stopped_by is None and cpu > limits["cpu_time"]:
                 stopped_by = "cpu_time"
-            verdict = self._verdict(lane, 0, code, stopped_by, peak, state, stderr)
+            put_out = lane.put_out(0)
+            verdict = self._verdict(lane, put_out, code, stopped_by, peak, state, stderr)
             if lane.several and verdict.signal == signal.SIGXFSZ:  # files of a lane are kept small
                 return self._doubt(lane, 0, 1)
             self._queue[:0] = lane.tests[1:]
-            row, parts = self._row(lane, 0, verdict, (cpu, wall, peak), (0, stderr))
+            row, parts = self._row(lane, 0, put_out, verdict, (cpu, wall, peak), (0, stderr))
             return [row], parts
         rows: list[tuple[object, ...]] = []
         parts: list[Part] = []
@@ -318,14 +326,15 @@ class Program:
         for place in range(started):
             note = lane.noted(place)
             figures = min(note.cpu / 1e9, cpu), min(note.wall / 1e9, wall), min(note.peak * 1024, peak)
-            verdict = self._verdict(lane, place, 0, None, figures[2], note.state, 0)
+            put_out = lane.put_out(place)
+            verdict = self._verdict(lane, put_out, 0, None, figures[2], note.state, 0)
             told = note.state == CLEAN and verdict.outcome == "finished" and stderr_start <= note.stderr <= stderr
             if not (sound and told):
                 if stopped_by:  # the last takes long: the others may well decide before
                     return self._doubt(lane, 0, started)
                 # Most likely the test that it was at when it ended: run that one first.
                 return self._doubt(lane, place if sound else started - 1, started)
-            row, more = self._row(lane, place, verdict, figures, (stderr_start, note.stderr))
+            row, more = self._row(lane, place, put_out, verdict, figures, (stderr_start, note.stderr))
             rows.append(row)
             parts += more
             stderr_start = note.stderr
@@ -343,15 +352,21 @@ class Program:
         return [], []
 
     def _row(
-        self, lane: Lane, place: int, verdict: Verdict, figures: tuple[float, float, int], stderr: tuple[int, int]
+        self,
+        lane: Lane,
+        place: int,
+        put_out: tuple[Part, Part],
+        verdict: Verdict,
+        figures: tuple[float, float, int],
+        stderr: tuple[int, int],
     ) -> tuple[tuple[object, ...], list[Part]]:
         """One test as the protocol has it: its row, and where its output, error text and value are."""
         most: int = self.job.limits["output"]
-        stdout, result = lane.put_out(place)
+        (stdout, _, stdout_size), (result, _, result_size) = put_out
         parts = [
-            stdout._replace(size=min(stdout.size, most)),
+            Part(stdout, 0, min(stdout_size, most)),
             Part(lane.stderr, stderr[0], min(stderr[1] - stderr[0], STDERR_KEPT)),
-            result._replace(size=min(result.size, most)),
+            Part(result, 0, min(result_size, most)),
         ]
         cpu, wall, peak = figures
         seconds = round(cpu, 6), round(wall, 6)
@@ -359,11 +374,18 @@ class Program:
         return (lane.tests[place], *verdict, *seconds, peak, place == 0, *sizes), parts
 
     def _verdict(
-        self, lane: Lane, place: int, code: int, stopped_by: str | None, memory: int, state: int, stderr_size: int
+        self,
+        lane: Lane,
+        put_out: tuple[Part, Part],
+        code: int,
+        stopped_by: str | None,
+        memory: int,
+        state: int,
+        stderr_size: int,
     ) -> Verdict:
         limits = self.job.limits
         exit_code, number = (None, -code) if code < 0 else (code, None)
-        stdout, result = lane.put_out(place)
+        stdout, result = put_out
         size = max(stdout.size, result.size) if self.job.call else stdout.size
         if stopped_by:
             return Verdict("time_limit", stopped_by, None, None)

@@ -74,11 +74,12 @@ def rehearse(test_process: TestProcess) -> None:
         os.lseek(stdin, 0, os.SEEK_SET)
         os.dup2(stdin, FIRST_FILE + 1)
         os.dup2(stdout, FIRST_FILE + 2)
+        test_process.take_files()
         test_process.open_streams()
         test_process.make_module()
         test_process.take(message)
         test_process.confine()
-        test_process.run_test(0)
+        test_process.run_test()
     test_process.forget()
     test_process.code = its_code
     its_filter.option = PR_SET_SECCOMP

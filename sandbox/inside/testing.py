@@ -10,13 +10,14 @@ import os
 import resource
 import sys
 import time
+from _weakref import ref
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from . import calls, replay
 from .compiler import load
-from .kernel import size_of
-from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, Note
+from .kernel import size_of, stay
+from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
 from .plain import plain
 
 if TYPE_CHECKING:
@@ -77,13 +78,21 @@ class TestProcess:
         self.take(message)
         os.dup2(FIRST_FILE, 2)
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
+        # The first test has the streams that the interpreter made when it started, and the zygote's module.
+        self.take_files()
+        if self.task.tests == 1:
+            os.closerange(_STDIN, _STDOUT + 1)
+        if self.task.teardown:
+            self.make_module()  # the zygote's is nothing that the collector would collect
         for seed in self.reseed:
             seed()
+        if self.task.tests >= STAYING_TESTS:
+            stay()
         self.confine()
         gc.enable()
         task, tests = self.task, self.task.tests
         if tests == 1:
-            state, code = self.run_test(0)
+            state, code = self.run_test()
             if state == OUT_OF_MEMORY:
                 self.tell(*Note(state))
             os._exit(code & 0xFF)
@@ -93,19 +102,22 @@ class TestProcess:
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
-            state, code = self.run_test(place)
+            state, code = self.run_test()
             place += 1
             try:
                 used, ended = time.thread_time_ns(), time.monotonic_ns()
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 written += size_of(1) + (size_of(_RESULT) if task.results else 0)
                 more = not code and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES
-                more = more and self.restore()
-                told = self.tell(state, more, used - cpu, ended - wall, peak, size_of(2))
-                goes_on = more and told and self.wait()
+                more = self.tell(state, more, used - cpu, ended - wall, peak, size_of(2)) and more
+                # While the runner takes what this test has put out.
+                if more and not self.make_ready():
+                    self.tell(*Note())
+                    more = False
+                more = more and self.wait()
             except BaseException:  # the program took away what this needs, which is no fault of the test
-                goes_on = False
-            if not goes_on:
+                more = False
+            if not more:
                 os._exit(code & 0xFF)
 
     def confine(self) -> None:
@@ -131,21 +143,19 @@ class TestProcess:
         except OSError:
             return False
 
-    def run_test(self, place: int) -> tuple[int, int]:
-        """(state, exit code) of one test."""
+    def take_files(self) -> None:
+        """Make its files the standard input and output, from their beginning."""
         os.dup2(_STDIN, 0)
         os.dup2(_STDOUT, 1)
-        if self.task.tests == 1:
-            os.closerange(_STDIN, _STDOUT + 1)
-        if place:  # the first test has the streams that the interpreter made when it started, and the zygote's module
-            self.open_streams(self.task.noted)
-            self.make_module()
-        main, scope = self.main, self.main.__dict__
+
+    def run_test(self) -> tuple[int, int]:
+        """(state, exit code) of one test, whose files, streams and module are there."""
+        scope = self.main.__dict__
         state, code = CLEAN, 0
         try:
             if self.task.mode != "stdio":
                 scope["__name__"] = "solution"
-                sys.modules["solution"] = main
+                sys.modules["solution"] = self.main
                 self.call(scope)
             else:
                 exec(self.prelude, scope)
@@ -155,7 +165,8 @@ class TestProcess:
         except BaseException as error:
             state, code = (OUT_OF_MEMORY if isinstance(error, MemoryError) else FAILED), 1
             report(error)
-        code = self.finish(scope) or code
+        del scope
+        code = self.finish() or code
         return (FAILED if code and state == CLEAN else state), code
 
     def make_module(self) -> None:
@@ -206,9 +217,8 @@ class TestProcess:
             value = function(*json.load(arguments))
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
 
-    def finish(self, scope: dict[str, Any]) -> int:
+    def finish(self) -> int:
         """What an interpreter does at its end: threads, exit handlers, flushes, destructors that write."""
-        code = 0
         threading: Any = sys.modules.get("threading")
         if self.task.tests == 1:  # in a lane both are out of the program's reach
             try:
@@ -217,6 +227,27 @@ class TestProcess:
                 atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
             except BaseException as error:
                 report(error)
+        code = self.flush()
+        if self.task.teardown:
+            self.tear_down()
+            code = self.flush() or code
+        return code
+
+    def tear_down(self) -> None:
+        """As an interpreter does: what only the module held is collected, and its destructors find everything in its
+        place; where something else holds the module its names are taken from it."""
+        main = ref(self.main)
+        self.make_module()
+        if "solution" in sys.modules:
+            sys.modules["solution"] = self.main
+        gc.collect()
+        if (held := main()) is not None:
+            for name in [name for name in vars(held) if name != "__builtins__"]:
+                setattr(held, name, None)
+
+    def flush(self) -> int:
+        """The exit code that comes of it."""
+        code = 0
         for stream in (sys.stdout, sys.__stdout__, sys.stderr):
             try:
                 if stream is not None and not getattr(stream, "closed", False):
@@ -224,14 +255,10 @@ class TestProcess:
             except BaseException as error:
                 report(error)
                 code = 120
-        if self.task.teardown:
-            for name in [name for name in scope if name != "__builtins__"]:
-                scope[name] = None
-            gc.collect()
         return code
 
-    def restore(self) -> bool:
-        """True when the next test of the lane will find things as this one did."""
+    def make_ready(self) -> bool:
+        """For the next test of the lane. True when it will find things as this one did."""
         sys.modules["__main__"].__dict__.clear()
         self.surroundings.restore()
         names = self.task.noted
@@ -246,6 +273,13 @@ class TestProcess:
                 random.seed()
             for seed in self.reseed:
                 seed()
+        self.take_files()
+        os.lseek(0, 0, os.SEEK_SET)
+        os.lseek(1, 0, os.SEEK_SET)
+        if self.task.results:
+            os.lseek(_RESULT, 0, os.SEEK_SET)
+        self.open_streams(names)
+        self.make_module()
         return True
 
     def names_in_modules(self) -> int:

@@ -17,7 +17,6 @@ needs, the reply is REFUSED with the number of the error, and whoever was asked 
 
 from __future__ import annotations
 
-import contextvars
 import gc
 import marshal
 import os
@@ -76,6 +75,8 @@ class Zygote:
         self.modules = frozenset(modules)
         """It holds these, besides what the runner had imported before it started."""
         self._awake = False
+        self._named = False
+        """The number of the last test process was asked for."""
 
     def start(self, surroundings: Surroundings, *, awake: bool) -> None:
         """Not done on creation: calling a class would take one level of recursion from the programs."""
@@ -95,10 +96,11 @@ class Zygote:
         return asleep
 
     def test(self, task: Task, files: Sequence[int]) -> None:
+        self._named = False
         send_with_files(self.fd, bytes([TEST]) + marshal.dumps(tuple(task)), files)
 
     def pid(self) -> int | None:
-        """Of the process of the last test, to be asked once for each. None: the reply is there, and comes first.
+        """Of the process of the last test, to be asked once at most. None: the reply is there, and comes first.
 
         Nobody may ever tell it: who was to fork may have been refused a process, or have been killed."""
         poll = select.poll()
@@ -106,11 +108,15 @@ class Zygote:
         poll.register(self.fd, select.POLLIN)
         if all(fd != self._pids for fd, _ in poll.poll()):
             return None
+        self._named = True
         return _PID.unpack(_read(self._pids, _PID.size))[0]
 
     def reply(self) -> Ended:
         """The next. Waits for it."""
-        return Ended(*_REPLY.unpack(_read(self.fd, _REPLY.size)))
+        ended = Ended(*_REPLY.unpack(_read(self.fd, _REPLY.size)))
+        if ended.request == TEST and not self._named:
+            _read(self._pids, _PID.size)  # nobody wanted to know it
+        return ended
 
 
 def _read(fd: int, size: int) -> bytes:
@@ -161,6 +167,8 @@ def import_quietly(names: Iterable[str]) -> None:
 
 def _hold(modules: Sequence[str], surroundings: Surroundings, test_process: TestProcess) -> None:
     """Import, and put back whatever else each of them changes: what it prints, too."""
+    import contextvars  # only here: a shared object that every fork of the smallest would have to copy
+
     state = State()
     for module in modules:
         sys.path[:] = surroundings.path[1:]  # not from the working directory

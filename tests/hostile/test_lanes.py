@@ -3,11 +3,15 @@ the lane notes what it did, so nothing that it writes there may buy a verdict th
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 
+import psutil
 import pytest
 
 from microcoder.evaluator.status import Status
+from microcoder.sandbox.inside.lane import STAYING_TESTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,7 +51,7 @@ def next_input(**figures):
 def answer_all():
     for _ in range(1, tests):
         numbers = next_input().split()
-        os.write(8, b"%d" % sum(map(int, numbers)))
+        os.pwrite(8, b"%d" % sum(map(int, numbers)), 0)
     claim(more=0)
 """
 """The program's foothold. Where it does not run in a lane, or finds nothing, ``tests`` is 1 or it crashes."""
@@ -285,6 +289,31 @@ if tests > 1:
     assert report.status is Status.WRONG_ANSWER
 
 
+@pytest.mark.parametrize("code", [0, 1])
+async def test_who_says_that_a_test_was_not_begun_has_gained_nothing(arena, code):
+    """It has seen an input that it declines, and gets the same in another process, first."""
+    report = await arena.judge(
+        LANE.replace("a, b = map(int, input().split())", "me = input()")
+        + f"""
+if tests > 1:
+    os.write(1, next_input())
+    claim(state=0, more=0)
+    leave({code})
+print(me.replace("w", "v") if tests > 1 else "alone")
+""",
+        successors(arena),
+    )
+    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR)
+    assert report.passed == 0
+
+
+async def test_a_first_test_that_was_not_begun_answers_as_if_it_was(arena):
+    report = await arena.judge_in_lane(
+        LANE + "print(a + b, flush=True)\nif tests > 1:\n    claim(state=0)\n    leave(0)\n"
+    )
+    assert report.status is Status.ACCEPTED
+
+
 async def test_a_lane_gets_no_input_when_it_has_put_out_much(arena):
     """What its tests have put out is kept by the runner while the lane lives."""
     report = await arena.judge_in_lane(
@@ -399,3 +428,47 @@ getattr(os, "ftrunc" + "ate")(1, 1_000_000)
         problem,
     )
     assert report.status is Status.WRONG_ANSWER
+
+
+# -------------------------------------------------------------------------------------------------- processors
+
+needs_processors = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
+
+
+async def lane_of_many(arena, source):
+    """The verdict on a program whose tests, which echo, are run as one lane that stays on a processor."""
+    problem = arena.problem(*((f"{n}\n", f"{n}\n") for n in range(2 * STAYING_TESTS)), cpu_time=5)
+    assert (await arena.evaluator.evaluate(problem, "print(input())")).status is Status.ACCEPTED
+    return await arena.judge(source, problem)
+
+
+@needs_processors
+async def test_a_long_test_of_a_lane_is_not_held_to_one_processor(arena):
+    report = await lane_of_many(
+        arena,
+        """
+import os
+n = input()
+own = getattr(os, "sched_get" + "affinity")
+if n == "0":
+    assert len(own(0)) == 1
+    while len(own(0)) == 1: pass
+print(n)
+""",
+    )
+    assert report.status is Status.ACCEPTED, report.tests[0]
+
+
+@needs_processors
+async def test_a_lane_leaves_every_processor_to_its_worker(arena):
+    report = await lane_of_many(arena, "print(int(input()))")
+    assert report.status is Status.ACCEPTED
+    workers = [child for pid in arena.evaluator.pool.pids() for child in psutil.Process(pid).children(recursive=True)]
+    assert workers
+    for process in workers:
+        assert process.cpu_affinity() == psutil.Process().cpu_affinity()
+
+
+async def test_no_test_chooses_its_processors(arena):
+    tried = await arena.run("import os\ntry: os.sched_setaffinity(0, {0})\nexcept OSError as error: print(error.errno)")
+    assert tried.stdout == f"{errno.EPERM}\n"
