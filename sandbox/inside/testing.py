@@ -229,7 +229,10 @@ class TestProcess:
                 report(error)
         code = self.flush()
         if self.task.teardown:
-            self.tear_down()
+            try:
+                self.tear_down()
+            except BaseException as error:
+                report(error)
             code = self.flush() or code
         return code
 

@@ -126,7 +126,7 @@ async def test_a_problem_is_sent_once_for_all_who_wait_and_one_may_give_up(serve
         async with AsyncClient(f"http://127.0.0.1:{relay.sockets[0].getsockname()[1]}") as judge:
             tasks = [asyncio.create_task(judge.evaluate(problem, f"{ADD}# {n}")) for n in range(3)]
             waiting = judge._registering._running.values()
-            await until(lambda: puts and [each.waiting for each in waiting] == [3])
+            await until(lambda: puts and [len(each.waiting) for each in waiting] == [3])
             tasks[0].cancel()
             await asyncio.wait(tasks[:1])
             go_on.set()
