@@ -39,6 +39,9 @@ IDIOMS = {
     "destructor of a global": "import sys\nclass A:\n    def __del__(self): print(*sys.stdin.read().split())\na = A()",
     "generator of a global": "import sys\ndef f():\n    try: yield\n    finally: print(*sys.stdin.read().split())\n"
     "a = f()\nnext(a)",
+    "stream that flushes when it is closed": "import io, os, sys\nclass Out(io.IOBase):\n"
+    "    def __init__(self): self.words = sys.stdin.read().split()\n"
+    "    def flush(self):\n        os.write(1, ' '.join(self.words).encode())\n        self.words = []\nout = Out()",
     "thread without join": "import threading, sys\n"
     "threading.Thread(target=lambda: print(*sys.stdin.read().split())).start()",
     "deep thread": "import threading, sys\nsys.setrecursionlimit(10**6)\nthreading.stack_size(1 << 27)\n"

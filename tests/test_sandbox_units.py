@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import shutil
 import struct
@@ -13,6 +14,8 @@ import pytest
 from microcoder.sandbox import seccomp
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
 from microcoder.sandbox.inside.eligibility import (
+    PLAIN_MODULES,
+    TEARDOWN_NAMES,
     attribute_writes,
     certain_imports,
     imports,
@@ -323,3 +326,11 @@ def test_limits_that_are_left_out_follow_from_the_processor_time() -> None:
 
 def test_this_machine_is_one_that_filters_are_known_for() -> None:
     assert platform.machine() in ("x86_64", "aarch64")
+
+
+@pytest.mark.parametrize("module", sorted(PLAIN_MODULES))
+def test_what_does_something_when_it_is_destroyed_is_known_by_name(module: str) -> None:
+    """But for what can be suspended, of which there is no class to call."""
+    found = vars(importlib.import_module(module)).items()
+    destructors = {name for name, thing in found if isinstance(thing, type) and hasattr(thing, "__del__")}
+    assert destructors - {"GeneratorType", "CoroutineType", "AsyncGeneratorType"} <= TEARDOWN_NAMES

@@ -112,6 +112,7 @@ class Compiler:
                 noted |= {"named streams"}
             roots = code_of.roots_of(imports | code_of.imports(before))
             lanes = lanes and "named streams" not in noted and code_of.lane_allowed(code, names, roots)
+            teardown = any(code_of.needs_teardown(each, roots) for each in (before, code))
             certain = code_of.certain_imports(before) | code_of.certain_imports(code)
         except SyntaxError as error:
             where = f" (line {error.lineno})" if error.lineno else ""
@@ -128,7 +129,7 @@ class Compiler:
             "error": None,
             "size": len(data),
             "lanes": lanes,
-            "teardown": code_of.needs_teardown(code, names),
+            "teardown": teardown,
             "names": sorted(noted),
             "roots": sorted(roots) if lanes else [],
             "imports": sorted(module for module in self._ahead if module in certain),

@@ -25,11 +25,14 @@ STREAMS = frozenset({"stdin", "stdout", "stderr"})
 
 CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 """As in the module inspect, which is more than the runner needs."""
+PLAIN_MODULES = LANE_MODULES - {"numpy"}
+"""What of these does something when it is destroyed is among the following names."""
 TEARDOWN_NAMES = frozenset(
-    "open fdopen FileIO BufferedWriter BufferedRandom TextIOWrapper __del__ finalize exec eval __import__ "
-    "import_module codecs tempfile".split()
+    "BufferedIOBase BufferedRWPair BufferedRandom BufferedReader BufferedWriter BytesIO FileIO IOBase "
+    "RawIOBase StringIO TextIOBase TextIOWrapper __builtins__ __class__ __del__ __import__ "
+    "eval exec fdopen modules open open_code popen setattr type".split()
 )
-"""Names of things whose destructors may still write when the program's last line is done."""
+"""What does something when it is destroyed, and what leads to more than the names of a program show."""
 
 
 def all_code(code: CodeType) -> list[CodeType]:
@@ -72,10 +75,10 @@ def roots_of(modules: Iterable[str]) -> frozenset[str]:
     return frozenset(module.partition(".")[0] for module in modules)
 
 
-def needs_teardown(code: CodeType, names: frozenset[str]) -> bool:
-    """Whether something may still write when the program's last line is done: a destructor, or a generator that was not
-    run to its end and has a way to clean up."""
-    return not names.isdisjoint(TEARDOWN_NAMES) or any(
+def needs_teardown(code: CodeType, roots: frozenset[str]) -> bool:
+    """Whether something may still write when the program's last line is done: what is destroyed then, or a generator
+    that was not run to its end and has a way to clean up. ``roots``: top-level modules that it imports."""
+    return not (roots <= PLAIN_MODULES and names_in(code).isdisjoint(TEARDOWN_NAMES)) or any(
         one.co_flags & _SUSPENDED and one.co_exceptiontable and one.co_name != "<genexpr>" for one in all_code(code)
     )
 
