@@ -110,9 +110,14 @@ async def test_idle_actors_give_their_processors_back_until_programs_wait(cluste
     async with RayEvaluator(cluster.address, workers=2, actor_workers=1, idle=0.5) as evaluator:
         await until(lambda: evaluator.workers == 2)
         await until(lambda: evaluator.workers == 1)
-        reports = [report async for report in evaluator.evaluate_many((SUMS, f"{SLOW}# {n}") for n in range(30))]
-        assert evaluator.workers == 2
-    assert all(report.accepted for report in reports)
+        tasks = [
+            asyncio.create_task(evaluator.evaluate(ENDLESS, f"import time\ntime.sleep(50)# {n}")) for n in range(9)
+        ]
+        await until(lambda: evaluator.workers == 2)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (await evaluator.evaluate(SUMS, ADD)).accepted
 
 
 async def test_cancelling_frees_the_worker(cluster: Any, nodes: Nodes) -> None:
@@ -131,20 +136,19 @@ async def test_cancelling_frees_the_worker(cluster: Any, nodes: Nodes) -> None:
 async def test_of_several_that_wait_one_may_give_up_and_on_close_all_are_cancelled(cluster: Any, nodes: Nodes) -> None:
     """Those that a node has, those that wait for one, and those that only run a program."""
     nodes(1)
-    patient = msgspec.structs.replace(SUMS, limits=Limits(cpu_time=60, idle_time=60))
     evaluator = RayEvaluator(cluster.address, workers=1)
     with pytest.raises(ClusterUnavailable, match="not started"):
         await evaluator.evaluate(SUMS, ADD)
     async with evaluator:
         tasks = [
-            asyncio.create_task(evaluator.evaluate(patient, f"import time\ntime.sleep(1)\n{ADD}")) for _ in range(3)
+            asyncio.create_task(evaluator.evaluate(ENDLESS, f"import time\ntime.sleep(1)\n{ADD}")) for _ in range(3)
         ]
         await until(lambda: evaluator.busy)
         tasks[0].cancel()
         assert [report.accepted for report in await asyncio.gather(*tasks[1:])] == [True] * 2
         endless = "import time\ntime.sleep(50)"
-        tasks = [asyncio.create_task(evaluator.evaluate(patient, f"{endless}# {n % 9}")) for n in range(40)]
-        running = asyncio.create_task(evaluator.execute(endless, limits=patient.limits))
+        tasks = [asyncio.create_task(evaluator.evaluate(ENDLESS, f"{endless}# {n % 9}")) for n in range(40)]
+        running = asyncio.create_task(evaluator.execute(endless, limits=ENDLESS.limits))
         await until(lambda: evaluator.busy and running)
     async with asyncio.timeout(20):
         await asyncio.wait((*tasks, running))
