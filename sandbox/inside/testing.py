@@ -163,8 +163,7 @@ class TestProcess:
         except SystemExit as stop:
             code = exit_code_of(stop.code)
         except BaseException as error:
-            state, code = (OUT_OF_MEMORY if isinstance(error, MemoryError) else FAILED), 1
-            report(error)
+            state, code = (OUT_OF_MEMORY if isinstance(error, MemoryError) else FAILED), report(error)
         del scope
         code = self.finish() or code
         return (FAILED if code and state == CLEAN else state), code
@@ -233,26 +232,34 @@ class TestProcess:
                 self.tear_down()
             except BaseException as error:
                 report(error)
-            code = self.flush() or code
+            self.flush()
         return code
 
     def tear_down(self) -> None:
-        """As an interpreter does: what only the module held is collected, and its destructors find everything in its
-        place; where something else holds the module its names are taken from it."""
-        main = ref(self.main)
+        """As an interpreter does: the streams are put back, and what only the module held is collected: its destructors
+        find everything in its place. Where something else holds a function of the module its names are cleared."""
+        if gc.isenabled():
+            gc.collect()  # puts what refers before what it refers to: streams are closed from the outside in
+        for name in ("stdin", "stdout", "stderr"):
+            setattr(sys, name, getattr(sys, f"__{name}__", None))
+        self.main.__dict__[""] = ModuleType("")  # lives as long as the names around it
+        mark = ref(self.main.__dict__[""])
         self.make_module()
         if "solution" in sys.modules:
             sys.modules["solution"] = self.main
         gc.collect()
-        if (held := main()) is not None:
-            for name in [name for name in vars(held) if name != "__builtins__"]:
-                setattr(held, name, None)
+        for scope in gc.get_referrers(mark()) if mark() is not None else ():
+            if type(scope) is dict:
+                names = [name for name in scope if name != "__builtins__"]
+                for name in sorted(names, key=lambda name: not (name[:1] == "_" and name[1:2] != "_")):
+                    scope[name] = None
 
     def flush(self) -> int:
         """The exit code that comes of it."""
         code = 0
-        for stream in (sys.stdout, sys.__stdout__, sys.stderr):
+        for name in ("stdout", "__stdout__", "stderr"):
             try:
+                stream = getattr(sys, name, None)
                 if stream is not None and not getattr(stream, "closed", False):
                     stream.flush()
             except BaseException as error:
@@ -304,13 +311,16 @@ def exit_code_of(value: object) -> int:
     return 1
 
 
-def report(error: BaseException) -> None:
-    """The traceback on stderr, without the frames of this package."""
+def report(error: BaseException) -> int:
+    """The traceback on stderr, without the frames of this package. The exit code that comes of it."""
     here = os.path.dirname(__file__)
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
     try:
         sys.excepthook(type(error), error.with_traceback(trace), trace)
+    except SystemExit as stop:  # the program's own hook
+        return exit_code_of(stop.code)
     except BaseException:
         pass
+    return 1
