@@ -62,6 +62,8 @@ class Test:
         self.raised: list[tuple[BaseException, int, str]] = []
         """Exceptions of the program, with the number of the operation and its words."""
         self.unsupported: str | None = None
+        self.garbled: str | None = None
+        """What is wrong with an answer: the test, which might catch it, does not get to see it."""
 
     def with_results(self, data: Any) -> Any:
         """An operation as it is asked for once the plain results that it names are known."""
@@ -95,17 +97,17 @@ class Test:
     def answer(self, number: int, args: tuple[Any, ...]) -> Any:
         failed, value, rest = self.records[number]
         if failed:
-            name = next((name for name in value if isinstance(getattr(builtins, name, None), type)), "Exception")
-            try:
-                error = getattr(builtins, name)(rest)
-            except TypeError:
-                error = Exception(rest)
+            error = _exception(value, rest)
             self.raised.append((error, number, rest))
             raise error
-        if rest is not None:
-            for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
-                _become(mine, after)
-        return decode(value, self.object, DEPTH)
+        try:
+            if rest is not None:
+                for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
+                    _become(mine, after)
+            return decode(value, self.object, DEPTH)
+        except Exception as fault:
+            self.garbled = _text(fault)
+            raise Stop from None
 
     def object(self, inner: Any) -> Any:
         if inner is None:
@@ -282,6 +284,8 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     except BaseException as error:
         words = next((words for one, _, words in test.raised if one is error), None)
         end = {"end": "failed", "error": _text(error)} if words is None else {"end": "raised", "error": words}
+    if test.garbled:
+        return {"end": "garbled", "error": f"what came back is no record of calls: {test.garbled}"[:300]}
     if test.unsupported:
         return {"end": "unsupported", "error": test.unsupported}
     if len(test.asked) > len(test.records) or not test.decide:
@@ -310,6 +314,18 @@ def _holds_objects(data: Any) -> bool:
     if kind is list:
         return any(_holds_objects(item) for item in data)
     return kind is dict and ("other" in data or any(_holds_objects(item) for item in data.values()))
+
+
+def _exception(names: list[str], words: str) -> BaseException:
+    """The first of these classes that the interpreter has itself."""
+    for name in names:
+        kind = getattr(builtins, name, None)
+        if isinstance(kind, type) and issubclass(kind, BaseException):
+            try:
+                return kind(words)
+            except TypeError:  # it takes more than words
+                break
+    return Exception(words)
 
 
 def _become(mine: Any, after: Any) -> None:

@@ -174,6 +174,8 @@ BACK = "import random\nx = f('abc')\nassert g(x) == 'abc'"
 WRAPPED = "import random\nx = f('abc')\nassert g([x, 1][0]) == 'abc'\nassert g([x, 1]) == ['abc', 1]"
 CAUGHT = "for _ in range(2):\n    try:\n        y = f('abc')\n    except ZeroDivisionError:\n        pass\nassert g(f('abc')) == 'abc'"
 EXCEPTION = "try:\n    y = f('abc')\nexcept Exception as error:\n    y = error\nassert g(y) == 'abc'"
+RAISES = "try:\n    f('abc')\nexcept ValueError as error:\n    g(error)\nelse:\n    raise AssertionError"
+NO = "def f(x): raise ValueError('no')\ndef g(x): pass"
 EACH = "for v in f(60):\n    assert g(v)\n"
 STEPS = "x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80"
 UNTIL = "x = 0\nwhile x < 20:\n    x = f(x + 1)\n"
@@ -206,6 +208,8 @@ AT_WILL: dict[str, tuple[str, str, str]] = {
     "array of no kind": (BACK, BOTH, WRITES.format(data=b'[0,{"array":[5,[1]]},null]\n[0,1,null]\n')),
     "other answers in every process": (UNTIL, "def f(x): return x + 1", "import os\ndef f(x): return -int.from_bytes(os.urandom(4))"),
     "answers without end": (CHAIN, "def f(x): return x - 1", "def f(x): return x + 1"),
+    "answer of no kind, where the test catches": (RAISES, NO, WRITES.format(data=b'[0,{"x":1},null]\n')),
+    "exception that is none, where the test catches": (RAISES, NO, WRITES.format(data=b'[1,["int"],"x"]\n')),
     "larger and larger": (CHAIN, "def f(x): return x - 1", "def f(x): return [x, x]"),
     "large answers, handed on": (WRAPPED, BOTH.replace("[::-1]", ""), "def f(x): return 'x' * 3_000_000\ndef g(x): return 0"),
 }  # fmt: skip
