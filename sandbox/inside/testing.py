@@ -12,7 +12,7 @@ import sys
 import time
 from _weakref import ref
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from . import calls, replay
 from .compiler import load
@@ -248,11 +248,10 @@ class TestProcess:
         if "solution" in sys.modules:
             sys.modules["solution"] = self.main
         gc.collect()
-        for scope in gc.get_referrers(mark()) if mark() is not None else ():
-            if type(scope) is dict:
-                names = [name for name in scope if name != "__builtins__"]
-                for name in sorted(names, key=lambda name: not (name[:1] == "_" and name[1:2] != "_")):
-                    scope[name] = None
+        if mark() is not None:
+            for scope in gc.get_referrers(mark()):
+                if type(scope) is dict:
+                    clear(cast("dict[str, Any]", scope))
 
     def flush(self) -> int:
         """The exit code that comes of it."""
@@ -295,6 +294,14 @@ class TestProcess:
     def names_in_modules(self) -> int:
         """How many names the modules have that the program may have added to. Looks at no value: that would copy it."""
         return sum(len(vars(sys.modules[root])) for root in self.task.roots if root in sys.modules)
+
+
+def clear(scope: dict[str, Any]) -> None:
+    """As an interpreter clears a module: first the names that begin with one underscore."""
+    names = [name for name in scope if name != "__builtins__"]
+    own = [name for name in names if name[:1] == "_" and name[1:2] != "_"]
+    for name in (*own, *names):
+        scope[name] = None
 
 
 def exit_code_of(value: object) -> int:
