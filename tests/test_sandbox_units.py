@@ -16,6 +16,7 @@ from microcoder.sandbox.errors import JailUnavailable, SandboxError
 from microcoder.sandbox.inside.eligibility import (
     PLAIN_MODULES,
     TEARDOWN_NAMES,
+    all_code,
     attribute_writes,
     certain_imports,
     imports,
@@ -181,13 +182,14 @@ def test_modules_that_a_program_certainly_imports(source: str, certain: str) -> 
 def test_every_import_statement_counts_for_what_a_lane_may_do() -> None:
     source = "import a.b\nfrom . import c\nif x:\n    import d\ndef f():\n    from e import g\n    return lambda: h"
     code = compile(source, "x", "exec")
-    assert imports(code) == {"a.b", "", "d", "e"}
+    assert imports(all_code(code)) == {"a.b", "", "d", "e"}
     assert taken_from(code) == {""}
 
 
 def allowed(source: str, modules: set[str] | None = None) -> bool:
     code = compile(source, "x", "exec")
-    return lane_allowed(code, names_in(code), roots_of(modules or imports(code)))
+    codes = all_code(code)
+    return lane_allowed(codes, names_in(codes), roots_of(modules or imports(codes)))
 
 
 @pytest.mark.parametrize(

@@ -104,15 +104,17 @@ class Compiler:
             before = compile(prelude.decode(), SOURCE, "exec", dont_inherit=True) if prelude else _EMPTY
             code = compile(source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)
             data = marshal.dumps((before, code))
-            names, imports = code_of.names_in(code), code_of.imports(code)
-            noted = NOTED & (names | code_of.names_in(before))
+            codes, codes_before = code_of.all_code(code), code_of.all_code(before)
+            names, imports = code_of.names_in(codes), code_of.imports(codes)
+            names_before, imports_before = code_of.names_in(codes_before), code_of.imports(codes_before)
+            noted = NOTED & (names | names_before)
             if code_of.names_random(names, imports | code_of.taken_from(before)):
                 noted |= {"random"}
             if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):
                 noted |= {"named streams"}
-            roots = code_of.roots_of(imports | code_of.imports(before))
-            lanes = lanes and "named streams" not in noted and code_of.lane_allowed(code, names, roots)
-            teardown = any(code_of.needs_teardown(each, roots) for each in (before, code))
+            roots = code_of.roots_of(imports | imports_before)
+            lanes = lanes and "named streams" not in noted and code_of.lane_allowed(codes, names, roots)
+            teardown = code_of.needs_teardown(codes + codes_before, names | names_before, roots)
             certain = code_of.certain_imports(before) | code_of.certain_imports(code)
         except SyntaxError as error:
             where = f" (line {error.lineno})" if error.lineno else ""

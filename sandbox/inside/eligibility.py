@@ -43,14 +43,14 @@ def all_code(code: CodeType) -> list[CodeType]:
     return found
 
 
-def names_in(code: CodeType) -> frozenset[str]:
-    """Every global, attribute and module name that the program's code objects mention."""
-    return frozenset(name for current in all_code(code) for name in current.co_names)
+def names_in(codes: list[CodeType]) -> frozenset[str]:
+    """Every global, attribute and module name that they mention. This and what follows wants ``all_code``."""
+    return frozenset(name for code in codes for name in code.co_names)
 
 
-def imports(code: CodeType) -> frozenset[str]:
-    """Modules of every import statement of the program."""
-    return frozenset(name for current in all_code(code) for _, name in _imports(current))
+def imports(codes: list[CodeType]) -> frozenset[str]:
+    """Modules of every import statement."""
+    return frozenset(name for code in codes for _, name in _imports(code))
 
 
 def certain_imports(code: CodeType) -> frozenset[str]:
@@ -75,24 +75,23 @@ def roots_of(modules: Iterable[str]) -> frozenset[str]:
     return frozenset(module.partition(".")[0] for module in modules)
 
 
-def needs_teardown(code: CodeType, roots: frozenset[str]) -> bool:
+def needs_teardown(codes: list[CodeType], names: frozenset[str], roots: frozenset[str]) -> bool:
     """Whether something may still write when the program's last line is done: what is destroyed then, or a generator
     that was not run to its end and has a way to clean up. ``roots``: top-level modules that it imports."""
-    return not (roots <= PLAIN_MODULES and names_in(code).isdisjoint(TEARDOWN_NAMES)) or any(
-        one.co_flags & _SUSPENDED and one.co_exceptiontable and one.co_name != "<genexpr>" for one in all_code(code)
+    return not (roots <= PLAIN_MODULES and names.isdisjoint(TEARDOWN_NAMES)) or any(
+        code.co_flags & _SUSPENDED and code.co_exceptiontable and code.co_name != "<genexpr>" for code in codes
     )
 
 
-def lane_allowed(code: CodeType, names: frozenset[str], roots: frozenset[str]) -> bool:
+def lane_allowed(codes: list[CodeType], names: frozenset[str], roots: frozenset[str]) -> bool:
     """Whether all that the program may change outside of its own globals can be restored, as far as the code shows.
     ``roots``: top-level modules that it imports, its prelude included."""
     if not (roots <= LANE_MODULES and names.isdisjoint(LANE_NAMES)):
         return False
-    everything = all_code(code)
-    writes = [write for one in everything for write in attribute_writes(one) if write[1] not in STREAMS]
+    writes = [write for code in codes for write in attribute_writes(code) if write[1] not in STREAMS]
     if not writes:
         return True
-    own = frozenset[str]().union(*(_own_names(one) for one in everything))
+    own = frozenset[str]().union(*map(_own_names, codes))
     return all(root is None or root in own for root, _ in writes)
 
 
