@@ -132,6 +132,11 @@ REPLAYED: dict[str, tuple[str, str, Status]] = {
         "import numpy as np\ndef f(): return np.array(['2026-01-01'] * 2, 'M8[D]')\ndef g(a): return len(a)",
         A,
     ),
+    "exception over an answer, handed on": (
+        "try:\n    int(f('x'))\nexcept ValueError as error:\n    assert f(error) == \"ValueError invalid literal for int() with base 10: 'x'\"",
+        "def f(x): return x if x == 'x' else f'{type(x).__name__} {x}'",
+        A,
+    ),
     "exception, handed on": (
         "try:\n    f(1)\nexcept ValueError as error:\n    assert g(error) == 'one'",
         "def f(x): raise ValueError('one')\ndef g(e): return e.args[0]",

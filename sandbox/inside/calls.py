@@ -8,8 +8,9 @@ which is one of
     ["get", ref, attribute]            ["set", ref, attribute, value]            ["iter", ref]
 
 with values as in ``values``; ``{"other": {"ref": [operation, n]}}`` is the n-th object in the result of an operation,
-or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f. Of each operation
-one line goes to the result file as soon as it is done, so that what ends the process early leaves what came before:
+or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f,
+``{"other": {"error": [class, arguments]}}`` an exception of the interpreter. Of each operation one line goes to the
+result file as soon as it is done, so that what ends the process early leaves what came before:
 
     [0, value, changed]         ``changed``: the arguments afterwards, where the call changed them and "mutations" is on
     [1, class names, text]      an exception, and the built-in classes it is one of, the nearest first
@@ -44,6 +45,9 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
     def known(inner: Any) -> Any:
         if "name" in inner:
             return _named(scope, inner["name"])
+        if "error" in inner:
+            kind, args = inner["error"]
+            return getattr(builtins, kind)(*decode(args, known))
         try:
             return objects[tuple(inner["ref"])]
         except KeyError:

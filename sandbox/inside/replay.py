@@ -22,8 +22,9 @@ read them before. Back comes one of
 Before ``asks`` there is a line for each operation that the test asked for. Where it does not decide, they come as it
 asks: what ends the process early leaves what came before.
 
-Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, and what
-the program raised is its own object again. So ``unsupported`` is never for what a program returned.
+Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, what the
+program raised is its own object again, and so is what the interpreter raised over an answer. So ``unsupported`` is
+never for what a program returned.
 """
 
 from __future__ import annotations
@@ -126,7 +127,10 @@ class Test:
         for error, number, _ in self.raised:
             if value is error:
                 return {"other": {"ref": [number, 0]}}
-        self.unsupported = f"the test passes a {type(value).__name__} to the program, which is no plain data"
+        kind = type(value)
+        if isinstance(value, BaseException) and getattr(builtins, kind.__name__, None) is kind:
+            return {"other": {"error": [kind.__name__, self.sent(list(value.args))]}}
+        self.unsupported = f"the test passes a {kind.__name__} to the program, which is no plain data"
         raise Stop
 
     def sent(self, value: Any) -> object:

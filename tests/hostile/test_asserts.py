@@ -176,6 +176,7 @@ CAUGHT = "for _ in range(2):\n    try:\n        y = f('abc')\n    except ZeroDiv
 EXCEPTION = "try:\n    y = f('abc')\nexcept Exception as error:\n    y = error\nassert g(y) == 'abc'"
 RAISES = "try:\n    f('abc')\nexcept ValueError as error:\n    g(error)\nelse:\n    raise AssertionError"
 NO = "def f(x): raise ValueError('no')\ndef g(x): pass"
+OVER = "x = f('abc')\ntry:\n    y = int(x)\nexcept ValueError as error:\n    y = g(error)\nassert y == 1"
 EACH = "for v in f(60):\n    assert g(v)\n"
 STEPS = "x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80"
 UNTIL = "x = 0\nwhile x < 20:\n    x = f(x + 1)\n"
@@ -210,6 +211,7 @@ AT_WILL: dict[str, tuple[str, str, str]] = {
     "answers without end": (CHAIN, "def f(x): return x - 1", "def f(x): return x + 1"),
     "answer of no kind, where the test catches": (RAISES, NO, WRITES.format(data=b'[0,{"x":1},null]\n')),
     "exception that is none, where the test catches": (RAISES, NO, WRITES.format(data=b'[1,["int"],"x"]\n')),
+    "answer that the test stumbles over, and hands on": (OVER, "def f(x): return '1'\ndef g(x): return 0", "def f(x): return 'z'\ndef g(x): return 0"),
     "larger and larger": (CHAIN, "def f(x): return x - 1", "def f(x): return [x, x]"),
     "large answers, handed on": (WRAPPED, BOTH.replace("[::-1]", ""), "def f(x): return 'x' * 3_000_000\ndef g(x): return 0"),
 }  # fmt: skip
