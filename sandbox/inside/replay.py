@@ -127,7 +127,7 @@ class Test:
         for error, number, _ in self.raised:
             if value is error:
                 return {"other": {"ref": [number, 0]}}
-        kind = type(value)
+        kind = cast("Any", type(value))
         if isinstance(value, BaseException) and getattr(builtins, kind.__name__, None) is kind:
             return {"other": {"error": [kind.__name__, self.sent(list(value.args))]}}
         self.unsupported = f"the test passes a {kind.__name__} to the program, which is no plain data"
