@@ -46,12 +46,11 @@ class RivalProcess:
     """A rival in an interpreter of its own. Leaving the context ends everything it started."""
 
     def __init__(self, rival: Name, sources: Sources, workers: int, timeout: float) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
-        self._package = tempfile.TemporaryDirectory() if rival == "before" else None
         environment = os.environ | _ENVIRONMENT
+        self._package = _package_of(sources.before) if rival == "before" else None
         if self._package is not None:
-            environment["PYTHONPATH"] = _package_of(sources.before, self._package.name)
-            rival = "ours"
+            environment["PYTHONPATH"], rival = self._package.name, "ours"
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.host"],
             stdin=subprocess.PIPE,
@@ -166,11 +165,12 @@ class RivalProcess:
                 self._package.cleanup()
 
 
-def _package_of(checkout: str | None, folder: str) -> str:
-    """The folder, with the package of that checkout in it, under the name that it has when it is installed."""
+def _package_of(checkout: str | None) -> tempfile.TemporaryDirectory[str]:
+    """A folder with the package of that checkout, under the name that it has when it is installed."""
     if checkout is None:
         raise Unavailable("name another checkout with --before")
     if not (Path(checkout) / "bench" / "rivals" / "host.py").is_file():
         raise Unavailable(f"--before: {checkout} is no checkout of this project")
-    (Path(folder) / "microcoder").symlink_to(Path(checkout).resolve())
+    folder = tempfile.TemporaryDirectory()
+    (Path(folder.name) / "microcoder").symlink_to(Path(checkout).resolve())
     return folder
