@@ -121,6 +121,25 @@ def p(x):
 try: p(input())
 except Exception as e: err = e
 """
+_OWN_STREAMS = r"""
+import os, sys
+from io import BytesIO, IOBase
+class Bytes(IOBase):
+    def __init__(self, file):
+        self.number, self.writes = file.fileno(), "w" in file.mode
+        self.buffer = BytesIO() if self.writes else BytesIO(os.read(self.number, 1 << 16))
+        self.write, self.readline = self.buffer.write, self.buffer.readline
+    def flush(self):
+        if self.writes:
+            os.write(self.number, self.buffer.getvalue())
+            self.buffer.truncate(0), self.buffer.seek(0)
+class Text(IOBase):
+    def __init__(self, file):
+        self.bytes = Bytes(file)
+        self.flush = self.bytes.flush
+        self.write = lambda text: self.bytes.write(text.encode())
+        self.readline = lambda: self.bytes.readline().decode()
+"""
 _ENDINGS = r"""
 == iobase
 from io import IOBase
@@ -775,139 +794,25 @@ def main():
     print(next(it))
 main()
 
-== fastio local
-import os, sys
-from io import BytesIO, IOBase
-BUFSIZE = 8192
-class FastIO(IOBase):
-    newlines = 0
-    def __init__(self, file):
-        self._file = file
-        self._fd = file.fileno()
-        self.buffer = BytesIO()
-        self.writable = "x" in file.mode or "r" not in file.mode
-        self.write = self.buffer.write if self.writable else None
-    def read(self):
-        while True:
-            b = os.read(self._fd, max(os.fstat(self._fd).st_size, BUFSIZE))
-            if not b: break
-            ptr = self.buffer.tell()
-            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
-        self.newlines = 0
-        return self.buffer.read()
-    def readline(self):
-        while self.newlines == 0:
-            b = os.read(self._fd, max(os.fstat(self._fd).st_size, BUFSIZE))
-            self.newlines = b.count(b"\n") + (not b)
-            ptr = self.buffer.tell()
-            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
-        self.newlines -= 1
-        return self.buffer.readline()
-    def flush(self):
-        if self.writable:
-            os.write(self._fd, self.buffer.getvalue())
-            self.buffer.truncate(0), self.buffer.seek(0)
-class IOWrapper(IOBase):
-    def __init__(self, file):
-        self.buffer = FastIO(file)
-        self.flush = self.buffer.flush
-        self.writable = self.buffer.writable
-        self.write = lambda s: self.buffer.write(s.encode("ascii"))
-        self.read = lambda: self.buffer.read().decode("ascii")
-        self.readline = lambda: self.buffer.readline().decode("ascii")
-sys.stdin = IOWrapper(sys.stdin)
-out = IOWrapper(sys.stdout)
-input = lambda: sys.stdin.readline().rstrip("\r\n")
+== own streams, one name
+OWN_STREAMS
+sys.stdin = Text(sys.stdin)
+out = Text(sys.stdout)
+input = lambda: sys.stdin.readline().rstrip("\n")
 out.write(input()+'\n')
 out.write(input())
 
-== fastio print file
-import os, sys
-from io import BytesIO, IOBase
-BUFSIZE = 8192
-class FastIO(IOBase):
-    newlines = 0
-    def __init__(self, file):
-        self._file = file
-        self._fd = file.fileno()
-        self.buffer = BytesIO()
-        self.writable = "x" in file.mode or "r" not in file.mode
-        self.write = self.buffer.write if self.writable else None
-    def read(self):
-        while True:
-            b = os.read(self._fd, max(os.fstat(self._fd).st_size, BUFSIZE))
-            if not b: break
-            ptr = self.buffer.tell()
-            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
-        self.newlines = 0
-        return self.buffer.read()
-    def readline(self):
-        while self.newlines == 0:
-            b = os.read(self._fd, max(os.fstat(self._fd).st_size, BUFSIZE))
-            self.newlines = b.count(b"\n") + (not b)
-            ptr = self.buffer.tell()
-            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
-        self.newlines -= 1
-        return self.buffer.readline()
-    def flush(self):
-        if self.writable:
-            os.write(self._fd, self.buffer.getvalue())
-            self.buffer.truncate(0), self.buffer.seek(0)
-class IOWrapper(IOBase):
-    def __init__(self, file):
-        self.buffer = FastIO(file)
-        self.flush = self.buffer.flush
-        self.writable = self.buffer.writable
-        self.write = lambda s: self.buffer.write(s.encode("ascii"))
-        self.read = lambda: self.buffer.read().decode("ascii")
-        self.readline = lambda: self.buffer.readline().decode("ascii")
-sys.stdin = IOWrapper(sys.stdin)
-out = IOWrapper(sys.stdout)
-input = lambda: sys.stdin.readline().rstrip("\r\n")
+== own streams, print to a file
+OWN_STREAMS
+sys.stdin = Text(sys.stdin)
+out = Text(sys.stdout)
+input = lambda: sys.stdin.readline().rstrip("\n")
 print(input(), file=out)
 
-== fastio pyrival full
-import os, sys
-from io import BytesIO, IOBase
-BUFSIZE = 8192
-class FastIO(IOBase):
-    newlines = 0
-    def __init__(self, file):
-        self._file = file
-        self._fd = file.fileno()
-        self.buffer = BytesIO()
-        self.writable = "x" in file.mode or "r" not in file.mode
-        self.write = self.buffer.write if self.writable else None
-    def read(self):
-        while True:
-            b = os.read(self._fd, max(os.fstat(self._fd).st_size, BUFSIZE))
-            if not b: break
-            ptr = self.buffer.tell()
-            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
-        self.newlines = 0
-        return self.buffer.read()
-    def readline(self):
-        while self.newlines == 0:
-            b = os.read(self._fd, max(os.fstat(self._fd).st_size, BUFSIZE))
-            self.newlines = b.count(b"\n") + (not b)
-            ptr = self.buffer.tell()
-            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
-        self.newlines -= 1
-        return self.buffer.readline()
-    def flush(self):
-        if self.writable:
-            os.write(self._fd, self.buffer.getvalue())
-            self.buffer.truncate(0), self.buffer.seek(0)
-class IOWrapper(IOBase):
-    def __init__(self, file):
-        self.buffer = FastIO(file)
-        self.flush = self.buffer.flush
-        self.writable = self.buffer.writable
-        self.write = lambda s: self.buffer.write(s.encode("ascii"))
-        self.read = lambda: self.buffer.read().decode("ascii")
-        self.readline = lambda: self.buffer.readline().decode("ascii")
-sys.stdin, sys.stdout = IOWrapper(sys.stdin), IOWrapper(sys.stdout)
-input = lambda: sys.stdin.readline().rstrip("\r\n")
+== own streams, standard
+OWN_STREAMS
+sys.stdin, sys.stdout = Text(sys.stdin), Text(sys.stdout)
+input = lambda: sys.stdin.readline().rstrip("\n")
 print(input())
 print(input())
 
@@ -1183,7 +1088,7 @@ def _named(text: str) -> dict[str, str]:
     return {name: code for name, _, code in (part.partition("\n") for part in f"\n{text}".split("\n== ")[1:])}
 
 
-PROGRAMS = _named(_ENDINGS) | {
+PROGRAMS = _named(_ENDINGS.replace("OWN_STREAMS", _OWN_STREAMS)) | {
     f"{stream} held by {name}": f"import io, os, sys\n{code.replace('STREAM', stream)}"
     for stream, (name, code) in itertools.product(STREAMS, _named(_HOLDERS).items())
 }
