@@ -19,11 +19,10 @@ from .cleaning import sweep_processes
 from .compiler import Compiled
 from .kernel import STACK, cpu_backstop, limit
 from .lane import SPARE_MEMORY
-from .program import Program, Refused, Verdict
+from .program import Program, Refused
 from .zygote import TEST, Ended
 
 if TYPE_CHECKING:
-    from .channel import Part
     from .lane import Lane
     from .runner import Job, Runner
     from .zygote import Running
@@ -128,23 +127,8 @@ class ExecutableProgram(Program):
         limit(resource.RLIMIT_NOFILE, min(limits["open_files"], OPEN_FILES))
         limit(resource.RLIMIT_NPROC, limits["threads"] + 1)  # and the runner
 
-    def _verdict(
-        self,
-        lane: Lane,
-        put_out: tuple[Part, Part],
-        code: int,
-        stopped_by: str | None,
-        memory: int,
-        state: int,
-        stderr_size: int,
-    ) -> Verdict:
-        """As for every program; what cannot have the memory it asks for dies of it in more ways than one."""
-        verdict = super()._verdict(lane, put_out, code, stopped_by, memory, state, stderr_size)
-        if verdict.outcome == "crashed" and self._lacked_memory(verdict.signal, lane.stderr):
-            return Verdict("memory_limit", "memory", None, verdict.signal)
-        return verdict
-
     def _lacked_memory(self, number: int | None, stderr: int) -> bool:
+        """What cannot have the memory it asks for dies of it in more ways than one."""
         if number in (signal.SIGKILL, signal.SIGSEGV) and self._reserved > self.job.limits["memory"] + SPARE_MEMORY:
             return True
         words: list[str] = self.command["memory_words"]

@@ -397,4 +397,11 @@ class Program:
             return Verdict("memory_limit", "memory", exit_code, number)
         if number == signal.SIGXCPU:
             return Verdict("time_limit", "cpu_time", None, number)
+        if code and self._lacked_memory(number, lane.stderr):
+            return Verdict("memory_limit", "memory", None, number)
         return Verdict("crashed" if code else "finished", None, exit_code, number)
+
+    def _lacked_memory(self, number: int | None, stderr: int) -> bool:
+        """Whether a crash, by this signal and with this error text, was for want of memory that ``peak`` does not show.
+        Never here: the interpreter says so."""
+        return False

@@ -274,7 +274,7 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
         records = read_records(answers, len(operations))
         test = Test(request["decide"], operations, records, write)
     except (ValueError, RecursionError) as error:
-        return {"end": "garbled", "error": f"what came back is no record of calls: {error}"[:300]}
+        return _garbled(error)
     exec(prelude, scope)
     for name in request["names"]:
         if name in request["forced"] or not (name in scope or hasattr(builtins, name)):
@@ -289,7 +289,7 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
         words = next((words for one, _, words in test.raised if one is error), None)
         end = {"end": "failed", "error": _text(error)} if words is None else {"end": "raised", "error": words}
     if test.garbled:
-        return {"end": "garbled", "error": f"what came back is no record of calls: {test.garbled}"[:300]}
+        return _garbled(test.garbled)
     if test.unsupported:
         return {"end": "unsupported", "error": test.unsupported}
     if len(test.asked) > len(test.records) or not test.decide:
@@ -301,6 +301,10 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
             write(b"".join(map(line, test.asked)))
         return {"end": "asks"}
     return end
+
+
+def _garbled(why: object) -> dict[str, Any]:
+    return {"end": "garbled", "error": f"what came back is no record of calls: {why}"[:300]}
 
 
 def line(operation: list[Any]) -> bytes:
