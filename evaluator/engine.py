@@ -12,8 +12,7 @@ import functools
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -176,10 +175,11 @@ class Evaluator(Streams):
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
         prepared = self._prepare(problem)
-        key: object = object()
         if self._cache.remembered and _too_much(submission) is None:
             key = submission.fingerprint(b"%d" % prepared.inputs.key)
-        report = await self._cache.result(key, lambda: self._judge(prepared, submission))
+            report = await self._cache.result(key, lambda: self._judge(prepared, submission))
+        else:
+            report = await self._cache.alone(self._judge(prepared, submission))
         return report.labelled(submission)
 
     async def execute(
@@ -197,11 +197,8 @@ class Evaluator(Streams):
         WorkerFailure when three workers broke. Cancelling frees the worker.
         """
         submission = Submission.of(program)
-
-        def execute() -> Coroutine[Any, Any, Execution | CompileError]:
-            return self._execute(submission, _under(limits or Limits()), Inputs([stdin]), files or {}, collect)
-
-        return await self._executing.result(object(), execute)
+        prepared = _under(limits or Limits())
+        return await self._executing.alone(self._execute(submission, prepared, Inputs([stdin]), files or {}, collect))
 
     # -- within
 

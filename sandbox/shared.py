@@ -41,6 +41,7 @@ class Shared(Generic[K, T]):
         """Those that may be joined."""
         self._tasks: set[asyncio.Task[T]] = set()
         """These, and those that were cancelled and have not ended yet."""
+        self._alone: set[_Alone] = set()
 
     def __contains__(self, key: K) -> bool:
         """Whether its result is remembered."""
@@ -53,7 +54,7 @@ class Shared(Generic[K, T]):
     @property
     def running(self) -> int:
         """Computations that somebody waits for."""
-        return len(self._running)
+        return len(self._running) + len(self._alone)
 
     async def result(self, key: K, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What is remembered, what comes of the computation that is under way, or what comes of a new one."""
@@ -77,6 +78,21 @@ class Shared(Generic[K, T]):
             raise asyncio.CancelledError
         return task.result()
 
+    async def alone(self, computation: Coroutine[Any, Any, T]) -> T:
+        """What comes of one that nobody else can ask for. It needs no task but that of who waits."""
+        task = asyncio.current_task()
+        assert task is not None  # there is a running loop
+        alone = _Alone(task)
+        self._alone.add(alone)
+        try:
+            return await computation
+        finally:
+            self._alone.discard(alone)
+            if alone.ended is not None:  # cancelled from here; who waits was not
+                alone.ended.set_result(None)
+                task.uncancel()
+                raise asyncio.CancelledError
+
     def forget(self) -> None:
         """All results. What is under way goes on."""
         self._results.clear()
@@ -88,12 +104,14 @@ class Shared(Generic[K, T]):
             computation.cancelled = True
             computation.task.cancel()
         self._running.clear()
+        for alone in self._alone:
+            alone.cancel()
 
     async def close(self) -> None:
         """Cancel what is under way, forget what is remembered, and wait until nothing is left. May be used again."""
         self.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if left := {*self._tasks, *(alone.ended for alone in self._alone if alone.ended is not None)}:
+            await asyncio.wait(left)
         self.forget()
 
     def _start(self, key: K, compute: Callable[[], Coroutine[Any, Any, T]]) -> _Computation[T]:
@@ -139,3 +157,15 @@ class _Computation(Generic[T]):
         """One for each who waits, to be told that it has ended."""
         self.cancelled = False
         """All at once, not because nobody waited."""
+
+
+class _Alone:
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        self.ended: asyncio.Future[None] | None = None
+        """Since it was cancelled."""
+
+    def cancel(self) -> None:
+        if self.ended is None:
+            self.ended = asyncio.get_running_loop().create_future()
+            self.task.cancel()

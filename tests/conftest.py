@@ -1,6 +1,6 @@
 """Fixtures for tests that run programs.
 
-    jail        "nsjail", then "bubblewrap"; skips where that jail cannot work
+    jail        "nsjail", then "bubblewrap"; skips where that jail cannot work; "auto", for whichever can, on request
     evaluator   a running Evaluator with one worker in that jail, shared by all tests of a process
     problem     builds a stdio problem: ``problem(("1 2\\n", "3\\n"), ("2 3\\n", "5\\n"), cpu_time=0.5)``
     cpp         skips where C++ cannot be judged

@@ -315,3 +315,91 @@ async def test_a_group_that_fails_gives_up_only_for_itself(shared: Shared[str, s
         await together()
     work.go_on.set()
     assert await other == "result 1"
+
+
+# ------------------------------------------------------------------------------------- what nobody else can ask for
+
+
+async def alone(shared: Shared[str, str], work: Work, count: int) -> list[asyncio.Task[str]]:
+    tasks = [asyncio.create_task(shared.alone(work())) for _ in range(count)]
+    await turns()
+    return tasks
+
+
+async def test_those_that_nobody_else_can_ask_for_are_one_each_and_not_remembered(
+    shared: Shared[str, str], work: Work
+) -> None:
+    tasks = await alone(shared, work, 2)
+    assert (work.begun, shared.running) == (2, 2)
+    work.go_on.set()
+    assert await asyncio.gather(*tasks) == ["result 1", "result 2"]
+    assert (shared.running, len(shared)) == (0, 0)
+
+
+async def test_who_gives_up_one_of_his_own_sees_it_end(shared: Shared[str, str], work: Work) -> None:
+    work.cleaned.clear()
+    given_up, other = await alone(shared, work, 2)
+    given_up.cancel()
+    await turns()
+    assert (work.cancelled, given_up.done()) == (1, False)
+    work.cleaned.set()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    work.go_on.set()
+    assert await other == "result 2"
+
+
+async def test_a_failure_of_his_own_is_told(shared: Shared[str, str]) -> None:
+    async def failing() -> str:
+        raise LookupError("no")
+
+    with pytest.raises(LookupError, match="no"):
+        await shared.alone(failing())
+    assert shared.running == 0
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "raises", "returns"])
+async def test_on_close_who_waits_for_one_of_his_own_is_told_and_not_cancelled_himself(
+    shared: Shared[str, str], work: Work, ends: str
+) -> None:
+    async def computing() -> str:
+        try:
+            return await work()
+        except asyncio.CancelledError:
+            if ends == "raises":
+                raise LookupError from None
+            if ends == "returns":
+                return "after all"
+            raise
+
+    async def goes_on() -> int:
+        with pytest.raises(asyncio.CancelledError):
+            await shared.alone(computing())
+        await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
+
+    work.cleaned.clear()
+    tasks = [asyncio.create_task(goes_on()) for _ in range(2)]
+    await turns()
+    closing = asyncio.gather(shared.close(), shared.close())
+    await turns()
+    assert (work.cancelled, closing.done()) == (2, False)
+    work.cleaned.set()
+    await closing
+    assert await asyncio.gather(*tasks) == [0, 0]
+    assert shared.running == 0
+
+
+async def test_one_of_his_own_may_end_while_it_is_cancelled(shared: Shared[str, str], work: Work) -> None:
+    """Wherever between its last step and that of who waits."""
+    for steps in range(5):
+        work.go_on.clear()
+        (task,) = await alone(shared, work, 1)
+        work.go_on.set()
+        await turns(steps)
+        await shared.close()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled() or task.result() == f"result {steps + 1}"
+    assert shared.running == 0

@@ -13,7 +13,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -196,11 +196,7 @@ class RayEvaluator(Streams):
         """As Evaluator.execute, on the node with the least to do."""
         submission = Submission.of(program)
         self._check_started()
-
-        def execute() -> Coroutine[Any, Any, Execution | CompileError]:
-            return self._execute(submission, stdin, limits, files, collect)
-
-        return await self._executing.result(object(), execute)
+        return await self._executing.alone(self._execute(submission, stdin, limits, files, collect))
 
     async def _execute(self, *about: Any) -> Execution | CompileError:
         failure: Exception | None = None

@@ -24,6 +24,8 @@ from .conftest import Arena
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+ONE_JAIL = pytest.mark.parametrize("jail", ["auto"], indirect=True, scope="session")
+"""For what is done to the judge itself, which is the same whatever jail the program is in."""
 LONGEST = 0.05
 """Processor seconds between two turns. What goes on in one is 20 ms at most; several may come between."""
 
@@ -105,6 +107,7 @@ FORMS = {
 SMALL = Limits(cpu_time=0.3, idle_time=1, memory=256 * MIB, output=4 * MIB)
 
 
+@ONE_JAIL
 @pytest.mark.parametrize("form", FORMS)
 async def test_values_of_a_program_are_looked_at_in_its_own_time(arena: Arena, form: str) -> None:
     problem = Problem(
@@ -146,6 +149,7 @@ check(f)
     assert raises.status is Status.RUNTIME_ERROR and "division by zero" in str(raises.message)
 
 
+@ONE_JAIL
 async def test_results_that_nobody_has_looked_at_are_not_piled_up(arena: Arena) -> None:
     """24 tests of 8 MiB each, told by a worker that runs ahead of what is compared."""
     tests = tuple(TestCase(f"{n}\n", "".join(f"{n + m}\n" for m in range(1 << 20))) for n in range(24))
@@ -185,6 +189,7 @@ RULES: dict[str, Checker] = {
 }
 
 
+@ONE_JAIL
 @pytest.mark.parametrize("rule", RULES)
 async def test_outputs_are_compared_while_others_are_served(arena: Arena, rule: str) -> None:
     for expected in ("1\n", "1 " * (1 << 19)):
@@ -263,6 +268,7 @@ case("unordered_lines_stall", "print('1 '*8000000)", checker=RULES["unordered li
 case("unordered_lines_stall, newlines", "print('\\n'*16000000)", checker=RULES["unordered lines"])
 
 
+@ONE_JAIL
 @pytest.mark.parametrize("name", CASES)
 async def test_what_once_held_up_everybody(arena: Arena, name: str) -> None:
     problem, program = CASES[name]
