@@ -85,6 +85,8 @@ class Assertion:
         """Replayed: whether the rewritten test comes to an end while nothing is known."""
         self.crashes = False
         """Whether it crashes its process then."""
+        self.unsupported: str | None = None
+        """What it hands on then that cannot travel, in words."""
         self.inputs: Inputs | None = None
         """The operations as inputs, once they have been sent."""
         self.rulings: OrderedDict[bytes, Any] = OrderedDict()

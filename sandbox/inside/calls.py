@@ -9,10 +9,13 @@ which is one of
 
 with values as in ``values``; ``{"other": {"ref": [operation, n]}}`` is the n-th object in the result of an operation,
 or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f,
-``{"other": {"error": [class, arguments]}}`` an exception of the interpreter. Of each operation one line goes to the
-result file as soon as it is done, so that what ends the process early leaves what came before:
+``{"other": {"library": [module, name]}}`` what a module of Python or numpy calls by that name, and
+``{"other": {"made": [function, arguments, state]}}`` what the function gives, as a pickle would have it. Of each
+operation one line goes to the result file as soon as it is done, so that what ends the process early leaves what came
+before:
 
     [0, value, changed]         ``changed``: the arguments afterwards, where the call changed them and "mutations" is on
+                                (of a bound method what it is bound to)
     [1, class names, text]      an exception, and the built-in classes it is one of, the nearest first
 
 With "stop" the first exception is the last line. With "seed" the random numbers of the program are those of every other
@@ -28,7 +31,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .values import HANDED, decode, encode, seed_random
+from .values import HANDED, changeable, decode, encode, library, seed_random
 
 TEXT = 300
 
@@ -45,9 +48,14 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
     def known(inner: Any) -> Any:
         if "name" in inner:
             return _named(scope, inner["name"])
-        if "error" in inner:
-            kind, args = inner["error"]
-            return getattr(builtins, kind)(*decode(args, known))
+        if "library" in inner:
+            return library(*inner["library"])
+        if "made" in inner:
+            function, args, state = decode(inner["made"], known)
+            made = function(*args)
+            if state is not None:
+                made.__setstate__(state)
+            return made
         try:
             return objects[tuple(inner["ref"])]
         except KeyError:
@@ -70,7 +78,7 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
                 args, keywords = decode(rest[0], known), {key: decode(item, known) for key, item in rest[1].items()}
                 value = function(*args, **keywords)
                 if request["mutations"]:
-                    after = encode(args, _unchanged, HANDED)
+                    after = encode([*map(changeable, args)], _unchanged, HANDED)
                     changed = after if after != rest[0] else None
             else:
                 value = _attribute(kind, known({"ref": target}), [decode(part, known) for part in rest])

@@ -16,15 +16,21 @@ read them before. Back comes one of
     {"end": "asks"}                         the test asks for more
     {"end": "stopped"}                      ... but there are no more answers, because one is an exception
     {"end": "ended", "place": number}       ... but there the program's process ended
-    {"end": "unsupported", "error": text}   the test hands on something of its own that cannot travel
     {"end": "garbled", "error": text}       the answers are none
+    {"end": "unsupported", "error": text,   the test hands on what cannot travel;
+     "own": bool}                           whether that is of the test's making
 
 Before ``asks`` there is a line for each operation that the test asked for. Where it does not decide, they come as it
 asks: what ends the process early leaves what came before.
 
-Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, what the
-program raised is its own object again, and so is what the interpreter raised over an answer. So ``unsupported`` is
-never for what a program returned.
+Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, and what
+the program raised is its own object again. So can what Python makes of it, which travels as in a pickle, by names of
+Python's modules and numpy's and by data: views, classes, functions, methods of data, exceptions over an answer, and
+objects that never change (those with a hash of their own: dates, paths). None of that is ever an answer.
+
+What still cannot travel is of the test's making when it is code of the test, or an object of a class of the test or of
+a module. Of anything else (a long iterator, what is nested deep, a type of the interpreter that has no name) an answer
+may be the cause. Who reads the reply knows whether the test hands that on when it has seen no answer.
 """
 
 from __future__ import annotations
@@ -32,17 +38,20 @@ from __future__ import annotations
 import builtins
 import itertools
 import json
+import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, cast
 
-from .values import DEPTH, HANDED, decode, encode, read_record, seed_random
+from .values import DEPTH, HANDED, changeable, decode, encode, library, read_record, seed_random
 
 Write = Callable[[bytes], None]
 
 AHEAD = 2000
 """Operations that are asked for before anything is known of them, besides twice those that are: a loop that waits for
 an answer asks for ever, and a long one shall not take many rounds."""
+_DICT: Any = dict
+_VIEWS: dict[Any, Any] = {type(view({})): view for view in (_DICT.keys, _DICT.values, _DICT.items)}
 
 
 class Stop(BaseException):
@@ -63,6 +72,9 @@ class Test:
         self.raised: list[tuple[BaseException, int, str]] = []
         """Exceptions of the program, with the number of the operation and its words."""
         self.unsupported: str | None = None
+        """What it hands on that cannot travel, in words."""
+        self.own = False
+        """Whether that is of the test's making."""
         self.garbled: str | None = None
         """What is wrong with an answer: the test, which might catch it, does not get to see it."""
 
@@ -104,7 +116,7 @@ class Test:
         try:
             if rest is not None:
                 for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
-                    _become(mine, after)
+                    _become(changeable(mine), after)
             return decode(value, self.object, DEPTH)
         except Exception as fault:
             self.garbled = _text(fault)
@@ -127,19 +139,36 @@ class Test:
         for error, number, _ in self.raised:
             if value is error:
                 return {"other": {"ref": [number, 0]}}
-        kind = cast("Any", type(value))
-        if isinstance(value, BaseException) and getattr(builtins, kind.__name__, None) is kind:
-            return {"other": {"error": [kind.__name__, self.sent(list(value.args))]}}
-        self.unsupported = f"the test passes a {kind.__name__} to the program, which is no plain data"
-        raise Stop
+        if (name := _library_name(value)) is not None:
+            return {"other": {"library": name}}
+        if (parts := _parts(value)) is not None:
+            function, args, state = parts
+            if isinstance(value, BaseException) and isinstance(state, dict):
+                state = {name: item for name, item in cast("Any", state).items() if self.travels(item)}
+            return {"other": {"made": [self.sent(function), self.sent(args), self.sent(state)]}}
+        words = f"the test passes a {type(value).__name__} to the program, which is no plain data"
+        raise self.stays(words, own=_of_the_test(value))
+
+    def travels(self, value: Any) -> bool:
+        before = self.unsupported, self.own
+        try:
+            self.sent(value)
+        except Stop:
+            self.unsupported, self.own = before
+            return False
+        return True
+
+    def stays(self, words: str, *, own: bool = False) -> Stop:
+        if self.unsupported is None:
+            self.unsupported, self.own = words, own
+        return Stop()
 
     def sent(self, value: Any) -> object:
         """On its way to the program."""
         try:
             return encode(value, self.travel, HANDED)
-        except ValueError as error:
-            self.unsupported = f"the test passes on: {error}"
-            raise Stop from None
+        except (ValueError, RecursionError) as error:
+            raise self.stays(f"the test passes on: {error}") from None
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
         sent_keywords = {key: self.sent(value) for key, value in keywords.items()}
@@ -291,7 +320,7 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     if test.garbled:
         return _garbled(test.garbled)
     if test.unsupported:
-        return {"end": "unsupported", "error": test.unsupported}
+        return {"end": "unsupported", "error": test.unsupported, "own": test.own}
     if len(test.asked) > len(test.records) or not test.decide:
         if test.decide:
             if len(test.asked) == len(records) + 1 and len(records) < len(operations):
@@ -324,6 +353,54 @@ def _holds_objects(data: Any) -> bool:
     return kind is dict and ("other" in data or any(_holds_objects(item) for item in data.values()))
 
 
+def _library_name(value: Any) -> list[str] | None:
+    """Module and name of what a module of Python or numpy has by a name."""
+    if value is ... or value is NotImplemented:
+        return ["builtins", repr(value)]
+    if not callable(value):
+        return None
+    for module in (value.__module__ if hasattr(value, "__module__") else None, "types"):
+        try:
+            if _of_a_library(module) and library(str(module), value.__qualname__) is value:
+                return [str(module), value.__qualname__]
+        except Exception:  # it has no name, or none by which it is found there
+            pass
+    return None
+
+
+def _parts(value: Any) -> tuple[Any, list[Any], Any] | None:
+    """A function, its arguments and a state (None: none) that make another like it, wherever that does as well."""
+    for view, method in _VIEWS.items():
+        if isinstance(value, view):
+            return method, [dict(value.mapping)], None
+    kind = cast("Any", type(value))
+    try:
+        function, args, state, *more = (*value.__reduce_ex__(2), None)
+    except Exception:  # it cannot be taken apart
+        return None
+    if function is getattr:
+        return function, list(args), None
+    constant = isinstance(value, BaseException) or kind.__hash__ not in (None, object.__hash__)
+    if not (constant and _of_a_library(kind.__module__)) or any(part is not None for part in more):
+        return None
+    return (function, list(args), state) if state is None or hasattr(value, "__setstate__") else None
+
+
+def _of_a_library(module: object) -> bool:
+    root = module.partition(".")[0] if isinstance(module, str) else ""
+    return root in sys.stdlib_module_names or root == "numpy"
+
+
+def _of_the_test(value: Any) -> bool:
+    """Whether it is code of the test, or an object of a class of the test or of a module: no answer leads to one."""
+    kind = cast("Any", type(value))
+    module = str(value.__module__ if isinstance(value, type | FunctionType) else kind.__module__)
+    if module == "__main__":
+        return True
+    made = isinstance(value, BaseException) or hasattr(kind, "__next__")
+    return not made and module.partition(".")[0] not in ("builtins", "numpy")
+
+
 def _exception(names: list[str], words: str) -> BaseException:
     """The first of these classes that the interpreter has itself."""
     for name in names:
@@ -346,6 +423,9 @@ def _become(mine: Any, after: Any) -> None:
     elif kind is dict or kind is set:
         mine.clear()
         mine.update(after)
+    elif kind is getattr(sys.modules.get("collections"), "deque", None):
+        mine.clear()
+        mine.extend(after)
 
 
 def _text(error: BaseException) -> str:
