@@ -30,6 +30,7 @@ from ..sandbox.names import FILES, unplaceable
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
 from ..sandbox.shared import Shared
+from ..sandbox.turns import Turns
 from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Session
 from .attempt import Attempt, Broken
@@ -109,6 +110,7 @@ class Evaluator(Streams):
             cache, worth=_is_verdict, size=lambda report: report.size, most=REMEMBERED_BYTES
         )
         self._executing: Shared[object, Execution | CompileError] = Shared()
+        self._preparing: Shared[int, Prepared] = Shared()
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
         self._prepared_bytes = 0
         self._pool: Pool | None = None
@@ -161,6 +163,7 @@ class Evaluator(Streams):
         pool, self._pool = self._pool, None
         await self._cache.close()
         await self._executing.close()
+        await self._preparing.close()
         comparing, self._comparing = self._comparing, Comparing()
         await comparing.close()
         checkers, self._checkers = self._checkers, None
@@ -174,7 +177,7 @@ class Evaluator(Streams):
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
-        prepared = self._prepare(problem)
+        prepared = await self._prepare(problem)
         if self._cache.remembered and _too_much(submission) is None:
             key = submission.fingerprint(b"%d" % prepared.inputs.key)
             report = await self._cache.result(key, lambda: self._judge(prepared, submission))
@@ -257,15 +260,25 @@ class Evaluator(Streams):
             received = await worker.receive()
             return CompileError(received) if isinstance(received, str) else received[0]
 
-    def _prepare(self, problem: Problem) -> Prepared:
+    async def _prepare(self, problem: Problem) -> Prepared:
         prepared = self._prepared.get(id(problem))
         if prepared is not None:
             self._prepared.move_to_end(id(problem))
-        else:  # the entry keeps the problem alive, so its id stays its own
-            prepared = self._prepared[id(problem)] = Prepared(problem, self.preset)
-            self._prepared_bytes += prepared.size
-            while len(self._prepared) > 1 and (len(self._prepared) > PREPARED or self._prepared_bytes > PREPARED_BYTES):
-                self._prepared_bytes -= self._prepared.popitem(last=False)[1].size
+            return prepared
+        if problem.mode == "stdio":
+            return self._keep(Prepared(problem, self.preset))
+
+        async def prepare() -> Prepared:  # tests that are code may be long, and there may be thousands
+            return self._keep(await asyncio.to_thread(Prepared, problem, self.preset))
+
+        return await self._preparing.result(id(problem), prepare)
+
+    def _keep(self, prepared: Prepared) -> Prepared:
+        """It keeps the problem alive, so its id stays its own."""
+        self._prepared[id(prepared.given)] = prepared
+        self._prepared_bytes += prepared.size
+        while len(self._prepared) > 1 and (len(self._prepared) > PREPARED or self._prepared_bytes > PREPARED_BYTES):
+            self._prepared_bytes -= self._prepared.popitem(last=False)[1].size
         return prepared
 
     async def _judge(self, prepared: Prepared, submission: Submission) -> Report:
@@ -430,9 +443,8 @@ class Evaluator(Streams):
 
     async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
         """What comes of these tests, until there is nothing left of them or something that need not run any more."""
-        while (left := judgement.open.intersection(wanted) - judgement.to_replay.keys()) and left.isdisjoint(
-            judgement.moot()
-        ):
+        left, turns = set(wanted), Turns()
+        while left and left.isdisjoint(judgement.moot()):
             received = await worker.receive()
             if isinstance(received, str):
                 judgement.compile_error(received)
@@ -440,8 +452,11 @@ class Evaluator(Streams):
             if any(execution.test not in left for execution in received):
                 raise worker.reject(WorkerFailure("a second result for a test that was not asked for again"))
             again = await judgement.take(received)
+            left.difference_update(execution.test for execution in received)
+            left.update(again)
             if not judgement.decided:
                 worker.go_on(again)
+            await turns.pass_on()  # nothing above waits where results come faster than they are taken
 
     async def _replay(
         self, judgement: Judgement, tests: Sequence[int], code: bytes, worker: Worker, attempt: Attempt

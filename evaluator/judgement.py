@@ -61,6 +61,7 @@ class Judgement:
         self._compile_error = False
         self.unfaithful = False
         """A lane gave a test another verdict than a process of its own: nothing here counts."""
+        self._failed: set[int] = set()
         self._by_lane: set[int] = set()  # accepted, without a process of its own
         self._in_doubt: dict[int, bool] = {}  # to be confirmed, and whether the lane accepted it
         self._sampled = zlib.crc32(source) % CONFIRMED_SHARE == 0
@@ -74,7 +75,7 @@ class Judgement:
         """Open tests that are not worth running any more."""
         if self.unfaithful or self._compile_error:
             return self.open
-        if self.run_all or not self._failed():
+        if self.run_all or not self._failed:
             return set()
         return self.open if self.scoring is None else self.open & self.scoring.moot(self.results)
 
@@ -102,16 +103,16 @@ class Judgement:
             accepted = result.status is Status.ACCEPTED
             if execution.fresh or accepted:
                 self.open.discard(test)
-                self.results[test] = result
+                self._keep(test, result)
                 self.unfaithful = self.unfaithful or self._in_doubt.pop(test, accepted) is not accepted
                 if not execution.fresh:
                     self._by_lane.add(test)
             else:
                 self._in_doubt[test] = False
                 again.append(test)
-        if self._sampled and not self.open and self._by_lane and not again:
+        if self._sampled and not self.open and executions[-1].test in self._by_lane and not again:
             self._sampled = False
-            test = max(self._by_lane)
+            test = executions[-1].test
             self._in_doubt[test] = True
             self.open.add(test)
             again.append(test)
@@ -122,12 +123,16 @@ class Judgement:
         self.open.discard(test)
         self.to_replay.pop(test, None)
         if execution is not None:
-            self.results[test] = await self._result(execution, ruling)
+            self._keep(test, await self._result(execution, ruling))
         elif ruling is not None:
-            self.results[test] = TestResult(status=ruling.status, rule=ruling.rule, message=ruling.message)
+            self._keep(test, TestResult(status=ruling.status, rule=ruling.rule, message=ruling.message))
 
-    def _failed(self) -> list[int]:
-        return [test for test, result in self.results.items() if result.status is not Status.ACCEPTED]
+    def _keep(self, test: int, result: TestResult) -> None:
+        self.results[test] = result
+        if result.status is Status.ACCEPTED:
+            self._failed.discard(test)
+        else:
+            self._failed.add(test)
 
     async def _result(self, execution: Execution, ruling: Ruling | None) -> TestResult:
         score = None
@@ -198,7 +203,7 @@ class Judgement:
         skipped = TestResult(status=Status.SKIPPED)
         tests = tuple(self.results.get(test, skipped) for test in range(total))
         passed = sum(result.status is Status.ACCEPTED for result in tests)
-        failed = min(self._failed(), default=None)
+        failed = min(self._failed, default=None)
         if failed is None and not self._compile_error and not 0 < passed == total:
             return not_run(self.prepared.problem, Status.SYSTEM_ERROR, f"{passed} of {total} tests have a result")
         self.prepared.judged(tests, failed)

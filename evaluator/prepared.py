@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, assertions
 from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, with_preset
-from .problem import Checker, Problem
+from .problem import Checker, Problem, TestCase
 from .reference import Reference
 from .report import TestResult
 from .scoring import Scoring
@@ -23,6 +23,8 @@ FIRST = 3
 """Of more tests, those of the first lane then."""
 OVERHEAD = 0.002
 """Seconds that a test takes besides its own."""
+FLAGS = 256
+"""Different ones that the tests of a problem may have."""
 UNSEEN = 0.1
 """Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
 
@@ -32,8 +34,9 @@ class Prepared:
 
     def __init__(self, problem: Problem, preset: Checker | None = None) -> None:
         """With a preset, that decides instead of the comparison of the problem."""
+        self.given = problem
         self.problem = problem = with_preset(problem, preset) if preset else problem
-        by_flags = {flags: _deciding(problem, flags) for flags in {test.flags for test in problem.tests}}
+        by_flags = _deciding(problem, {test.flags: test for test in problem.tests})
         self.comparisons: Sequence[Comparison] = [by_flags[test.flags][0] for test in problem.tests]
         """One a test."""
         self.checkers: Sequence[CheckerProgram | None] = [by_flags[test.flags][1] for test in problem.tests]
@@ -94,7 +97,18 @@ class Prepared:
             self._failures[failed] += 1
 
 
-def _deciding(problem: Problem, flags: str | None) -> tuple[Comparison, CheckerProgram | None]:
-    if flags is not None:
-        problem = msgspec.structs.replace(problem, checker=msgspec.structs.replace(problem.checker, flags=flags))
-    return comparison_for(problem), checker_program(problem)
+def _deciding(
+    problem: Problem, flagged: Mapping[str | None, TestCase]
+) -> dict[str | None, tuple[Comparison, CheckerProgram | None]]:
+    """What decides the tests with these flags, of which one is given. Only text is compared by flags of a test, and how
+    says nothing but the checker."""
+    if len(flagged) > FLAGS:
+        raise ValueError(f"tests: {len(flagged)} different flags; {FLAGS} at most")
+    deciding: dict[str | None, tuple[Comparison, CheckerProgram | None]] = {}
+    for flags, test in flagged.items():
+        own = problem
+        if flags is not None:
+            checker = msgspec.structs.replace(problem.checker, flags=flags)
+            own = msgspec.structs.replace(problem, checker=checker, tests=(test,), groups={}, statement=None)
+        deciding[flags] = comparison_for(own), checker_program(own)
+    return deciding

@@ -25,6 +25,8 @@ CheckerType = Literal[
     "python",
 ]
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[^\W\d]\w*(?![\s\S])", max_length=255)]
+Name = Annotated[str, msgspec.Meta(max_length=1000)]
+"""They come back in every report, and errors name them."""
 Flags = Annotated[str, msgspec.Meta(max_length=4096)]
 """They may end up in a command line."""
 
@@ -41,7 +43,7 @@ class TestCase(ValidText, frozen=True):
     input: str = ""
     output: str = ""
     code: str | None = None
-    group: str | None = None
+    group: Name | None = None
     """Name of the group that the test belongs to: sample, secret/group1, base, plus."""
     flags: Flags | None = None
     """Instead of the flags of the checker, for this test."""
@@ -68,11 +70,11 @@ class Checker(ValidText, frozen=True, kw_only=True):
     type: CheckerType = "default"
     flags: Flags = ""
     float_tol: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
-    name: str | None = None
+    name: Name | None = None
     """The checker meant among those of one type: ``wcmp``, ``rcmp6``."""
     source: str | None = None
     """Programs: the source text."""
-    language: str | None = None
+    language: Name | None = None
     files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Programs: name and text of files beside the source, such as headers."""
     limits: Limits | None = None
@@ -90,20 +92,20 @@ class Group(ValidText, frozen=True, kw_only=True):
 
     max_score: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
     score_aggregation: Literal["pass-fail", "min", "sum"] = "pass-fail"
-    require_pass: tuple[str, ...] = ()
+    require_pass: tuple[Name, ...] = ()
 
 
 class Problem(ValidText, frozen=True, kw_only=True):
     """Tests, limits, comparison and, for reading, description of a problem. Rows may carry more fields; left alone."""
 
-    problem_id: str
+    problem_id: Name
     tests: Annotated[tuple[TestCase, ...], msgspec.Meta(min_length=1)]
     mode: Mode = "stdio"
     time_limit: Seconds | None = None
     """Processor seconds per test. Short for ``limits.cpu_time``; wins over it."""
     limits: Limits = Limits()
     checker: Checker = Checker()
-    groups: dict[str, Group] = msgspec.field(default_factory=dict[str, Group])
+    groups: dict[Name, Group] = msgspec.field(default_factory=dict[Name, Group])
     """By name, the groups that are worth points, see ``Report.score``. The tests of one carry its name as ``group``."""
     entry_point: Identifier | None = None
     """call: name of the function or method. Required there."""

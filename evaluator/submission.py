@@ -11,6 +11,7 @@ from ..sandbox.languages import NAMES
 from ..sandbox.names import FILES, PATH_BYTES
 from ..sandbox.validated import Validated
 from .extract import Found
+from .problem import Name
 
 
 class Submission(Validated, frozen=True, kw_only=True):
@@ -18,8 +19,8 @@ class Submission(Validated, frozen=True, kw_only=True):
 
     code: str | None
     """Source text. None, or only white space: there was no program; the verdict is no_code."""
-    name: str | None = None
-    language: str = "python"
+    name: Name | None = None
+    language: Name = "python"
     files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Name and text of files beside the source, which is where the program begins: Python modules, headers, further
     sources, which are compiled with it."""

@@ -13,7 +13,7 @@ import msgspec
 _PLACE = re.compile(r"(.*) - at `(key` in `)?\$\.(\w+)(?:\[(\d+)\])?(.*)`", re.DOTALL)
 SHOWN = 20
 """Characters of a value that an error shows."""
-_OWN_WORDS = re.compile(r"(?:[A-Z]\w*\.)?([a-z_]\w*(?:\.[a-z_]\w*|\[(?:\d+|\.\.\.)\])*): (.*)", re.DOTALL)
+_OWN_WORDS = re.compile(r"(?:_?[A-Z]\w*\.)?([a-z_]\w*(?:\.[a-z_]\w*|\[(?:\d+|\.\.\.)\])*): (.*)", re.DOTALL)
 
 
 class Validated(msgspec.Struct, frozen=True):

@@ -161,6 +161,7 @@ class Worker(asyncio.Protocol):
         self.worn = False
         """The runner asked to be replaced."""
         self.work: Work | None = None
+        self._tests: frozenset[int] = frozenset()
         self._awaited: set[int] = set()
         """Tests of the work that there is no result of yet."""
         self._waits = False
@@ -234,7 +235,8 @@ class Worker(asyncio.Protocol):
         if self.work is not None:
             raise RuntimeError("a program is already running on this worker")
         self.work = work
-        self._awaited = set(work.job.tests)
+        self._tests = frozenset(work.job.tests)
+        self._awaited = set(self._tests)
         self._waits = work.job.first_lane < LANE_TESTS
         self.jobs += 1
         work.job.number = self.jobs
@@ -278,7 +280,7 @@ class Worker(asyncio.Protocol):
                         found = executions(message, blob)
                     except WorkerFailure as failure:
                         raise self.reject(failure) from None
-                    if any(execution.test not in self.work.job.tests for execution in found):
+                    if any(execution.test not in self._tests for execution in found):
                         raise self.reject(WorkerFailure("a result for a test that was not asked for"))
                     self._awaited.difference_update(execution.test for execution in found)
                     return found

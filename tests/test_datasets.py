@@ -13,6 +13,8 @@ import pytest
 
 from microcoder.evaluator import Problem, Submission
 from microcoder.evaluator.datasets import FORMATS, BadRow, InputError, Rows
+from microcoder.evaluator.datasets.base import Unusable
+from microcoder.evaluator.datasets.cases import SHORT, parse
 from microcoder.evaluator.datasets.values import objects
 
 STDIO = {"inputs": ["1 2\n", "2 2\n"], "outputs": ["3\n", "4\n"]}
@@ -605,3 +607,11 @@ def test_completions_in_a_problem_row(tmp_path: Path) -> None:
     rows = Rows([write(tmp_path / "rows.jsonl", row)], skip_bad=True)
     assert [(program.code, program.found) for _, program in rows] == [("print(1)", "untagged")]
     assert rows.bad[0].field == "submissions[1].completion"
+
+
+def test_a_long_python_literal_is_read_as_a_short_one() -> None:
+    value = {"inputs": [(1, -2.5, None, True, 1j), {"é", "😀", "\ud800"}, b"\0"], "long": "x" * SHORT}
+    assert parse(repr(value), "tests") == value
+    for wrong in (f"['{'x' * SHORT}'", f"[f('{'x' * SHORT}')]", "[" * 2 * SHORT):
+        with pytest.raises(Unusable, match="neither JSON nor a Python literal"):
+            parse(wrong, "tests")

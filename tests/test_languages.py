@@ -195,3 +195,11 @@ async def test_the_verdict_cache_knows_languages_apart(cpp):
         assert (await evaluator.evaluate(problem, source)).accepted
         report = await evaluator.evaluate(problem, Submission(code=source, language="cpp"))
         assert report.status is Status.WRONG_ANSWER
+
+
+async def test_names_of_files_are_no_options(evaluator, cpp):
+    source = '#include <cstdio>\nextern int two;\nint main() { std::printf("%d", two); }'
+    for name in ("-DX=.cpp", "-include x.cpp", "-o.cpp", "@x.cpp", "-.cpp", "-x.cpp"):
+        submission = Submission(code=source, language="cpp", files={name: f"int two = 2;  // {name}"})
+        report = await evaluator.evaluate(sums(("", "2")), submission)
+        assert report.accepted, (name, report.message)

@@ -12,7 +12,7 @@ import pytest
 
 from microcoder.evaluator import Problem, Submission
 from microcoder.evaluator.cli import main
-from microcoder.evaluator.datasets.misspelt import misspelt
+from microcoder.evaluator.datasets.misspelt import LOOKED_AT, misspelt
 from microcoder.evaluator.datasets.native import FIELDS_OF_ROW
 
 FULL: dict[str, Any] = {
@@ -51,6 +51,17 @@ def test_others_are_left_alone() -> None:
     row = {"rating": 1, "url": "", "tags": [], "id": 1, "author": "", "n": 1, "metadata": {"time_limt": 1}}
     assert told(FULL | row) == []
     assert told({"time_limit": 1, "time_limits": 2}) == []  # the right one is there
+
+
+def test_names_that_nobody_can_have_meant_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda name, *_: compared.append(name) or [])
+    told({"ab" * 10_000_000: 1, "time_limt": 1})
+    assert compared == ["time_limt"]
+    compared.clear()
+    tests = [{"input": "1", "output": "1", f"inpu{n}": 1} for n in range(5_000)]
+    told(FULL | {"tests": tests} | {f"time_limt{n}": 1 for n in range(5_000)})
+    assert len(compared) == LOOKED_AT
 
 
 def objects(kind: type[msgspec.Struct], path: str = "") -> Iterator[tuple[str, type[msgspec.Struct]]]:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from microcoder.evaluator import Evaluator, Problem, Report, Status, TestCase
-from microcoder.evaluator.prepared import FEW, FIRST, Prepared
+from microcoder.evaluator.prepared import FEW, FIRST, FLAGS, Prepared
 from microcoder.evaluator.report import TestResult
 from microcoder.sandbox.execution import Execution
 from microcoder.sandbox.limits import Limits
@@ -35,6 +35,17 @@ OK, WRONG = Status.ACCEPTED, Status.WRONG_ANSWER
 
 def test_tests_keep_their_order_until_one_fails() -> None:
     assert prepared([(OK, 0.9), (OK, 0.1), (OK, 0.2)]).order() == [0, 1, 2]
+
+
+def test_different_flags_are_as_many_as_can_be_made_ready() -> None:
+    def flagged(count: int) -> Problem:
+        tests = tuple(TestCase(flags=f"float_tolerance 1e-{n}") for n in range(count) for _ in range(3))
+        return Problem(problem_id="flags", tests=tests)
+
+    found = Prepared(flagged(FLAGS))
+    assert [each.compare(b"0.001", b"0").accepted for each in found.comparisons[3:15:3]] == [True, True, True, False]
+    with pytest.raises(ValueError, match=f"^tests: {FLAGS + 1} different flags; {FLAGS} at most$"):
+        Prepared(flagged(FLAGS + 1))
 
 
 def test_what_failed_comes_first() -> None:

@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import psutil
@@ -20,11 +20,14 @@ import pytest_asyncio
 from microcoder.evaluator import Evaluator, Problem, Report, Status, SyncEvaluator, TestCase
 from microcoder.evaluator.problem import Checker
 from microcoder.evaluator.server.errors import Refused, Unavailable
+from microcoder.evaluator.server.gate import Gate
 from microcoder.evaluator.server.logs import logger
 from microcoder.evaluator.server.messages import Result
 from microcoder.evaluator.server.metrics import Metrics
+from microcoder.evaluator.server.routes import application
 from microcoder.evaluator.server.service import Client, Service
 from microcoder.evaluator.server.settings import Settings
+from microcoder.evaluator.server.siblings import Siblings
 from microcoder.sandbox.errors import SandboxError
 from microcoder.sandbox.languages import LANGUAGES, Builder
 from microcoder.sandbox.languages.cache import Cache
@@ -251,6 +254,37 @@ async def test_a_drain_that_gives_up_tells_those_who_wait_and_not_those_who_left
     assert [type(result) for result in results] == [asyncio.CancelledError, Unavailable, Unavailable]
     with pytest.raises(Refused):
         await judged(service, "late")
+
+
+async def test_the_body_of_a_request_counts_until_its_stream_has_ended(service: Service) -> None:
+    request = {"problem": msgspec.to_builtins(PROBLEM), "submissions": [{"code": f"{RANDOM}# stream"}]}
+    body = msgspec.json.encode(request)
+    messages: list[Any] = []
+    received = iter([{"type": "http.request", "body": body, "more_body": False}])
+    answered = asyncio.Event()
+
+    async def receive() -> Any:
+        if (message := next(received, None)) is not None:
+            return message
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+        if message.get("more_body") is False:
+            answered.set()
+
+    async with Siblings(service.settings) as siblings:
+        app = Gate(application(service, siblings), service.settings, service.metrics, service.log)
+        headers = [(b"content-type", b"application/json"), (b"host", b"localhost")]
+        path = "/v1/evaluate/stream"
+        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+        asked = asyncio.create_task(app(cast("Any", scope | {"headers": headers}), receive, send))
+        await until(lambda: running_in(mine(service)))
+        assert (messages[0]["status"], service._body_bytes) == (200, len(body))
+        await finish(asked, mine(service))
+    assert b'"status":"wrong_answer"' in b"".join(message.get("body", b"") for message in messages)
+    assert service._body_bytes == 0
 
 
 # -------------------------------------------------------------------------------------------- compilers and checkers

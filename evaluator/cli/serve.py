@@ -76,6 +76,7 @@ def main(options: Serve) -> int:
             process.run(settings, [listening])
         else:
             supervisor.run(settings, listening, log)
+    process.leave(DONE)
     return DONE
 
 

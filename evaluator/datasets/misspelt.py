@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import typing
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,6 +15,8 @@ import msgspec
 
 ALIKE = 0.8
 """From 0 to 1, how alike two names are, as difflib measures it: `time_limt`, `timeLimit` and `time_limit_s` are."""
+LOOKED_AT = 200
+"""Names that are no fields, of one text. What comes after these is left alone: it is no row with a slip in it."""
 
 Fields = type[msgspec.Struct]
 _Object = dict[str, msgspec.Raw]
@@ -39,10 +42,20 @@ def together(*kinds: Fields) -> Fields:
 
 def misspelt(fields: Fields, text: bytes | msgspec.Raw, *, msgpack: bool = False) -> list[str]:
     """What to say of an object that was read as one with these fields, and of the objects in it."""
-    return list(dict.fromkeys(_told(fields, text, "", _MSGPACK if msgpack else _JSON)))
+    unknown = itertools.islice(_unknown(fields, text, "", _MSGPACK if msgpack else _JSON), LOOKED_AT)
+    return list(dict.fromkeys(told for each in unknown for told in _meant(*each)))
 
 
-def _told(fields: Fields, text: bytes | msgspec.Raw, prefix: str, media: _Media) -> Iterator[str]:
+def _meant(prefix: str, name: str, lacks: list[str]) -> Iterator[str]:
+    if len(name) * ALIKE <= (2 - ALIKE) * max(map(len, lacks), default=0):  # longer ones are like none
+        for meant in difflib.get_close_matches(name.lower(), lacks, 1, ALIKE):
+            yield f"{prefix}{name}: there is no such field; did you mean {meant}?"
+
+
+def _unknown(
+    fields: Fields, text: bytes | msgspec.Raw, prefix: str, media: _Media
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Names that are no fields, with the path before them and the fields that the object has not."""
     inner = _inner(fields)
     try:
         given = media.fields.decode(text)
@@ -50,16 +63,14 @@ def _told(fields: Fields, text: bytes | msgspec.Raw, prefix: str, media: _Media)
         return  # null; or not read as JSON is
     for name, value in given.items():
         if name not in inner:
-            lacks = [field for field in inner if field not in given]
-            for meant in difflib.get_close_matches(name.lower(), lacks, 1, ALIKE):
-                yield f"{prefix}{name}: there is no such field; did you mean {meant}?"
+            yield prefix, name, [field for field in inner if field not in given]
         elif (within := inner[name]) is not None:
             place, kind = within
             if place == "itself":
-                yield from _told(kind, value, f"{prefix}{name}.", media)
+                yield from _unknown(kind, value, f"{prefix}{name}.", media)
             else:
                 for each in _several(value, media):
-                    yield from _told(kind, each, f"{prefix}{name}[].", media)
+                    yield from _unknown(kind, each, f"{prefix}{name}[].", media)
 
 
 def _several(text: msgspec.Raw, media: _Media) -> Iterable[msgspec.Raw]:

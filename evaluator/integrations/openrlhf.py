@@ -18,7 +18,12 @@ from .judge import shared_judge
 
 TAIL = 200
 """Characters of a prompt that are looked for where the tokenizer changed the prompt."""
-_SPECIAL = re.compile(r"(?:<\|[^<>|]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</s>|<eos>|<pad>|<end_of_turn>|\[PAD\])\Z")
+PIECE = 1 << 14
+"""Characters of the end of a query that are looked at in one go."""
+_NAMED = "</s>", "<eos>", "<pad>", "<end_of_turn>", "[PAD]"
+_SPECIAL_BACKWARDS = re.compile(
+    r"(?:\s|>\|[^<>|]{1,40}\|<|>｜[^<>｜]{1,40}｜<|" + "|".join(re.escape(name[::-1]) for name in _NAMED) + ")++"
+)
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any], **_: Any) -> dict[str, Any]:
@@ -46,9 +51,6 @@ def response_of(query: str, prompt: str | None) -> str:
     if prompt and (place := query.find(prompt)) >= 0:
         response = query[place + len(prompt) :]
     end = len(response)
-    while True:  # by the end of the text alone: taking each token off the whole of it would be quadratic
-        piece = response[max(0, end - TAIL) : end]
-        rest = _SPECIAL.sub("", piece.rstrip())
-        if rest == piece:
-            return response[:end]
-        end -= len(piece) - len(rest)
+    while found := _SPECIAL_BACKWARDS.match(response[max(0, end - PIECE) : end][::-1]):
+        end -= found.end()
+    return response[:end]

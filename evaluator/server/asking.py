@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response
@@ -75,14 +74,14 @@ class _Body:
             raise TooSlow(f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
 
 
-@contextmanager
-def body_of(request: Asking) -> Generator[_Body]:
+def body_of(request: Asking) -> _Body:
+    """It counts as memory in use until the request is answered, to the last line where that is a stream."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest("Content-Encoding: only plain bodies are read")
     length = request.headers.get("content-length")
     size = int(length) if length and length.isdecimal() else 0  # of any other length it is said by the parts
-    with service_of(request).body(client_of(request), size) as account:
-        yield _Body(request, account)
+    account = service_of(request).body(client_of(request), size)
+    return _Body(request, request.scope["state"]["until_answered"].enter_context(account))
 
 
 async def gone(request: Asking) -> None:

@@ -7,6 +7,7 @@ host name that is not the server's, counts, and logs one line.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import re
@@ -64,6 +65,7 @@ class Gate:
         request_id = _plain(headers.get(b"x-request-id")) or uuid.uuid4().hex
         context: dict[str, Any] = scope.setdefault("state", {})
         context["request_id"] = request_id
+        held = context["until_answered"] = contextlib.ExitStack()
         status = 499  # as nginx says: the client was gone before the answer
 
         async def sending(message: Message) -> None:
@@ -84,6 +86,7 @@ class Gate:
         except Refused as refusal:
             await _refuse(sending, refusal, request_id)
         finally:
+            held.close()
             endpoint = _ENDPOINTS.get(path) or ("problems" if path.startswith("/v1/problems/") else "other")
             self._metrics.requests.labels(endpoint, str(status) if 100 <= status < 600 else "other").inc()
             self._log.info(

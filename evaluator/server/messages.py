@@ -9,7 +9,7 @@ import msgspec
 from ...sandbox.validated import Validated
 from ..datasets.programs import Completion, extracted
 from ..extract import Found
-from ..problem import Problem
+from ..problem import Name, Problem
 from ..report import Report
 from ..submission import Submission
 
@@ -36,10 +36,10 @@ class Program(Validated, frozen=True, kw_only=True):
     """Source text. null, or only white space: there was no program; the verdict is no_code."""
     completion: Completion | msgspec.UnsetType = msgspec.UNSET
     """Instead of ``code``: what a model said, with the program in it."""
-    language: str = "python"
+    language: Name = "python"
     files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Name and text of files beside the source, which is where the program begins."""
-    name: str | None = None
+    name: Name | None = None
     """Comes back in the report, as do ``found``, ``accept`` and ``timing_sensitive``."""
     found: Found | None = None
     accept: bool | None = None

@@ -1,16 +1,19 @@
-"""Texts of an answer that programs choose, made ready piece by piece: the event loop gives others a turn in between."""
+"""What may be long in an answer, made ready piece by piece: the event loop gives others a turn in between."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import codecs
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, cast
 
 import msgspec
 
+from ...sandbox.turns import Turns
 from .decode import JSON, encode
+
+T = TypeVar("T")
 
 PIECE = 3 << 14
 """Bytes at a time. Divisible by three, so that the base64 of pieces is that of the whole."""
@@ -28,6 +31,20 @@ async def in_base64(data: bytes, media: str) -> str:
     if len(data) <= PIECE:
         return base64.b64encode(data).decode()
     return await _joined((base64.b64encode(piece).decode() for piece in _cut(data)), media)
+
+
+async def encoded(items: Sequence[T], media: str, *, most: int) -> list[T] | None:
+    """The same, as the encoder of this media type would write them; it takes them as they are. None: more bytes."""
+    written: list[T] = []
+    size, turns = 0, Turns()
+    for item in items:
+        piece = encode(item, media)
+        size += len(piece)
+        if size > most:
+            return None
+        written.append(cast("T", msgspec.Raw(piece)))
+        await turns.pass_on()
+    return written
 
 
 def _cut(data: bytes) -> Iterator[memoryview]:

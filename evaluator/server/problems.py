@@ -69,7 +69,7 @@ class Problems:
         if data[:1] == b'"' if media == JSON else data[0] >> 5 == 5 or data[0] in (0xD9, 0xDA, 0xDB):
             return await self.get(_strings.decode(data, media, path))
         digest = await _digest(data)
-        return self._held.get(digest) or self._hold(digest, data, media, path)
+        return self._held.get(digest) or await self._hold(digest, data, media, path)
 
     async def get(self, digest: str) -> Held:
         """Raises UnknownProblem."""
@@ -78,7 +78,7 @@ class Problems:
             self._held.move_to_end(digest)
             return held
         data = await self.data(digest)
-        return self._held.get(digest) or self._hold(digest, data, kind(data), "$")
+        return self._held.get(digest) or await self._hold(digest, data, kind(data), "$")
 
     async def data(self, digest: str) -> bytes:
         """As it was registered. Raises UnknownProblem."""
@@ -96,11 +96,25 @@ class Problems:
             raise Conflict(f"the SHA-256 of the body is {found}, the address says {digest}")
         if kind(data) != media:
             raise BadRequest(f"the body is not {media}", path="$")
-        held = self._held.get(digest) or self._hold(digest, data, media, "$")
+        held = self._held.get(digest) or await self._hold(digest, data, media, "$")
         await asyncio.to_thread(self._write, digest, data)
         return held
 
-    def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
+    async def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
+        held = await asyncio.to_thread(self._look_at, digest, data, media, path)
+        if digest in self._held:  # somebody else sent it meanwhile
+            return self._held[digest]
+        self._held[digest] = held
+        self._bytes += held.size
+        while self._bytes > self._memory and len(self._held) > 1:
+            _, old = self._held.popitem(last=False)
+            self._bytes -= old.size
+        return held
+
+    # -- in threads
+
+    def _look_at(self, digest: str, data: bytes, media: str, path: str) -> Held:
+        """Raises BadRequest. It may have thousands of tests, and long ones."""
         problem = _problems.decode(data, media, path)
         if lacks_data(problem):
             _data_tests.decode(data, media, path)
@@ -108,15 +122,7 @@ class Problems:
             check(problem, self._caps, self._preset)
         except ValueError as error:
             raise bad_field(error, path) from None
-        warnings = tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK))
-        held = self._held[digest] = Held(digest, problem, len(data), warnings)
-        self._bytes += held.size
-        while self._bytes > self._memory and len(self._held) > 1:
-            _, old = self._held.popitem(last=False)
-            self._bytes -= old.size
-        return held
-
-    # -- the folder; in threads
+        return Held(digest, problem, len(data), tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK)))
 
     def _file(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):

@@ -13,6 +13,9 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
@@ -35,6 +38,29 @@ from .siblings import Siblings, socket_path
 BACKLOG = 4096
 CUT_OFF = 5.0
 """Seconds for answers to be sent after the drain."""
+THREADS = "microcoder-reads"
+PATIENCE = 1.0
+"""Seconds for threads to end when all else has."""
+
+
+class _Threads(ThreadPoolExecutor):
+    """What reads long texts. No end waits for it: who sent them is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix=THREADS)
+
+    def shutdown(self, *_: Any, **__: Any) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def leave(code: int) -> None:
+    """End this process, as the last of all, where a thread of a server still reads: Python would wait for it."""
+    until = time.monotonic() + PATIENCE
+    for thread in threading.enumerate():
+        if thread.name.startswith(THREADS):
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                os._exit(code)
 
 
 def run(settings: Settings, sockets: list[socket.socket]) -> None:
@@ -46,6 +72,7 @@ def run(settings: Settings, sockets: list[socket.socket]) -> None:
 
 
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
+    asyncio.get_running_loop().set_default_executor(_Threads())
     log = logger(settings.log_format, settings.log_level, engine=settings.engine)
     metrics = Metrics()
     options: dict[str, Any] = {
@@ -158,4 +185,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    leave(code)
+    sys.exit(code)

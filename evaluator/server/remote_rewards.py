@@ -54,7 +54,9 @@ class RemoteRmRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Sample(msgspec.Struct, frozen=True):
-    response: str
+    query: str
+    prompt: str | None
+    """What the query begins with."""
     label: Any
     statement: str | None
     path: str
@@ -68,9 +70,8 @@ _truths = Truths(TRUTHS)
 @post("/get_reward", status_code=200)
 async def get_reward(request: Asking) -> Response[bytes]:
     media = decode.media_type(request.headers.get("content-type"))
-    with body_of(request) as body:
-        asked = _openrlhf.decode(await body.read(), media)
-        results = await judged(request, samples_of(asked))
+    asked = _openrlhf.decode(await body_of(request).read(), media)
+    results = await judged(request, samples_of(asked))
     if results is None:
         return Response(b"", status_code=499)
     rewards = [_reward(result) for result in results]
@@ -81,11 +82,9 @@ async def get_reward(request: Asking) -> Response[bytes]:
 @post("/remote_rm", status_code=200)
 async def remote_rm(request: Asking) -> Response[bytes]:
     media = decode.media_type(request.headers.get("content-type"))
-    with body_of(request) as body:
-        asked = _slime.decode(await body.read(), media)
-        response = response_of(asked.response, None)
-        sample = _Sample(response, asked.label, statement_of(asked.prompt), "$.label")
-        results = await judged(request, [sample])
+    asked = _slime.decode(await body_of(request).read(), media)
+    sample = _Sample(asked.response, None, asked.label, statement_of(asked.prompt), "$.label")
+    results = await judged(request, [sample])
     return Response(b"", status_code=499) if results is None else _answer(request, _reward(results[0]))
 
 
@@ -102,7 +101,7 @@ def samples_of(asked: GetRewardRequest) -> list[_Sample]:
         if len(values) != len(queries):
             raise BadRequest(f"{len(values)} of them for {len(queries)} queries", path=f"$.{name}")
     return [
-        _Sample(response_of(query, prompt), label, prompt, f"$.labels[{place}]")
+        _Sample(query, prompt, label, prompt, f"$.labels[{place}]")
         for place, (query, prompt, label) in enumerate(zip(queries, prompts, labels, strict=True))
     ]
 
@@ -149,7 +148,7 @@ async def _asked(service: Service, place: int, sample: _Sample) -> Asked:
 
 
 def _written(sample: _Sample) -> tuple[bytes, str | None]:
-    """The problem as it is registered, and the program; in a thread, for labels may be large."""
+    """The problem as it is registered, and the program; in a thread, for both may be large."""
     problem = _truths.problem(sample.label, field="label", statement=sample.statement)
-    code = submission_of(text_of(sample.response), "python").code
+    code = submission_of(text_of(response_of(sample.query, sample.prompt)), "python").code
     return msgspec.msgpack.encode(with_class(problem, code or "")), code

@@ -15,9 +15,9 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from ..version import VERSION
-from . import decode
-from .asking import Asking, answer, body_of, client_of, gone, note, service_of, siblings_of
-from .errors import BadRequest, NotFound, Refused, Unavailable
+from . import decode, pieces
+from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of, siblings_of
+from .errors import BadRequest, NotFound, Refused, TooLarge, Unavailable
 from .messages import ErrorResponse, EvaluateResponse, Fault, Health, Registered, Version
 from .metrics import CONTENT_TYPE
 from .openapi import document
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from .siblings import Siblings
 
+ANSWER = 256 << 20
+"""Bytes of an answer that is no stream. Problems with many tests make long reports."""
 _PAGE = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
@@ -75,27 +77,29 @@ def application(service: Service, siblings: Siblings) -> ASGIApp:
 async def evaluate(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
-    with body_of(request) as body:
-        asked, warnings = await service.read(await body.read(), media, client)
-        results = await until(gone(request), service.judge(client, asked))
-        if results is None:
-            return Response(b"", status_code=499)
+    asked, warnings = await service.read(await body_of(request).read(), media, client)
+    results = await until(gone(request), service.judge(client, asked))
+    if results is None:
+        return Response(b"", status_code=499)
     verdict = results[0].report.status.value if len(results) == 1 else None
     note(request, programs=len(results), verdict=verdict, warnings=warnings or None)
-    return answer(request, EvaluateResponse(results=results, warnings=warnings), media)
+    written = await pieces.encoded(results, answer_media(request, media), most=ANSWER)
+    if written is None:
+        raise TooLarge(f"the answer has more than {ANSWER >> 20} MiB: ask for fewer programs at once, or for a stream")
+    return answer(request, EvaluateResponse(results=written, warnings=warnings), media)
 
 
 @post("/v1/evaluate/stream", status_code=200)
 async def stream(request: Asking) -> Stream:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
-    with body_of(request) as body:
-        asked, warnings = await service.read(await body.read(), media, client)
+    asked, warnings = await service.read(await body_of(request).read(), media, client)
     note(request, programs=len(asked), warnings=warnings or None)
 
     async def lines() -> AsyncGenerator[bytes, None]:
         async for result in service.stream(client, asked):
             yield decode.encode(result, decode.JSON) + b"\n"
+            await asyncio.sleep(0)
 
     return Stream(lines(), media_type=decode.NDJSON)
 
@@ -106,8 +110,7 @@ async def register(request: Asking, digest: FromPath[str]) -> Response[bytes]:
     service = service_of(request)
     if service.draining:
         raise Unavailable("the server is going down", retry_after=1.0)
-    with body_of(request) as body:
-        held = await service.problems.register(digest, await body.read(), media)
+    held = await service.problems.register(digest, await body_of(request).read(), media)
     problem = held.problem
     made = Registered(
         digest=held.digest, problem_id=problem.problem_id, tests=len(problem.tests), warnings=held.warnings

@@ -89,10 +89,9 @@ async def run_code(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
     try:
-        with body_of(request) as body:
-            asked = _requests.decode(await body.read(), media)
-            service.admit(client, 1)
-            result = await until(gone(request), run(service, client, asked, answer_media(request, media)))
+        asked = _requests.decode(await body_of(request).read(), media)
+        service.admit(client, 1)
+        result = await until(gone(request), run(service, client, asked, answer_media(request, media)))
     except (TooMany, Unavailable, TimeoutError) as error:
         raise WaitedTooLong(str(error) or f"no turn came within {WAIT:g} seconds", retry_after=1.0) from None
     if result is None:

@@ -21,6 +21,7 @@ from ...sandbox.errors import LanguageUnavailable, SandboxError
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.shared import Shared
+from ...sandbox.turns import Turns
 from ..cluster import RayEvaluator
 from ..datasets.misspelt import misspelt, together
 from ..datasets.programs import FIELDS
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between two looks at the clock, for the lag of the event loop."""
-TURN = 0.005
-"""Seconds of one request after which others get their turn."""
 LARGE = 256 * 1024
 """Characters of a program from which hashing leaves the event loop."""
 RECENT = 10
@@ -202,7 +201,7 @@ class Service:
         asked: list[Asked] = []
         warnings = dict.fromkeys(misspelt(_SENT, data, msgpack=media == MSGPACK))
         common: Held | None = None
-        turn = time.perf_counter()
+        turns = Turns()
         for place, program in enumerate(programs):
             where = f"$.submissions[{place}]"
             if bytes(program.problem):
@@ -222,9 +221,7 @@ class Service:
             except ValueError as error:
                 raise bad_field(error, where) from None
             asked.append(Asked(place, submission, held, program.id))
-            if time.perf_counter() - turn > TURN:
-                await asyncio.sleep(0)
-                turn = time.perf_counter()
+            await turns.pass_on()
         return asked, list(warnings)
 
     def admit(self, client: Client, programs: int) -> None:

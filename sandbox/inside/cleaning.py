@@ -6,6 +6,9 @@ import os
 import signal
 import stat
 
+MOST_FILES = 1 << 14
+"""In one folder: a kibibyte each of the kernel's memory, and half a second to remove. nsjail allows fewer."""
+
 
 def sweep_processes() -> None:
     """Kill and reap everything in the jail but process 1."""
@@ -27,6 +30,7 @@ class Folder:
     def __init__(self, path: str) -> None:
         self.path = path
         self._own = os.stat(path).st_uid == os.geteuid()
+        self._files = self._held()
         self._clean = self._state() if self._counts() else None
         """How it looks when nobody has touched it since it was emptied. None: looks do not tell."""
 
@@ -40,6 +44,15 @@ class Folder:
         os.utime(self.path)
         if self._clean is not None:
             self._clean = self._state()
+
+    def full(self) -> bool:
+        """Whether a program made more than MOST_FILES in it."""
+        return self._held() - self._files > MOST_FILES
+
+    def _held(self) -> int:
+        """Files on its file system, where that counts them."""
+        found = os.statvfs(self.path)
+        return found.f_files - found.f_ffree
 
     def _state(self) -> tuple[int, ...]:
         """Times alone would not do: many clocks move in steps of milliseconds."""

@@ -57,7 +57,8 @@ def certain_imports(code: CodeType) -> frozenset[str]:
     """Modules that the program imports whenever it runs that far: before anything that may jump or return. With their
     packages: importing a.b is importing a."""
     operations = code.co_code[::2]
-    found = [name for place, name in _imports(code) if _TURNS.isdisjoint(operations[:place])]
+    turn = next((place for place, operation in enumerate(operations) if operation in _TURNS), len(operations))
+    found = [name for place, name in _imports(code) if place <= turn]
     return frozenset(found) | roots_of(found)
 
 

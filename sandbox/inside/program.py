@@ -277,6 +277,8 @@ class Program:
                     stopped_by = "idle_time"
                 elif now - self._started >= limits["wall_time"]:
                     stopped_by = "wall_time"
+                elif self.runner.full():
+                    stopped_by = "memory"
                 if stopped_by:
                     os.kill(pid, signal.SIGKILL)
                     break
@@ -388,7 +390,7 @@ class Program:
         stdout, result = put_out
         size = max(stdout.size, result.size) if self.job.call else stdout.size
         if stopped_by:
-            return Verdict("time_limit", stopped_by, None, None)
+            return Verdict("memory_limit" if stopped_by == "memory" else "time_limit", stopped_by, None, None)
         if size > limits["output"]:
             return Verdict("output_limit", "output", exit_code, number)
         if stderr_size > limits["stderr"]:

@@ -183,6 +183,10 @@ class Runner:
         """The host lacks something: no more results will come of this job. None: nor of any other."""
         self.channel.send({"type": "shortage", "job": number, "why": why})
 
+    def full(self) -> bool:
+        """Whether a program made too many files."""
+        return any(folder.full() for folder in self._folders)
+
     def empty_folders(self) -> None:
         for folder in self._folders:
             folder.empty()

@@ -85,3 +85,8 @@ def lack_of(language: Language) -> str | None:
 def names_streams(source: bytes, files: Mapping[str, bytes]) -> bool:
     """Whether a program may open its streams by name."""
     return any(name in text for text in (source, *files.values()) for name in STREAM_NAMES)
+
+
+def path_of(name: str) -> str:
+    """A file of the working folder, as a compiler is told of it: none of its options, and no file that holds some."""
+    return f"./{name}" if name.startswith(("-", "@")) else name

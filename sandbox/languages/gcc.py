@@ -21,7 +21,7 @@ from ..jails.base import Mount
 from ..kinds import NATIVE, Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
-from .base import COMPILER_STACK, Language, Program, Recipe, names_streams
+from .base import COMPILER_STACK, Language, Program, Recipe, names_streams, path_of
 from .cache import folder
 from .toolchain import ask, inside, libraries, real, shown
 
@@ -112,7 +112,9 @@ def _further_sources(source: bytes, files: Mapping[str, bytes]) -> list[str]:
     texts = b"\n".join((source, *files.values()))
     included = {name.decode(errors="replace") for name in _INCLUDE.findall(texts)}
     return sorted(
-        name for name in files if name.endswith((".c", ".cc", ".cpp", ".cxx", ".c++", ".C")) and name not in included
+        path_of(name)
+        for name in files
+        if name.endswith((".c", ".cc", ".cpp", ".cxx", ".c++", ".C")) and name not in included
     )
 
 

@@ -13,7 +13,7 @@ from ..jails.base import Mount
 from ..kinds import Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
-from .base import COMPILER_STACK, Language, Program, Recipe, names_streams
+from .base import COMPILER_STACK, Language, Program, Recipe, names_streams, path_of
 from .toolchain import ask, libraries, real, shown
 
 OUTPUT = "program.jar"
@@ -100,7 +100,7 @@ class Java(Language):
         sources = {**files, name: source}
         kind = Kind("compile java", "program", self._mounts, tmpfs=128 * MIB)
         argv = ["java", *_QUIET, "-Xmx1g", "-Xss64m", ".build/Build.java", name[:-5]]
-        argv += sorted(one for one in sources if one.endswith(".java"))
+        argv += sorted(path_of(one) for one in sources if one.endswith(".java"))
         command = Command(argv, self._java, address_space=False, stack=COMPILER_STACK)
         return Recipe(kind, command, {".build/Build.java": _BUILD, **sources}, OUTPUT)
 

@@ -159,3 +159,10 @@ async def test_no_program_finds_modules_that_another_one_had_imported_for_it(are
         await arena.judge(source + SUM)
     after = await arena.run(probe)
     assert after.stdout == before.stdout
+
+
+async def test_many_imports_are_read_once(arena):
+    restarts = arena.evaluator.restarts
+    for import_ in ("import os", "from os import path"):
+        assert (await arena.evaluator.evaluate(arena.sums, f"{import_}\n" * 20_000 + SUM)).accepted
+    assert arena.evaluator.restarts == restarts

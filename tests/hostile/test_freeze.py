@@ -163,6 +163,19 @@ async def test_results_that_nobody_has_looked_at_are_not_piled_up(arena: Arena) 
     assert watch.grown < 96 * MIB  # of 190
 
 
+@ONE_JAIL
+async def test_many_tests_that_end_quickly_let_others_have_their_turn(arena: Arena) -> None:
+    tests = tuple(TestCase(f"{n}\n", f"{n}\n") for n in range(10_000))
+    assert (await judged(arena, Problem(problem_id="many", tests=tests), "print(input())")).accepted
+
+
+@ONE_JAIL
+async def test_problems_are_made_ready_while_others_are_served(arena: Arena) -> None:
+    tests = tuple(TestCase(code=f"assert f({n}) == {n}") for n in range(3_000))
+    problem = Problem(problem_id="asserts", mode="assert", entry_point="f", tests=tests)
+    assert (await judged(arena, problem, "def f(x): return x")).accepted
+
+
 # ------------------------------------------------------------------------------------------------------------- outputs
 
 OUTPUTS = {

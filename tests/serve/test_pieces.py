@@ -49,3 +49,13 @@ async def test_others_get_their_turn_for_each_piece() -> None:
         await asyncio.sleep(0)
         turns += 1
     assert turns >= 40
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("media", [decode.JSON, decode.MSGPACK])
+async def test_a_list_that_is_encoded_by_its_items_is_the_same(media: str) -> None:
+    items = [Answer(f"{n}") for n in range(300)]
+    size = sum(len(decode.encode(item, media)) for item in items)
+    written = await pieces.encoded(items, media, most=size)
+    assert decode.encode({"results": written}, media) == decode.encode({"results": items}, media)
+    assert await pieces.encoded(items, media, most=size - 1) is None

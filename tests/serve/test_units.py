@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -15,6 +17,8 @@ from microcoder.evaluator.server.decode import JSON, MSGPACK
 from microcoder.evaluator.server.fair import FairQueue
 from microcoder.evaluator.server.problems import kind
 from microcoder.evaluator.server.verdicts import Verdicts
+
+from ..events import SECONDS
 
 
 async def test_clients_take_turns() -> None:
@@ -112,3 +116,21 @@ async def test_a_file_damaged_anywhere_is_noticed(tmp_path: Path, place: int, si
 def test_the_bytes_of_an_object_say_what_they_are(value: dict[str, bool]) -> None:
     assert kind(msgspec.json.encode(value)) == JSON
     assert kind(msgspec.msgpack.encode(value)) == MSGPACK
+
+
+def test_threads_that_read_hold_up_no_end() -> None:
+    source = """
+import asyncio, time
+from microcoder.evaluator.server.process import leave, _Threads
+
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Threads())
+    began = asyncio.Event()
+    loop.run_in_executor(None, lambda: (loop.call_soon_threadsafe(began.set), time.sleep(10_000)))
+    await began.wait()
+
+asyncio.run(main())
+leave(7)
+"""
+    assert subprocess.run([sys.executable, "-c", source], check=False, timeout=SECONDS).returncode == 7
