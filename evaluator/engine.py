@@ -265,11 +265,11 @@ class Evaluator(Streams):
         if prepared is not None:
             self._prepared.move_to_end(id(problem))
             return prepared
-        if problem.mode == "stdio":
+        if problem.mode != "assert":
             return self._keep(Prepared(problem, self.preset))
 
-        async def prepare() -> Prepared:  # tests that are code may be long, and there may be thousands
-            return self._keep(await asyncio.to_thread(Prepared, problem, self.preset))
+        async def prepare() -> Prepared:
+            return self._keep(await Prepared.in_turns(problem, self.preset))
 
         return await self._preparing.result(id(problem), prepare)
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from ..sandbox.protocol import Mode
+from ..sandbox.turns import Turns
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
-from .asserts import Assertion, assertions
+from .asserts import Assertion, read_assertions
 from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, with_preset
 from .problem import Checker, Problem, TestCase
@@ -23,7 +24,7 @@ FIRST = 3
 """Of more tests, those of the first lane then."""
 OVERHEAD = 0.002
 """Seconds that a test takes besides its own."""
-FLAGS = 256
+FLAGS = 2048
 """Different ones that the tests of a problem may have."""
 UNSEEN = 0.1
 """Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
@@ -32,8 +33,11 @@ UNSEEN = 0.1
 class Prepared:
     """Shared by all programs of a problem. Raises ValueError, naming the field, when the problem makes no sense."""
 
-    def __init__(self, problem: Problem, preset: Checker | None = None) -> None:
-        """With a preset, that decides instead of the comparison of the problem."""
+    def __init__(
+        self, problem: Problem, preset: Checker | None = None, assertions: Sequence[Assertion] | None = None
+    ) -> None:
+        """With a preset, that decides instead of the comparison of the problem. ``assertions``: those of the problem,
+        where they have been read."""
         self.given = problem
         self.problem = problem = with_preset(problem, preset) if preset else problem
         by_flags = _deciding(problem, {test.flags: test for test in problem.tests})
@@ -42,7 +46,7 @@ class Prepared:
         self.checkers: Sequence[CheckerProgram | None] = [by_flags[test.flags][1] for test in problem.tests]
         """The programs that decide instead."""
         self.references = [Reference() for _ in problem.tests]
-        self.assertions: list[Assertion] = assertions(problem) if problem.mode == "assert" else []
+        self.assertions = list(read_assertions(problem) if assertions is None else assertions)
         """assert mode: what decides each test, instead of the comparison."""
         self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode
         self.replayed = [number for number, test in enumerate(self.assertions) if test.lifted is None]
@@ -61,6 +65,15 @@ class Prepared:
         self._runs = [0] * len(self.expected)
         self._seconds = [0.0] * len(self.expected)  # mean of each test
         self._judged = 0
+
+    @classmethod
+    async def in_turns(cls, problem: Problem, preset: Checker | None = None) -> Prepared:
+        """The same, with turns for others: there may be thousands of tests that are code."""
+        turns, assertions = Turns(), list[Assertion]()
+        for assertion in read_assertions(problem):
+            assertions.append(assertion)
+            await turns.pass_on()
+        return cls(problem, preset, assertions)
 
     def __len__(self) -> int:
         return len(self.expected)

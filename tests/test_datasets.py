@@ -612,6 +612,6 @@ def test_completions_in_a_problem_row(tmp_path: Path) -> None:
 def test_a_long_python_literal_is_read_as_a_short_one() -> None:
     value = {"inputs": [(1, -2.5, None, True, 1j), {"é", "😀", "\ud800"}, b"\0"], "long": "x" * SHORT}
     assert parse(repr(value), "tests") == value
-    for wrong in (f"['{'x' * SHORT}'", f"[f('{'x' * SHORT}')]", "[" * 2 * SHORT):
+    for wrong in (f"['{'x' * SHORT}'", f"[f('{'x' * SHORT}')]", "[" * 2 * SHORT, "[{[]: 1}]"):
         with pytest.raises(Unusable, match="neither JSON nor a Python literal"):
             parse(wrong, "tests")

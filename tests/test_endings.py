@@ -730,7 +730,7 @@ o.p(input())
 
 == zipfile/gzip
 import gzip,sys
-f=open('/tmp/x.gz','wb')
+f=open('x.gz','wb')
 g=gzip.GzipFile(fileobj=f,mode='wb')
 g.write(b'x')
 print(input())

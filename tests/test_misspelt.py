@@ -64,6 +64,13 @@ def test_names_that_nobody_can_have_meant_cost_nothing(monkeypatch: pytest.Monke
     assert len(compared) == LOOKED_AT
 
 
+def test_others_that_come_often_hide_none() -> None:
+    tests = [{"input": "1", "testtype": "stdin"}] * 1_000
+    assert told({"problem_id": "p", "tests": tests, "time_limt": 1}) == [
+        "time_limt: there is no such field; did you mean time_limit?"
+    ]
+
+
 def objects(kind: type[msgspec.Struct], path: str = "") -> Iterator[tuple[str, type[msgspec.Struct]]]:
     """Where in a row objects with fields of their own stand, whatever stands around them."""
     yield path, kind

@@ -18,6 +18,6 @@ session       one program against the tests that are replayed
 
 from __future__ import annotations
 
-from .assertion import Assertion, Ruling, assertions
+from .assertion import Assertion, Ruling, read_assertions
 
-__all__ = ["Assertion", "Ruling", "assertions"]
+__all__ = ["Assertion", "Ruling", "read_assertions"]

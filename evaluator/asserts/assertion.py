@@ -10,6 +10,7 @@ import json
 import time
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...sandbox.inside import values
@@ -85,8 +86,6 @@ class Assertion:
         """Replayed: whether the rewritten test comes to an end while nothing is known."""
         self.crashes = False
         """Whether it crashes its process then."""
-        self.unsupported: str | None = None
-        """What it hands on then that cannot travel, in words."""
         self.inputs: Inputs | None = None
         """The operations as inputs, once they have been sent."""
         self.rulings: OrderedDict[bytes, Any] = OrderedDict()
@@ -199,19 +198,20 @@ def is_plain(data: Any, depth: int = 0) -> bool:
     return name in ("float", "bytes") and type(inner) is str  # pyright: ignore[reportUnknownArgumentType]
 
 
-def assertions(problem: Problem) -> list[Assertion]:
-    """The tests of a problem. Raises ValueError, naming the field."""
+def read_assertions(problem: Problem) -> Iterator[Assertion]:
+    """The tests of a problem whose mode is assert, one at a time, for each takes a while. Raises ValueError, naming the
+    field."""
+    if problem.mode != "assert":
+        return
     try:
         ast.parse(problem.prelude)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"prelude: {_words(error)}") from None
-    found: list[Assertion] = []
     for number, test in enumerate(problem.tests):
         try:
-            found.append(Assertion(test.code or "", problem.prelude, problem.entry_point))
+            yield Assertion(test.code or "", problem.prelude, problem.entry_point)
         except ValueError as error:
             raise ValueError(f"tests[{number}].code: {error}") from None
-    return found
 
 
 def show_call(operations: bytes, place: int) -> str:

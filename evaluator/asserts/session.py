@@ -4,9 +4,9 @@ A round asks the program for all that the test is known to ask for, then lets th
 asks for something else is asked what it will want, given what is known, and the next round begins from the start: what
 is believed are always the answers of one process to one list of questions, and a test that saw no others.
 
-Whose doing is it where nothing comes of that? What a test does without having seen an answer (it is run once on
-guesses, to know), and what it makes by itself, no program can do anything about: there is no verdict. The rest follows
-from the answers, and is a verdict on the program: it could have no verdict at will otherwise.
+Whose doing is it where nothing comes of that? What a test does without having seen an answer, and what it makes by
+itself, no program can do anything about: there is no verdict. The rest follows from the answers, and is a verdict on
+the program: it could have no verdict at will otherwise.
 """
 
 from __future__ import annotations
@@ -41,8 +41,6 @@ class _Reply(msgspec.Struct):
     place: int = 0
     ops: bytes = b""
     """What it asks for: JSON texts, one a line, which nobody reads on their way from the test to the program."""
-    own: bool = True
-    """Unsupported: whether that is of the test's making, whatever the answers."""
     cpu_time: float = 0.0
     wall_time: float = 0.0
 
@@ -127,7 +125,6 @@ class Session:
             return Ruling(Status.CHECKER_ERROR, message=asked.error if asked.end == "unsupported" else reason)
         guess = await self._replay(test, b"", b"", stop=True, decide=False)
         test.crashes = guess.end == "crashed"
-        test.unsupported = guess.error if guess.end == "unsupported" else None
         test.speculates = _bears(guess, asked.ops)
         test.operations = guess.ops if test.speculates else asked.ops
         return None
@@ -208,8 +205,9 @@ def _ruling(reply: _Reply, test: Assertion) -> Ruling:
     status = _STATUS[reply.end]
     if reply.end == "crashed" and test.crashes:
         status = Status.CHECKER_ERROR  # as it does whatever the program answers
-    if reply.end == "unsupported" and (test.lifted or not (reply.own or reply.error == test.unsupported)):
-        status = Status.WRONG_ANSWER  # it came to this for what the program returned; a lifted test asks with constants
+    if reply.end == "unsupported" and test.lifted is not None:
+        # Of itself it asks for nothing but calls with constants. That it came to more is for what the program returned.
+        status = Status.WRONG_ANSWER
     return Ruling(status, "assert replayed" if status is Status.ACCEPTED else None, reply.error or None)
 
 

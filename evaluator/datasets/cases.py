@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 from ..problem import Checker, TestCase
 from .base import Unusable, as_list, as_object
 
-LITERAL = 1 << 25
+LITERAL = 1 << 23
 """Characters of a Python literal that are parsed: it takes much memory, and JSON is the usual form."""
-LITERAL_MEMORY = 8 << 30
+LITERAL_MEMORY = 4 << 30
 """Bytes that the longest may take."""
 SHORT = 1 << 13
 """Characters that are parsed at once, in about ten milliseconds."""
@@ -83,13 +83,14 @@ def parse(text: Any, field: str) -> Any:
     if len(text) <= LITERAL and text[:1] in "{[(":
         try:
             return ast.literal_eval(text) if len(text) <= SHORT else _long_literal(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass
     raise Unusable(field, f"neither JSON nor a Python literal: {reason}", text)
 
 
 _READ_LITERAL = """\
 import ast, marshal, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 _, most = resource.getrlimit(resource.RLIMIT_AS)
 if most == resource.RLIM_INFINITY:
     resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), most))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import itertools
 import typing
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,7 +15,7 @@ import msgspec
 ALIKE = 0.8
 """From 0 to 1, how alike two names are, as difflib measures it: `time_limt`, `timeLimit` and `time_limit_s` are."""
 LOOKED_AT = 200
-"""Names that are no fields, of one text. What comes after these is left alone: it is no row with a slip in it."""
+"""Different names that are no fields, of one text. What comes after these is left alone: that is no slip."""
 
 Fields = type[msgspec.Struct]
 _Object = dict[str, msgspec.Raw]
@@ -42,14 +41,20 @@ def together(*kinds: Fields) -> Fields:
 
 def misspelt(fields: Fields, text: bytes | msgspec.Raw, *, msgpack: bool = False) -> list[str]:
     """What to say of an object that was read as one with these fields, and of the objects in it."""
-    unknown = itertools.islice(_unknown(fields, text, "", _MSGPACK if msgpack else _JSON), LOOKED_AT)
-    return list(dict.fromkeys(told for each in unknown for told in _meant(*each)))
+    told: dict[tuple[str, str], str | None] = {}
+    for prefix, name, lacks in _unknown(fields, text, "", _MSGPACK if msgpack else _JSON):
+        if told.get((prefix, name)) is None:
+            if len(told) == LOOKED_AT:
+                break
+            told[prefix, name] = _meant(name, lacks)
+    found = ((prefix + name, meant) for (prefix, name), meant in told.items() if meant is not None)
+    return [f"{name}: there is no such field; did you mean {meant}?" for name, meant in found]
 
 
-def _meant(prefix: str, name: str, lacks: list[str]) -> Iterator[str]:
-    if len(name) * ALIKE <= (2 - ALIKE) * max(map(len, lacks), default=0):  # longer ones are like none
-        for meant in difflib.get_close_matches(name.lower(), lacks, 1, ALIKE):
-            yield f"{prefix}{name}: there is no such field; did you mean {meant}?"
+def _meant(name: str, lacks: list[str]) -> str | None:
+    if len(name) * ALIKE > (2 - ALIKE) * max(map(len, lacks), default=0):  # so long a name is like none
+        return None
+    return next(iter(difflib.get_close_matches(name.lower(), lacks, 1, ALIKE)), None)
 
 
 def _unknown(

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from ...sandbox.languages import NAMES
+from ..asserts import read_assertions
 from ..compare import comparison_for
 from ..problem import Checker, Problem
 from ..submission import Submission
@@ -140,6 +141,8 @@ class Rows:
                 check_arguments(problem)
             if problem.mode != "stdio" or problem.checker != self._checker:
                 comparison_for(problem)
+                for _ in read_assertions(problem):
+                    pass
                 self._checker = problem.checker if problem.mode == "stdio" else None
         except ValueError as error:
             raise explain(

@@ -101,7 +101,7 @@ class Problems:
         return held
 
     async def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
-        held = await asyncio.to_thread(self._look_at, digest, data, media, path)
+        held = await self._look_at(digest, data, media, path)
         if digest in self._held:  # somebody else sent it meanwhile
             return self._held[digest]
         self._held[digest] = held
@@ -111,18 +111,18 @@ class Problems:
             self._bytes -= old.size
         return held
 
-    # -- in threads
-
-    def _look_at(self, digest: str, data: bytes, media: str, path: str) -> Held:
-        """Raises BadRequest. It may have thousands of tests, and long ones."""
+    async def _look_at(self, digest: str, data: bytes, media: str, path: str) -> Held:
+        """Raises BadRequest."""
         problem = _problems.decode(data, media, path)
         if lacks_data(problem):
             _data_tests.decode(data, media, path)
         try:
-            check(problem, self._caps, self._preset)
+            await check(problem, self._caps, self._preset)
         except ValueError as error:
             raise bad_field(error, path) from None
         return Held(digest, problem, len(data), tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK)))
+
+    # -- the folder; in threads
 
     def _file(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
@@ -156,7 +156,7 @@ def kind(data: bytes) -> str:
     return MSGPACK if data[:1] and (data[0] >> 4 == 8 or data[0] in (0xDE, 0xDF)) else JSON
 
 
-def check(problem: Problem, caps: Caps, preset: Checker | None) -> None:
+async def check(problem: Problem, caps: Caps, preset: Checker | None) -> None:
     """Raises ValueError, ``field: reason``, for a problem that makes no sense, or asks for more than is allowed."""
     if len(problem.tests) > caps.tests:
         raise ValueError(f"tests: {len(problem.tests)} of them; this server allows {caps.tests}")
@@ -181,7 +181,7 @@ def check(problem: Problem, caps: Caps, preset: Checker | None) -> None:
                 raise ValueError(f"{field}.{name}: {asked[name]:g} is more than this server allows ({most:g})")
     if problem.mode == "call":
         check_arguments(problem)
-    Prepared(problem, preset)
+    await Prepared.in_turns(problem, preset)
 
 
 async def _digest(data: bytes) -> str:

@@ -9,14 +9,13 @@ which is one of
 
 with values as in ``values``; ``{"other": {"ref": [operation, n]}}`` is the n-th object in the result of an operation,
 or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f,
-``{"other": {"library": [module, name]}}`` what a module of Python or numpy calls by that name, and
-``{"other": {"made": [function, arguments, state]}}`` what the function gives, as a pickle would have it. Of each
-operation one line goes to the result file as soon as it is done, so that what ends the process early leaves what came
-before:
+``{"other": {"error": [module, class, arguments]}}`` an exception of a module of Python, and ``{"other": {"view": [name,
+dict]}}`` what the dict's method of that name gives. Of each operation one line goes to the
+result file as soon as it is done, so that what ends the process early leaves what came before:
 
     [0, value, changed]         ``changed``: the arguments afterwards, where the call changed them and "mutations" is on
-                                (of a bound method what it is bound to)
-    [1, class names, text]      an exception, and the built-in classes it is one of, the nearest first
+    [1, [classes, args], text]  an exception: the built-in classes it is one of, the nearest first; its arguments, null
+                                where they are no data
 
 With "stop" the first exception is the last line. With "seed" the random numbers of the program are those of every other
 such process; it answers alike then, unless it means not to.
@@ -28,10 +27,11 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
-from .values import HANDED, changeable, decode, encode, library, seed_random
+from .values import HANDED, decode, encode, seed_random
 
 TEXT = 300
 
@@ -48,14 +48,12 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
     def known(inner: Any) -> Any:
         if "name" in inner:
             return _named(scope, inner["name"])
-        if "library" in inner:
-            return library(*inner["library"])
-        if "made" in inner:
-            function, args, state = decode(inner["made"], known)
-            made = function(*args)
-            if state is not None:
-                made.__setstate__(state)
-            return made
+        if "error" in inner:
+            module, kind, args = inner["error"]
+            return getattr(import_module(module), kind)(*decode(args, known))
+        if "view" in inner:
+            name, items = inner["view"]
+            return getattr(dict, name)(decode(items, known))
         try:
             return objects[tuple(inner["ref"])]
         except KeyError:
@@ -78,7 +76,7 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
                 args, keywords = decode(rest[0], known), {key: decode(item, known) for key, item in rest[1].items()}
                 value = function(*args, **keywords)
                 if request["mutations"]:
-                    after = encode([*map(changeable, args)], _unchanged, HANDED)
+                    after = encode([*map(_changeable, args)], _unchanged, HANDED)
                     changed = after if after != rest[0] else None
             else:
                 value = _attribute(kind, known({"ref": target}), [decode(part, known) for part in rest])
@@ -87,7 +85,7 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
         except MemoryError:
             raise
         except Exception as error:
-            record = [1, _builtin_classes(type(error)), _text(error)]
+            record = [1, [_builtin_classes(type(error)), _arguments(error)], _text(error)]
             objects[number, 0] = error.with_traceback(None)  # the test may hand it on
         write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
         if record[0] and request["stop"]:
@@ -108,6 +106,11 @@ def _attribute(kind: str, thing: Any, rest: list[Any]) -> Any:
     return list(thing)
 
 
+def _changeable(argument: Any) -> Any:
+    """To look at an iterator is to use it up."""
+    return None if hasattr(cast("Any", type(argument)), "__next__") else argument
+
+
 def _unchanged(value: Any) -> object:
     """An argument that is no data: what the program does to it is its own affair."""
     return {"other": None}
@@ -115,6 +118,18 @@ def _unchanged(value: Any) -> object:
 
 def _builtin_classes(kind: type) -> list[str]:
     return [base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base][:-1]
+
+
+def _arguments(error: BaseException) -> object:
+    try:
+        return encode([*error.args])
+    except Exception:
+        return None
+
+
+def import_module(name: str) -> Any:
+    __import__(name)
+    return sys.modules[name]
 
 
 def _text(error: BaseException) -> str:

@@ -30,7 +30,8 @@ class Folder:
     def __init__(self, path: str) -> None:
         self.path = path
         self._own = os.stat(path).st_uid == os.geteuid()
-        self._files = self._held()
+        self._files = self._held() if os.path.ismount(path) else None
+        """What its file system holds without those of programs. None: others use that, too."""
         self._clean = self._state() if self._counts() else None
         """How it looks when nobody has touched it since it was emptied. None: looks do not tell."""
 
@@ -47,7 +48,7 @@ class Folder:
 
     def full(self) -> bool:
         """Whether a program made more than MOST_FILES in it."""
-        return self._held() - self._files > MOST_FILES
+        return self._files is not None and self._held() - self._files > MOST_FILES
 
     def _held(self) -> int:
         """Files on its file system, where that counts them."""

@@ -389,8 +389,10 @@ class Program:
         exit_code, number = (None, -code) if code < 0 else (code, None)
         stdout, result = put_out
         size = max(stdout.size, result.size) if self.job.call else stdout.size
+        if stopped_by == "memory":
+            return Verdict("memory_limit", "memory", None, None)
         if stopped_by:
-            return Verdict("memory_limit" if stopped_by == "memory" else "time_limit", stopped_by, None, None)
+            return Verdict("time_limit", stopped_by, None, None)
         if size > limits["output"]:
             return Verdict("output_limit", "output", exit_code, number)
         if stderr_size > limits["stderr"]:

@@ -16,21 +16,15 @@ read them before. Back comes one of
     {"end": "asks"}                         the test asks for more
     {"end": "stopped"}                      ... but there are no more answers, because one is an exception
     {"end": "ended", "place": number}       ... but there the program's process ended
+    {"end": "unsupported", "error": text}   the test hands on something of its own that cannot travel
     {"end": "garbled", "error": text}       the answers are none
-    {"end": "unsupported", "error": text,   the test hands on what cannot travel;
-     "own": bool}                           whether that is of the test's making
 
 Before ``asks`` there is a line for each operation that the test asked for. Where it does not decide, they come as it
 asks: what ends the process early leaves what came before.
 
-Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, and what
-the program raised is its own object again. So can what Python makes of it, which travels as in a pickle, by names of
-Python's modules and numpy's and by data: views, classes, functions, methods of data, exceptions over an answer, and
-objects that never change (those with a hash of their own: dates, paths). None of that is ever an answer.
-
-What still cannot travel is of the test's making when it is code of the test, or an object of a class of the test or of
-a module. Of anything else (a long iterator, what is nested deep, a type of the interpreter that has no name) an answer
-may be the cause. Who reads the reply knows whether the test hands that on when it has seen no answer.
+Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, what the
+program raised is its own object again, and views of dicts and what Python's modules raise over an answer travel, too.
+So ``unsupported`` is not for what a program returned, but where the test makes something else of it (a bound method).
 """
 
 from __future__ import annotations
@@ -40,18 +34,19 @@ import itertools
 import json
 import sys
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any, cast
 
-from .values import DEPTH, HANDED, changeable, decode, encode, library, read_record, seed_random
+from .values import DEPTH, HANDED, decode, encode, read_record, seed_random
 
 Write = Callable[[bytes], None]
 
 AHEAD = 2000
 """Operations that are asked for before anything is known of them, besides twice those that are: a loop that waits for
 an answer asks for ever, and a long one shall not take many rounds."""
-_DICT: Any = dict
-_VIEWS: dict[Any, Any] = {type(view({})): view for view in (_DICT.keys, _DICT.values, _DICT.items)}
+
+
+_VIEWS: dict[str, Any] = {name: type(getattr({}, name)()) for name in ("keys", "values", "items")}
 
 
 class Stop(BaseException):
@@ -67,14 +62,11 @@ class Test:
         self.write = write
         self.decide = decide
         self.records = records
-        self.known: list[Any] = [self.with_results(operation) for operation in operations]
+        self.known: list[Any] = [self.known_as(operation) for operation in operations]
         self.asked: list[Any] = []
         self.raised: list[tuple[BaseException, int, str]] = []
         """Exceptions of the program, with the number of the operation and its words."""
         self.unsupported: str | None = None
-        """What it hands on that cannot travel, in words."""
-        self.own = False
-        """Whether that is of the test's making."""
         self.garbled: str | None = None
         """What is wrong with an answer: the test, which might catch it, does not get to see it."""
 
@@ -93,6 +85,14 @@ class Test:
             return data
         return {key: self.with_results(item) for key, item in data.items()}
 
+    def known_as(self, operation: list[Any]) -> list[Any]:
+        """An operation with what it names. The names of keyword arguments are the test's, and may be any."""
+        *head, last = operation
+        if type(last) is dict and operation[0] in ("call", "call_of"):
+            last = {key: self.with_results(item) for key, item in cast("Any", last).items()}
+            return [*self.with_results(head), last]
+        return self.with_results(operation)
+
     def ask(self, operation: list[Any], args: tuple[Any, ...] = (), *, like_object: bool = False) -> Any:
         number = len(self.asked)
         if not self.decide and number >= 2 * len(self.known) + AHEAD:
@@ -110,14 +110,22 @@ class Test:
     def answer(self, number: int, args: tuple[Any, ...]) -> Any:
         failed, value, rest = self.records[number]
         if failed:
-            error = _exception(value, rest)
+            error = self.exception(value, rest)
             self.raised.append((error, number, rest))
             raise error
         try:
             if rest is not None:
                 for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
-                    _become(changeable(mine), after)
+                    _become(mine, after)
             return decode(value, self.object, DEPTH)
+        except Exception as fault:
+            self.garbled = _text(fault)
+            raise Stop from None
+
+    def exception(self, value: list[Any], words: str) -> BaseException:
+        try:
+            names, args = value
+            return _exception(names, None if args is None else decode(args, self.object, DEPTH), words)
         except Exception as fault:
             self.garbled = _text(fault)
             raise Stop from None
@@ -139,36 +147,27 @@ class Test:
         for error, number, _ in self.raised:
             if value is error:
                 return {"other": {"ref": [number, 0]}}
-        if (name := _library_name(value)) is not None:
-            return {"other": {"library": name}}
-        if (parts := _parts(value)) is not None:
-            function, args, state = parts
-            if isinstance(value, BaseException) and isinstance(state, dict):
-                state = {name: item for name, item in cast("Any", state).items() if self.travels(item)}
-            return {"other": {"made": [self.sent(function), self.sent(args), self.sent(state)]}}
-        words = f"the test passes a {type(value).__name__} to the program, which is no plain data"
-        raise self.stays(words, own=_of_the_test(value))
-
-    def travels(self, value: Any) -> bool:
-        before = self.unsupported, self.own
-        try:
-            self.sent(value)
-        except Stop:
-            self.unsupported, self.own = before
-            return False
-        return True
-
-    def stays(self, words: str, *, own: bool = False) -> Stop:
-        if self.unsupported is None:
-            self.unsupported, self.own = words, own
-        return Stop()
+        kind = cast("Any", type(value))
+        if isinstance(value, BaseException) and (parts := _parts(value)) is not None:
+            module, name, args = parts
+            try:
+                sent = encode(args, depth=HANDED)
+            except (TypeError, ValueError):
+                sent = self.sent(args) if module == "builtins" else [str(value)]
+            return {"other": {"error": [module, name, sent]}}
+        for name, view in _VIEWS.items():
+            if kind is view:
+                return {"other": {"view": [name, self.sent(dict(cast("Any", value).mapping))]}}
+        self.unsupported = f"the test passes a {kind.__name__} to the program, which is no plain data"
+        raise Stop
 
     def sent(self, value: Any) -> object:
         """On its way to the program."""
         try:
             return encode(value, self.travel, HANDED)
-        except (ValueError, RecursionError) as error:
-            raise self.stays(f"the test passes on: {error}") from None
+        except ValueError as error:
+            self.unsupported = f"the test passes on: {error}"
+            raise Stop from None
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
         sent_keywords = {key: self.sent(value) for key, value in keywords.items()}
@@ -320,7 +319,7 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     if test.garbled:
         return _garbled(test.garbled)
     if test.unsupported:
-        return {"end": "unsupported", "error": test.unsupported, "own": test.own}
+        return {"end": "unsupported", "error": test.unsupported}
     if len(test.asked) > len(test.records) or not test.decide:
         if test.decide:
             if len(test.asked) == len(records) + 1 and len(records) < len(operations):
@@ -346,6 +345,21 @@ def read_records(answers: bytes, most: int) -> list[Any]:
     return [read_record(each) for each in lines]
 
 
+def _parts(error: BaseException) -> tuple[str, str, list[Any]] | None:
+    """Module and name of the class of an exception of Python's modules, and what it is made of, as a pickle has it."""
+    kind = type(error)
+    if kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
+        return None
+    try:
+        made, args, *_ = error.__reduce__()
+    except Exception:
+        return None
+    module = sys.modules.get(kind.__module__)
+    if made is kind is getattr(module, kind.__name__, None):
+        return kind.__module__, kind.__name__, list(args)
+    return None
+
+
 def _holds_objects(data: Any) -> bool:
     kind = cast("Any", type(data))
     if kind is list:
@@ -353,64 +367,21 @@ def _holds_objects(data: Any) -> bool:
     return kind is dict and ("other" in data or any(_holds_objects(item) for item in data.values()))
 
 
-def _library_name(value: Any) -> list[str] | None:
-    """Module and name of what a module of Python or numpy has by a name."""
-    if value is ... or value is NotImplemented:
-        return ["builtins", repr(value)]
-    if not callable(value):
-        return None
-    for module in (value.__module__ if hasattr(value, "__module__") else None, "types"):
-        try:
-            if _of_a_library(module) and library(str(module), value.__qualname__) is value:
-                return [str(module), value.__qualname__]
-        except Exception:  # it has no name, or none by which it is found there
-            pass
-    return None
-
-
-def _parts(value: Any) -> tuple[Any, list[Any], Any] | None:
-    """A function, its arguments and a state (None: none) that make another like it, wherever that does as well."""
-    for view, method in _VIEWS.items():
-        if isinstance(value, view):
-            return method, [dict(value.mapping)], None
-    kind = cast("Any", type(value))
-    try:
-        function, args, state, *more = (*value.__reduce_ex__(2), None)
-    except Exception:  # it cannot be taken apart
-        return None
-    if function is getattr:
-        return function, list(args), None
-    constant = isinstance(value, BaseException) or kind.__hash__ not in (None, object.__hash__)
-    if not (constant and _of_a_library(kind.__module__)) or any(part is not None for part in more):
-        return None
-    return (function, list(args), state) if state is None or hasattr(value, "__setstate__") else None
-
-
-def _of_a_library(module: object) -> bool:
-    root = module.partition(".")[0] if isinstance(module, str) else ""
-    return root in sys.stdlib_module_names or root == "numpy"
-
-
-def _of_the_test(value: Any) -> bool:
-    """Whether it is code of the test, or an object of a class of the test or of a module: no answer leads to one."""
-    kind = cast("Any", type(value))
-    module = str(value.__module__ if isinstance(value, type | FunctionType) else kind.__module__)
-    if module == "__main__":
-        return True
-    made = isinstance(value, BaseException) or hasattr(kind, "__next__")
-    return not made and module.partition(".")[0] not in ("builtins", "numpy")
-
-
-def _exception(names: list[str], words: str) -> BaseException:
-    """The first of these classes that the interpreter has itself."""
+def _exception(names: list[str], args: list[Any] | None, words: str) -> BaseException:
+    """Of the first of these classes that the interpreter has itself, with these arguments where they say the same."""
+    text = words.partition(": ")[2]
     for name in names:
         kind = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, BaseException):
-            try:
-                return kind(words)
-            except TypeError:  # it takes more than words
-                break
-    return Exception(words)
+            for given in (args, [text]):
+                try:
+                    error = kind(*given) if given is not None else None
+                except TypeError:  # it takes others
+                    continue
+                if error is not None and str(error)[: len(text)] == text:
+                    return error
+            break
+    return Exception(text)
 
 
 def _become(mine: Any, after: Any) -> None:
@@ -423,9 +394,6 @@ def _become(mine: Any, after: Any) -> None:
     elif kind is dict or kind is set:
         mine.clear()
         mine.update(after)
-    elif kind is getattr(sys.modules.get("collections"), "deque", None):
-        mine.clear()
-        mine.extend(after)
 
 
 def _text(error: BaseException) -> str:

@@ -14,7 +14,6 @@ import itertools
 import json
 import sys
 from collections.abc import Callable
-from types import BuiltinMethodType, MethodWrapperType
 from typing import Any, cast
 
 DEPTH = 200
@@ -191,23 +190,6 @@ def _make_array(dtype: str, items: Any) -> Any:
     if array.dtype.kind not in ARRAYS:
         raise ValueError(f"an array of {array.dtype}")
     return array
-
-
-def library(module: str, name: str) -> Any:
-    """What a module calls by this name, ``list.append`` say. Raises ImportError, AttributeError."""
-    __import__(module)
-    thing: Any = sys.modules[module]
-    for part in name.split("."):
-        thing = getattr(thing, part)
-    return thing
-
-
-def changeable(argument: Any) -> Any:
-    """What a call can change of an argument: of a bound method that is what it is bound to. An iterator is left alone,
-    as to look at it is to use it up."""
-    if isinstance(argument, BuiltinMethodType | MethodWrapperType):
-        return changeable(argument.__self__)
-    return None if hasattr(cast("Any", type(argument)), "__next__") else argument
 
 
 def check_hashes(keys: list[Any]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import secrets
 
-import msgspec
 import pytest
 
 from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
@@ -216,46 +215,6 @@ AT_WILL: dict[str, tuple[str, str, str]] = {
     "larger and larger": (CHAIN, "def f(x): return x - 1", "def f(x): return [x, x]"),
     "large answers, handed on": (WRAPPED, BOTH.replace("[::-1]", ""), "def f(x): return 'x' * 3_000_000\ndef g(x): return 0"),
 }  # fmt: skip
-
-
-RUN = "def run(f, *a): return f(*a)\n"
-ERROR = "import {m}\ntry:\n    v = {m}.{call}(f(1){more})\nexcept Exception as e:\n    v = f(e)\nassert v == 3"
-THREE = "def f(x): return {right} if x == 1 else 3"
-MADE: dict[str, tuple[str, str, str]] = {
-    "keys": ("g = f(1)\nassert t(g.keys()) == 1", "def f(x): return {x: 2}\ndef t(k): return sum(k)", "def f(x): return {x: 2}\ndef t(k): return k"),
-    "items": ("assert t(f(1).items()) == 1", "def f(x): return {x: 1}\ndef t(i): return sum(b for a, b in i)", "def f(x): return {x: 2}\ndef t(i): return sum(b for a, b in i)"),
-    "method": ("s = Stack()\ns.append(1)\nassert run(s.pop) == 1", f"{RUN}def Stack(): return []", "def run(f): return f\ndef Stack(): return []"),
-    "method of another kind": ("s = Stack()\nassert run(s.copy) == []", f"{RUN}class Stack:\n  def copy(s): return []", f"{RUN}import numpy\ndef Stack(): return numpy.array([1, 2])"),
-    "method of what is no number": ("assert run(f(1).__add__, 2) == 3", f"{RUN}def f(x): return x", f"{RUN}def f(x): return 'x'"),
-    "type": ("assert run(type(f(1)), '1') == 1", f"{RUN}def f(x): return x", f"{RUN}def f(x): return None"),
-    "memory": ("n = Node(1)\nassert run(abs, n.data) == 1", f"{RUN}class Node:\n  def __init__(s, x): s.data = x", f"{RUN}import numpy\ndef Node(x): return numpy.array(x)"),
-    "flags": ("n = Node(1)\nassert run(abs, n.flags) == 1", f"{RUN}class Node:\n  def __init__(s, x): s.flags = x", f"{RUN}import numpy\ndef Node(x): return numpy.array(x)"),
-    "long iterator of the test": ("assert run(sum, (v for v in f(3))) == 3", f"{RUN}def f(n): return list(range(n))\n", f"{RUN}def f(n): return [1] * 100_001"),
-    "long iterator of an object": ("assert run(sum, (v for v in f(3))) == 3", f"{RUN}def f(n): return list(range(n))\n", f"{RUN}def f(n): return iter(range(100_001))"),
-    "deeper at each step": ("x = f(1)\nfor _ in range(x[0]): x = [x]\nassert run(len, x) == 1", f"{RUN}def f(x): return [x]", f"{RUN}def f(x): return [500]"),
-    "error over JSON": (ERROR.format(m="json", call="loads", more=""), THREE.format(right="'3'"), "def f(x): return 'abc'"),
-    "error over a decimal": (ERROR.format(m="decimal", call="Decimal", more=""), THREE.format(right="'3'"), "def f(x): return 'abc'"),
-    "error over an expression": (ERROR.format(m="re", call="compile", more=""), THREE.format(right="'('"), "def f(x): return '('"),
-    "error over bytes": (ERROR.format(m="binascii", call="unhexlify", more=""), THREE.format(right="'0'"), "def f(x): return '0'"),
-    "error over a structure": (ERROR.format(m="struct", call="calcsize", more=""), THREE.format(right="'?x!'"), "def f(x): return '?x!'"),
-    "error over a document": (ERROR.format(m="xml.etree.ElementTree", call="fromstring", more=""), THREE.format(right="'<'"), "def f(x): return '<'"),
-    "error over settings": (ERROR.format(m="tomllib", call="loads", more=""), THREE.format(right="'='"), "def f(x): return '='"),
-    "error over compressed bytes": (ERROR.format(m="zlib", call="decompress", more=""), THREE.format(right="b'0'"), "def f(x): return b'0'"),
-    "error over a mean": (ERROR.format(m="statistics", call="mean", more=""), THREE.format(right="[]"), "def f(x): return []"),
-    "error over an order": (ERROR.format(m="graphlib", call="TopologicalSorter", more=").prepare("), THREE.format(right="{1: [2], 2: [1]}"), "def f(x): return {1: [2], 2: [1]}"),
-    "error over an array": (ERROR.format(m="numpy", call="linalg.inv", more=""), THREE.format(right="[[0]]"), "def f(x): return [[0]]"),
-    "error over a code": (ERROR.format(m="codecs", call="decode", more=", 'utf-8'"), THREE.format(right="b'\\xff'"), "def f(x): return b'\\xff'"),
-    "date": ("import datetime\nassert run(str, datetime.date.fromordinal(f(1))) == '0001-01-01'", f"{RUN}def f(x): return x", f"{RUN}def f(x): return 2"),
-}  # fmt: skip
-"""The same for what Python makes of answers: much of it can be handed on, and what cannot is for the answer."""
-
-
-@pytest.mark.parametrize("name", MADE)
-async def test_what_is_made_of_an_answer_is_for_the_answer(arena: Arena, name: str) -> None:
-    code, right, hostile = MADE[name]
-    asked = assertions(code, cpu_time=1.0)
-    asked = msgspec.structs.replace(asked, entry_point=None)
-    assert (await in_turn(arena, asked, right, hostile)).reward == 0.0
 
 
 @pytest.mark.parametrize("name", AT_WILL)
