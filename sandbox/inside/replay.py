@@ -376,7 +376,7 @@ def _exception(names: list[str], args: list[Any] | None, words: str) -> BaseExce
             for given in (args, [text]):
                 try:
                     error = kind(*given) if given is not None else None
-                except TypeError:  # it takes others
+                except Exception:  # it takes others
                     continue
                 if error is not None and str(error)[: len(text)] == text:
                     return error
