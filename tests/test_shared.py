@@ -59,6 +59,18 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
+async def ending(work: Work, ends: str) -> str:
+    """The work, which ends like this when it is cancelled."""
+    try:
+        return await work()
+    except asyncio.CancelledError:
+        if ends == "raises":
+            raise LookupError from None
+        if ends == "returns":
+            return "after all"
+        raise
+
+
 async def waiting(shared: Shared[str, str], work: Work, count: int, key: str = "a") -> list[asyncio.Task[str]]:
     tasks = [asyncio.create_task(shared.result(key, work)) for _ in range(count)]
     await turns()
@@ -168,20 +180,10 @@ async def test_a_failure_while_it_is_cancelled_is_nobodys(shared: Shared[str, st
 
 @pytest.mark.parametrize("ends", ["cancelled", "raises", "returns"])
 async def test_on_close_all_who_wait_are_cancelled(shared: Shared[str, str], work: Work, ends: str) -> None:
-    async def computing() -> str:
-        try:
-            return await work()
-        except asyncio.CancelledError:
-            if ends == "raises":
-                raise LookupError from None
-            if ends == "returns":
-                return "after all"
-            raise
-
     work.go_on.set()
     assert await shared.result("b", work) == "result 1"
     work.go_on.clear()
-    tasks = [asyncio.create_task(shared.result("a", computing)) for _ in range(3)]
+    tasks = [asyncio.create_task(shared.result("a", lambda: ending(work, ends))) for _ in range(3)]
     await turns()
     tasks[0].cancel()
     await turns()
@@ -362,19 +364,9 @@ async def test_a_failure_of_his_own_is_told(shared: Shared[str, str]) -> None:
 async def test_on_close_who_waits_for_one_of_his_own_is_told_and_not_cancelled_himself(
     shared: Shared[str, str], work: Work, ends: str
 ) -> None:
-    async def computing() -> str:
-        try:
-            return await work()
-        except asyncio.CancelledError:
-            if ends == "raises":
-                raise LookupError from None
-            if ends == "returns":
-                return "after all"
-            raise
-
     async def goes_on() -> int:
         with pytest.raises(asyncio.CancelledError):
-            await shared.alone(computing())
+            await shared.alone(ending(work, ends))
         await asyncio.sleep(0)
         task = asyncio.current_task()
         assert task is not None

@@ -50,7 +50,8 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
             return _named(scope, inner["name"])
         if "error" in inner:
             module, kind, args = inner["error"]
-            return getattr(import_module(module), kind)(*decode(args, known))
+            __import__(module)
+            return getattr(sys.modules[module], kind)(*decode(args, known))
         if "view" in inner:
             name, items = inner["view"]
             return getattr(dict, name)(decode(items, known))
@@ -125,11 +126,6 @@ def _arguments(error: BaseException) -> object:
         return encode([*error.args])
     except Exception:
         return None
-
-
-def import_module(name: str) -> Any:
-    __import__(name)
-    return sys.modules[name]
 
 
 def _text(error: BaseException) -> str:

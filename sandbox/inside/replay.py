@@ -44,9 +44,8 @@ Write = Callable[[bytes], None]
 AHEAD = 2000
 """Operations that are asked for before anything is known of them, besides twice those that are: a loop that waits for
 an answer asks for ever, and a long one shall not take many rounds."""
-
-
 _VIEWS: dict[str, Any] = {name: type(getattr({}, name)()) for name in ("keys", "values", "items")}
+"""By the method of a dict that gives them."""
 
 
 class Stop(BaseException):
@@ -109,26 +108,19 @@ class Test:
 
     def answer(self, number: int, args: tuple[Any, ...]) -> Any:
         failed, value, rest = self.records[number]
-        if failed:
-            error = self.exception(value, rest)
-            self.raised.append((error, number, rest))
-            raise error
         try:
-            if rest is not None:
-                for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
-                    _become(mine, after)
-            return decode(value, self.object, DEPTH)
+            if not failed:
+                if rest is not None:
+                    for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
+                        _become(mine, after)
+                return decode(value, self.object, DEPTH)
+            names, given = value
+            error = _exception(names, None if given is None else decode(given, self.object, DEPTH), rest)
         except Exception as fault:
             self.garbled = _text(fault)
             raise Stop from None
-
-    def exception(self, value: list[Any], words: str) -> BaseException:
-        try:
-            names, args = value
-            return _exception(names, None if args is None else decode(args, self.object, DEPTH), words)
-        except Exception as fault:
-            self.garbled = _text(fault)
-            raise Stop from None
+        self.raised.append((error, number, rest))
+        raise error
 
     def object(self, inner: Any) -> Any:
         if inner is None:
@@ -373,13 +365,13 @@ def _exception(names: list[str], args: list[Any] | None, words: str) -> BaseExce
     for name in names:
         kind = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, BaseException):
-            for given in (args, [text]):
+            for given in ([] if args is None else [args]) + [[text]]:
                 try:
-                    error = kind(*given) if given is not None else None
+                    error = kind(*given)
+                    if str(error)[: len(text)] == text:
+                        return error
                 except Exception:  # it takes others
                     continue
-                if error is not None and str(error)[: len(text)] == text:
-                    return error
             break
     return Exception(text)
 
