@@ -10,7 +10,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,12 +67,12 @@ class Attempt:
     _work: tuple[SandboxKind, Work] | None = None
     """What ran last, and on which workers."""
 
-    @asynccontextmanager
-    async def ground(self) -> AsyncGenerator[None]:
+    def ground(self) -> AbstractAsyncContextManager[None]:
         """Within this it is run."""
-        if not self.alone:
-            yield
-            return
+        return self._nobody_else() if self.alone else nullcontext()
+
+    @asynccontextmanager
+    async def _nobody_else(self) -> AsyncGenerator[None]:
         async with self.pool.alone():
             moment = self.pool.shortages.now()
             try:

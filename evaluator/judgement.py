@@ -17,7 +17,7 @@ from .compare import Match
 from .comparing import Comparing
 from .kept import keep
 from .prepared import Prepared
-from .report import Report, TestResult, explanation, not_run, nothing
+from .report import NOT_RUN, Report, TestResult, explanation, not_run, nothing
 from .status import Status
 
 SHOWN = 2048
@@ -200,8 +200,7 @@ class Judgement:
         nothing is known of the program: system_error.
         """
         total = len(self.prepared)
-        skipped = TestResult(status=Status.SKIPPED)
-        tests = tuple(self.results.get(test, skipped) for test in range(total))
+        tests = tuple(self.results.get(test, NOT_RUN) for test in range(total))
         passed = sum(result.status is Status.ACCEPTED for result in tests)
         failed = min(self._failed, default=None)
         if failed is None and not self._compile_error and not 0 < passed == total:

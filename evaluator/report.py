@@ -50,6 +50,10 @@ class TestResult(Encodable, frozen=True, kw_only=True, omit_defaults=True):
     """The whole output, when the evaluator was asked to keep it."""
 
 
+_SAYS_NOTHING = None, None, None, False
+NOT_RUN = TestResult(status=Status.SKIPPED)
+
+
 class Report(Encodable, frozen=True, kw_only=True, omit_defaults=True):
     """The verdict on a program: accepted, or the status of the first test (in test order) that was run and failed.
 
@@ -82,7 +86,9 @@ class Report(Encodable, frozen=True, kw_only=True, omit_defaults=True):
     timing_sensitive: bool = False
 
     def labelled(self, submission: Submission) -> Report:
-        """With what the submission says of the program."""
+        """With what the submission says of the program: of one that is only a text, nothing."""
+        if (submission.name, submission.found, submission.accept, submission.timing_sensitive) == _SAYS_NOTHING:
+            return self
         return msgspec.structs.replace(
             self,
             name=submission.name,
@@ -148,14 +154,13 @@ def explanation(tests: Sequence[TestResult], failed: int | None, problem: Proble
 def not_run(problem: Problem, status: Status, message: str) -> Report:
     """The verdict on a program none of whose tests was run."""
     total = len(problem.tests)
-    skipped = TestResult(status=Status.SKIPPED)
     return Report(
         problem_id=problem.problem_id,
         status=status,
         score=None if status.is_judge_failure else nothing(problem),
         passed=0,
         total=total,
-        tests=(skipped,) * total,
+        tests=(NOT_RUN,) * total,
         message=message,
     )
 

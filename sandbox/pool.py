@@ -120,60 +120,52 @@ class Pool:
             finally:
                 self._admits.set()
 
-    @asynccontextmanager
-    async def worker(
-        self, inputs: Inputs, *, kind: Kind = PYTHON, new: bool = False, alone: bool = False
-    ) -> AsyncGenerator[Worker, None]:
-        """A worker for one program: one that already holds the inputs if there is one, or a ``new`` one.
+    def worker(self, inputs: Inputs, *, kind: Kind = PYTHON, new: bool = False, alone: bool = False) -> _Place:
+        """``async with``: a worker for one program, one that already holds the inputs if there is one, or a
+        ``new`` one.
 
         ``alone``: within ``alone()``. Raises JailUnavailable, HostShortage where none can be started any more."""
+        return _Place(self, inputs, kind, new=new, alone=alone)
+
+    async def enter(self, *, alone: bool) -> None:
+        """Wait for a place, and while another program is alone."""
         if not alone:
-            await self._enter()
+            self._waiting += 1
+            try:
+                await self._free.acquire()
+            finally:
+                self._waiting -= 1
+            try:
+                while not self._admits.is_set():
+                    await self._admits.wait()
+            except BaseException:
+                self._free.release()
+                raise
         self._running += 1
         self._quiet.clear()
-        try:
-            worker = await (self._start(kind) if new else self._take(inputs, kind))
-            self._busy.add(worker)
-            try:
-                yield worker
-            except BaseException:
-                # Whatever went wrong, what the program left behind must not meet the next one.
-                worker.end()
-                raise
-            finally:
-                self._busy.discard(worker)
-                self._give_back(worker)
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._quiet.set()
-            if not alone:
-                self._free.release()
 
-    async def _enter(self) -> None:
-        """Wait for a place, and while another program is alone."""
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            while not self._admits.is_set():
-                await self._admits.wait()
-        except BaseException:
+    def leave(self, *, alone: bool) -> None:
+        """The place is free."""
+        self._running -= 1
+        if not self._running:
+            self._quiet.set()
+        if not alone:
             self._free.release()
-            raise
 
-    async def _take(self, inputs: Inputs, kind: Kind) -> Worker:
+    async def take(self, inputs: Inputs, kind: Kind, *, new: bool) -> Worker:
+        """Who has a place gets a worker."""
         idle = self._idle[kind]
-        while idle:
+        while idle and not new:
             place = next((at for at, w in enumerate(idle) if w.has(inputs)), -1)
             worker = idle.pop(place)
             if worker.healthy:
-                return worker
+                break
             self.restarts += 1
             self._retire(worker)
-        return await self._start(kind)
+        else:
+            worker = await self._start(kind)
+        self._busy.add(worker)
+        return worker
 
     async def _start(self, kind: Kind) -> Worker:
         worker = Worker(self.launcher, kind)
@@ -187,7 +179,8 @@ class Pool:
             self._starting.discard(worker)
         return worker
 
-    def _give_back(self, worker: Worker) -> None:
+    def give_back(self, worker: Worker) -> None:
+        self._busy.discard(worker)
         worker.end()
         idle = self._idle[worker.kind]
         if worker.healthy and not worker.worn and worker.jobs < self.recycle_after and len(idle) < self.places:
@@ -202,3 +195,31 @@ class Pool:
         task = asyncio.get_running_loop().create_task(worker.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+class _Place:
+    """Of a pool, held for one program with a worker on it. A class, since a generator costs every program more."""
+
+    def __init__(self, pool: Pool, inputs: Inputs, kind: Kind, *, new: bool, alone: bool) -> None:
+        self._pool = pool
+        self._inputs = inputs
+        self._kind = kind
+        self._new = new
+        self._alone = alone
+
+    async def __aenter__(self) -> Worker:
+        pool = self._pool
+        await pool.enter(alone=self._alone)
+        try:
+            self._worker = await pool.take(self._inputs, self._kind, new=self._new)
+        except BaseException:
+            pool.leave(alone=self._alone)
+            raise
+        return self._worker
+
+    async def __aexit__(self, *_: object) -> None:
+        # Whatever went wrong, what the program left behind does not meet the next one: the worker is ended first.
+        try:
+            self._pool.give_back(self._worker)
+        finally:
+            self._pool.leave(alone=self._alone)

@@ -26,14 +26,19 @@ class Validated(msgspec.Struct, frozen=True):
     """
 
     def __post_init__(self) -> None:
-        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not msgspec.UNSET}
+        given = msgspec.structs.asdict(self)
+        if msgspec.UNSET in given.values():
+            given = {name: value for name, value in given.items() if value is not msgspec.UNSET}
         try:
             held = msgspec.convert(given, _fields(type(self)))
         except msgspec.ValidationError as error:
             raise ValueError(_told(type(self).__name__, given, str(error))) from None
-        for name, value in given.items():
-            if (valid := getattr(held, name)) is not value:
+        fields = zip(self.__struct_fields__, msgspec.structs.astuple(held), msgspec.structs.astuple(self), strict=True)
+        for name, valid, value in fields:
+            if valid is not value:
                 msgspec.structs.force_setattr(self, name, valid)
+        if type(self)._check is Validated._check:
+            return
         try:
             self._check()
         except ValueError as error:

@@ -151,6 +151,10 @@ class Worker(asyncio.Protocol):
         self._held = 0
         """Bytes in these frames."""
         self._waiter: asyncio.Future[None] | None = None
+        self._patience = self._silent_at = 0.0
+        """Seconds that who waits waits at most, and when they are over, of the loop's clock."""
+        self._watch: asyncio.TimerHandle | None = None
+        """Rings then or before: one for many frames, since few are late."""
         self._failure: WorkerFailure | None = None
         self._reader = FrameReader(MIB)
         self._loaded: OrderedDict[int, int] = OrderedDict()
@@ -214,8 +218,9 @@ class Worker(asyncio.Protocol):
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
         self._closing = True
-        if self._ending is not None:
-            self._ending.cancel()
+        for timer in (self._ending, self._watch):
+            if timer is not None:
+                timer.cancel()
         if not hasattr(self, "_jailed"):
             return
         if hasattr(self, "_transport"):
@@ -353,12 +358,13 @@ class Worker(asyncio.Protocol):
             if self._failure is not None:
                 raise self._failure
             loop = asyncio.get_running_loop()
+            self._patience, self._silent_at = timeout, loop.time() + timeout
+            if self._watch is None or self._watch.when() > self._silent_at:
+                self._watch_until_silent()
             self._waiter = loop.create_future()
-            timer = loop.call_later(timeout, self._silent, timeout)
             try:
                 await self._waiter
             finally:
-                timer.cancel()
                 self._waiter = None
         message, blob = self._frames.popleft()
         held, self._held = self._held, self._held - len(blob)
@@ -380,8 +386,19 @@ class Worker(asyncio.Protocol):
         if not self._closing:
             self.reject(WorkerFailure(f"the jail ended {self._jailed.last_words()}".rstrip()))
 
-    def _silent(self, seconds: float) -> None:
-        self.reject(WorkerFailure(f"silent for {seconds:.0f} seconds"))
+    def _watch_until_silent(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = asyncio.get_running_loop().call_at(self._silent_at, self._rings)
+
+    def _rings(self) -> None:
+        self._watch = None
+        if self._waiter is None:
+            return
+        if asyncio.get_running_loop().time() < self._silent_at:
+            self._watch_until_silent()
+        else:
+            self.reject(WorkerFailure(f"silent for {self._patience:.0f} seconds"))
 
     def _fail(self, failure: WorkerFailure) -> WorkerFailure:
         if self._failure is None:

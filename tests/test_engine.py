@@ -20,6 +20,7 @@ from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEva
 from microcoder.evaluator.comparing import Comparing
 from microcoder.evaluator.judgement import Judgement
 from microcoder.evaluator.prepared import Prepared
+from microcoder.sandbox import worker
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
 from microcoder.sandbox.limits import Limits
 
@@ -48,6 +49,19 @@ async def test_the_prelude_comes_before_every_test(two: Evaluator) -> None:
     problem = msgspec.structs.replace(SUMS, prelude="import math\none = [math.floor(1.5)]\n")
     report = await two.evaluate(problem, "a, b = map(int, input().split())\nprint(a + one.pop())\n")
     assert report.accepted, report
+
+
+async def test_a_worker_that_says_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time that this program may take, whatever the one before it might have taken."""
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.0)
+    hasty = msgspec.structs.replace(SUM, limits=Limits(cpu_time=1, wall_time=1, compile_time=0.1))
+    async with Evaluator(workers=1) as evaluator:
+        assert (await evaluator.evaluate(SUM, ADD)).accepted
+        for process in psutil.Process(evaluator.pool.pids()[0]).children(recursive=True):
+            process.suspend()
+        report = await asyncio.wait_for(evaluator.evaluate(hasty, ADD), SUM.limits.wall_seconds)
+        assert report.accepted, report
+        assert evaluator.restarts == 1
 
 
 async def test_a_synchronous_evaluator_says_that_it_is_not_started() -> None:

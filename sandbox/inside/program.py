@@ -29,7 +29,7 @@ PREEMPTED = "preempted"
 STDERR_KEPT = 64 << 10
 """Bytes of standard error that are reported."""
 IDLE_SAMPLE = 0.2
-"""Seconds between two looks at a test's processor clock."""
+"""Seconds, at least, over which we see whether a test was blocked; and at most between two looks at its clock."""
 LATE = 0.05
 """Seconds after which a look comes too late to say whether a test was blocked."""
 IDLE_SHARE = 0.005
@@ -228,14 +228,15 @@ class Program:
         patience = LANE_SLICE + LANE_PATIENCE + LANE_PATIENCE_SHARE * limits["cpu_time"]
         pid: int | None = None
         stopped_by: str | None = None
-        seen_cpu = idle = 0.0
+        cpu = seen_cpu = idle = 0.0
         before: float | None = None
         seen_at = self._started
+        in_time = False
         self._poll.register(running.fd, select.POLLIN)
         if lane.several:
             self._poll.register(lane.watched, select.POLLIN)
         while True:
-            wait = max(1, int(min(allowed - seen_cpu, IDLE_SAMPLE) * 1000) + 1)
+            wait = max(1, int(min(allowed - cpu, IDLE_SAMPLE) * 1000) + 1)
             awake = time.monotonic() + wait / 1000 + LATE
             ready = [fd for fd, _ in self._poll.poll(wait)]
             if running.fd in ready:
@@ -260,15 +261,17 @@ class Program:
             try:
                 now, cpu = time.monotonic(), time.clock_gettime(clock)
                 # Before it forked it may not have begun. Where we had to wait for a processor ourselves, so may it; and
-                # where many do, one look may find it without: two in a row count.
-                if not (forked and now < awake and cpu - seen_cpu < IDLE_SHARE * (now - seen_at)):
-                    before = None
-                elif before is None:
-                    before = now - seen_at
-                else:
-                    idle += before + now - seen_at
-                    before = 0.0
-                seen_cpu, seen_at = cpu, now
+                # where many do, one sample may find it without: two in a row count, however often we look.
+                in_time = in_time and forked and now < awake
+                if (sample := now - seen_at) >= IDLE_SAMPLE:
+                    if not (in_time and cpu - seen_cpu < IDLE_SHARE * sample):
+                        before = None
+                    elif before is None:
+                        before = sample
+                    else:
+                        idle += before + sample
+                        before = 0.0
+                    seen_cpu, seen_at, in_time = cpu, now, True
                 if stopped_by:
                     pass
                 elif cpu >= allowed or (lane.several and cpu >= patience and lane.begun > 1):
