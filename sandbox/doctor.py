@@ -6,6 +6,7 @@ First the host is looked at, then programs that attack each promise run in the r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import resource
@@ -23,7 +24,7 @@ from .errors import SandboxError
 from .identity import identities
 from .interpreter import PACKAGES, Interpreter, probe
 from .jails import bubblewrap, candidates, nsjail
-from .languages import LANGUAGES, testlib
+from .languages import LANGUAGES, Builder, Language, testlib
 from .languages.base import lack_of
 from .launcher import Launcher
 from .limits import MIB, Limits
@@ -218,9 +219,30 @@ async def _inside(launcher: Launcher) -> list[Finding]:
     try:
         async with Pool(launcher, 1) as pool:
             results = await check(pool)
+            compiles = [await _compiles(Builder(pool), language) for language in _compilers()]
     except SandboxError as error:
         return [Finding("FAIL", "starts", str(error).replace("\n", "\n          "))]
-    return [
+    properties = [
         Finding("ok", one.name, "holds") if wrong is None else Finding("FAIL", one.name, wrong, one.advice)
         for one, wrong in results
     ]
+    return properties + compiles
+
+
+def _compilers() -> list[Language]:
+    """A language for each compiler of this host. One that does not answer has been named."""
+    found: dict[str, Language] = {}
+    for language in LANGUAGES.values():
+        with contextlib.suppress(SandboxError):
+            if language.smallest and lack_of(language) is None:
+                found.setdefault(language.version(), language)
+    return list(found.values())
+
+
+async def _compiles(builder: Builder, language: Language) -> Finding:
+    try:
+        await builder.prove(language)
+    except SandboxError as error:
+        advice = "its programs get no verdict"
+        return Finding("note", "compiles", str(error).replace("\n", "\n          "), advice)
+    return Finding("ok", "compiles", language.name)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from microcoder.evaluator import Evaluator, Problem, Submission, TestCase
+from microcoder.evaluator import Evaluator, Problem, Submission, TestCase, submission
 from microcoder.evaluator.status import Status
-from microcoder.sandbox.languages import LANGUAGES
+from microcoder.sandbox.languages import LANGUAGES, gcc
 from microcoder.sandbox.languages.cache import Cache
+from microcoder.sandbox.languages.gcc import Gcc
+from microcoder.sandbox.languages.toolchain import ask
 from microcoder.sandbox.limits import MIB, Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -203,3 +206,19 @@ async def test_names_of_files_are_no_options(evaluator, cpp):
         submission = Submission(code=source, language="cpp", files={name: f"int two = 2;  // {name}"})
         report = await evaluator.evaluate(sums(("", "2")), submission)
         assert report.accepted, (name, report.message)
+
+
+async def test_a_compiler_that_compiles_nothing_rejects_nothing(jail, cpp, monkeypatch):
+    """Here it cannot load a library of its own, as where a system keeps it in a place that we do not show."""
+    mounts = gcc.toolchain_mounts
+    own = Path(ask("g++", "-print-prog-name=cc1plus").strip())
+    lacks = tuple(mount for mount in mounts("g++", (*gcc.PARTS, "libstdc++.a")) if not own.is_relative_to(mount.target))
+    broken = Gcc("broken", "gnu++14")
+    monkeypatch.setattr(gcc, "toolchain_mounts", lambda *_: lacks)
+    monkeypatch.setitem(LANGUAGES, "broken", broken)
+    monkeypatch.setattr(submission, "NAMES", ("broken",))
+    async with Evaluator(jail=jail, workers=1, cache=0) as evaluator:
+        for code in (SUM["cpp"], "this is ( no program"):
+            report = await evaluator.evaluate(sums(("40 2\n", "42")), Submission(code=code, language="broken"))
+            assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None), report
+            assert "broken: nothing compiles here: g++: " in (report.message or "")

@@ -22,6 +22,7 @@ _CEILINGS = {
         resource.RLIMIT_CPU,
         resource.RLIMIT_DATA,
         resource.RLIMIT_FSIZE,
+        resource.RLIMIT_MEMLOCK,
         resource.RLIMIT_NOFILE,
         resource.RLIMIT_NPROC,
         resource.RLIMIT_STACK,

@@ -86,6 +86,7 @@ class Runner:
             os.environ.pop(name, None)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         limit(resource.RLIMIT_CORE, 0)
+        limit(resource.RLIMIT_MEMLOCK, 0)
         restore_signals()  # for the tests, as is all that follows
         os.umask(0o022)
         os.chdir(self.folders[0])

@@ -53,6 +53,8 @@ class Language(ABC):
     """One language and the toolchain for it. What asks the toolchain may block, and is remembered."""
 
     name: str
+    smallest: bytes = b""
+    """A program that does nothing, and compiles wherever anything does."""
 
     @abstractmethod
     def missing(self) -> str | None:

@@ -40,6 +40,8 @@ class Builder:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self._ready: Shared[str, None] = Shared(MANY)
+        self._proven: Shared[str, None] = Shared(MANY)
+        """Languages in which something compiles."""
         self._building: Shared[tuple[str, float, bool], bytes | CompileError] = Shared()
 
     @cached_property
@@ -49,6 +51,7 @@ class Builder:
     def forget(self) -> None:
         """Look again for the toolchains of this host."""
         self._ready.forget()
+        self._proven.forget()
 
     async def program(
         self,
@@ -64,7 +67,7 @@ class Builder:
         """What the tests of a program under ``limits`` run. ``started`` is told of a compiler that starts; ``new`` and
         ``alone`` are those of Pool.worker.
 
-        Raises LanguageUnavailable when there is no toolchain, WorkerFailure when the jail broke.
+        Raises LanguageUnavailable when there is no toolchain or it compiles nothing, WorkerFailure when the jail broke.
         """
         files = files or {}
         recipe = await self._recipe(language, source, files)
@@ -79,7 +82,26 @@ class Builder:
 
         # Who is alone waits for nobody: all others wait for it.
         built = await (build() if alone else self._building.result((key, limits.compile_time, new), build))
-        return built if isinstance(built, CompileError) else language.program(built, source, files, limits)
+        if not isinstance(built, CompileError):
+            return language.program(built, source, files, limits)
+        if not built.timed_out:
+            await self.prove(language, alone=alone)
+        return built
+
+    async def prove(self, language: Language, *, alone: bool = False) -> None:
+        """What compiles nothing at all rejects no program: compiles the smallest, once. Raises LanguageUnavailable with
+        the compiler's words."""
+        if language.name in self._proven:
+            return
+
+        async def compiled() -> None:
+            recipe = await self._recipe(language, language.smallest, {})
+            built = recipe and await self._compiled(recipe, Limits(), new=True, alone=alone, started=None)
+            if isinstance(built, CompileError):
+                raise LanguageUnavailable(f"{language.name}: nothing compiles here: {built.words}")
+
+        # Not remembered where who is alone asks: nobody may be waited for, and nobody else runs.
+        await (compiled() if alone else self._proven.result(language.name, compiled))
 
     async def _recipe(self, language: Language, source: bytes, files: Mapping[str, bytes]) -> Recipe | None:
         if language.name in self._ready:
@@ -100,6 +122,14 @@ class Builder:
         kept = await in_thread(self.cache.get, key)
         if kept is not None:
             return kept
+        built = await self._compiled(recipe, limits, new=new, alone=alone, started=started)
+        if not isinstance(built, CompileError):
+            await in_thread(self.cache.put, key, built)
+        return built
+
+    async def _compiled(
+        self, recipe: Recipe, limits: Limits, *, new: bool, alone: bool, started: Started | None
+    ) -> bytes | CompileError:
         work = Work(
             inputs=_NOTHING,
             source=b"",
@@ -119,7 +149,6 @@ class Builder:
         built = collected(execution.result, [recipe.output]).get(recipe.output)
         if execution.outcome is not Outcome.FINISHED or built is None:
             return CompileError(_words(execution), execution.outcome is Outcome.TIME_LIMIT)
-        await in_thread(self.cache.put, key, built)
         return built
 
 

@@ -47,6 +47,8 @@ thread would reserve as much."""
 class Gcc(Language):
     """One of the two languages in one standard."""
 
+    smallest = b"int main(void) { return 0; }"
+
     def __init__(self, name: str, standard: str) -> None:
         self.name = name
         self._plus = "++" in standard
@@ -123,18 +125,21 @@ def toolchain_mounts(driver: str, parts: tuple[str, ...]):
     """What a compile jail shows: the compiler's programs, headers, and the folders of the libraries that it links."""
     path = shutil.which(driver)
     assert path is not None
-    programs = [path]
+    programs, beside = [path], ""
     for name in ("as", "ld", "collect2", "cc1", "cc1plus", "lto1", "lto-wrapper"):
         found = ask(driver, f"-print-prog-name={name}").strip()
         found = found if os.path.isabs(found) else shutil.which(found)
         if found:
             programs.append(found)
+        if found and name == "collect2":
+            beside = os.path.dirname(found)
     said = ask(driver, "-E", "-v", "-x", "c++" if "++" in driver else "c", "/dev/null")
     listed = re.search(r"#include <\.\.\.> search starts here:\n(.*?)End of search list", said, re.DOTALL)
     headers = [line.strip() for line in listed[1].splitlines()] if listed else []
     linked = [os.path.dirname(_file_of(driver, part)) for part in parts]
     own = os.path.dirname(_file_of(driver, "libgcc.a"))
-    return shown([*headers, *linked, own], [*programs, *libraries(programs)])
+    # The linker loads a plugin that lies there: where the libraries are, or beside the programs.
+    return shown([*headers, *linked, own, beside], [*programs, *libraries(programs)])
 
 
 @cache

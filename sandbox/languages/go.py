@@ -28,6 +28,7 @@ _AHEAD = (
 
 class Go(Language):
     name = "go"
+    smallest = b"package main\nfunc main() {}"
 
     def missing(self) -> str | None:
         return None if real("go") else "no go: apt-get install golang-go, or from go.dev"

@@ -65,6 +65,7 @@ public class Build {
 
 class Java(Language):
     name = "java"
+    smallest = b"class Main { public static void main(String[] a) {} }"
 
     def missing(self) -> str | None:
         if not real("java"):

@@ -140,7 +140,8 @@ async def test_memory_of_frames(arena):
 
 
 STACKS = """
-import sys, threading
+import os, sys, threading
+threading.excepthook = lambda _: os._exit(1)  # where Python itself ends what is too deep
 threading.stack_size(60 << 20)
 sys.setrecursionlimit(10 ** 6)
 go_on = threading.Event()
@@ -193,7 +194,7 @@ async def test_memory_is_not_locked_and_not_merged(arena):
     result = await arena.run("""
 import ctypes, resource
 limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
-print(ctypes.CDLL(None).mlockall(3), 0 <= limit <= 256 << 20)
+print(ctypes.CDLL(None).mlockall(3), limit == 0)
 """)
     assert result.stdout == "-1 True\n", result.stderr
 
