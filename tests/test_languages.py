@@ -81,6 +81,7 @@ PROCESS = r"""
 #error not here
 #endif
 #include <bits/stdc++.h>
+#include <malloc.h>
 #include <signal.h>
 using namespace std;
 static char reserved[400 << 20];
@@ -95,6 +96,18 @@ int main() {
     for (int i = 0; i < 6; i++) t.emplace_back([&] { n += 1; });
     for (auto& x : t) x.join();
     cout << n;
+  }
+  if (what == "arenas") {  // of which the C library makes more on a machine of many processors
+    atomic<bool> leave{false}; atomic<int> n{0}; vector<thread> t; char* text; size_t size;
+    for (int i = 0; i < 30; i++) t.emplace_back([&] { volatile auto p = malloc(1 << 12); free(p); n += 1; while (!leave) sched_yield(); });
+    while (n < 30) sched_yield();
+    FILE* file = open_memstream(&text, &size);
+    malloc_info(0, file); fclose(file);
+    leave = true;
+    for (auto& x : t) x.join();
+    int found = 0;
+    for (char* at = text; (at = strstr(at, "<heap nr")); at++) found++;
+    cout << found;
   }
   if (what == "heap") { vector<char> v(180 << 20, 1); cout << int(v[77]); }
   if (what == "reserved") cout << int(reserved[1 << 20]);
@@ -112,6 +125,7 @@ int main() {
 SAYS = {
     "recursion": "500000",
     "threads": "6",
+    "arenas": f"{gcc.ARENAS}",
     "heap": "1",
     "reserved": "0",
     "exit": "exit",

@@ -8,7 +8,7 @@ import pytest
 
 from microcoder.evaluator.status import Status
 from microcoder.sandbox.capacity import MEMORY_FILES
-from microcoder.sandbox.inside.kernel import cpu_backstop
+from microcoder.sandbox.inside.kernel import ARENAS, cpu_backstop
 from microcoder.sandbox.limits import MIB
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -157,6 +157,32 @@ async def test_memory_of_stacks(arena):
     result = await arena.run(STACKS, cpu_time=5, idle_time=2)
     assert result.status in (Status.MEMORY_LIMIT_EXCEEDED, Status.RUNTIME_ERROR)
     assert (result.memory or 0) < 900 * MIB
+
+
+ALLOCATING = """
+import ctypes, threading
+class Stream(ctypes.Structure): _fields_ = [("text", ctypes.c_char_p), ("size", ctypes.c_size_t)]
+libc = ctypes.CDLL(None)
+libc.open_memstream.restype = ctypes.c_void_p
+leave = threading.Event()
+def f():
+    libc.free(ctypes.c_void_p(libc.malloc(1 << 12)))
+    leave.wait()
+libc.malloc.restype = ctypes.c_void_p
+for _ in range(31):
+    threading.Thread(target=f).start()
+told = Stream()
+stream = ctypes.c_void_p(libc.open_memstream(ctypes.byref(told, Stream.text.offset), ctypes.byref(told, Stream.size.offset)))
+libc.malloc_info(0, stream); libc.fclose(stream)
+leave.set()
+print(told.text.count(b"<heap nr"))
+"""
+
+
+async def test_threads_reserve_no_more_on_a_machine_of_many_processors(arena):
+    """Each of them eight times as many places for what threads allocate, of 64 MiB of address space each."""
+    result = await arena.run(ALLOCATING, cpu_time=5, memory=256 * MIB, threads=32)
+    assert result.stdout == f"{ARENAS}\n", result.stderr
 
 
 HIDDEN = {
