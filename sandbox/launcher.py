@@ -25,14 +25,18 @@ _START = "import sys; sys.path.insert(0, sys.argv[2]); from inside.main import m
 _OPTIONS = ("-I", "-S", "-B", "-Wignore")  # what the compiler warns of would pile up in the runner
 _HOME = "/python"
 _PACKAGES = "/packages"
+ARENAS = 8
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "PYTHONHASHSEED": "0",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "GLIBC_TUNABLES": f"glibc.malloc.arena_max={ARENAS}",
 }
-"""All that programs see. The hash seed is fixed: the order of a set of strings never changes a verdict between runs."""
+"""All that programs see. The hash seed is fixed: the order of a set of strings never changes a verdict between runs.
+Threads share as many arenas, of 64 MiB of address space each, on every machine: the C library would make eight for each
+processor, and of many the address space that a program may have would not hold those of a few threads."""
 
 _BIND_NOW = {"LD_BIND_NOW": "1"}
 """For the runner, which keeps it to itself: functions found when they are first called would be found by every fork."""

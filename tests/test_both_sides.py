@@ -113,7 +113,6 @@ def test_a_jail_leaves_room_for_what_the_inside_needs() -> None:
 
 def test_threads_have_the_same_stack_in_every_language() -> None:
     assert f"{kernel.THREAD_STACK >> 20} << 20".encode() in gcc._THREADS
-    assert kernel.ARENAS == gcc.ARENAS
 
 
 def test_what_a_lane_may_send_fits_a_frame() -> None:

@@ -14,6 +14,7 @@ from microcoder.sandbox.languages import LANGUAGES, gcc
 from microcoder.sandbox.languages.cache import Cache
 from microcoder.sandbox.languages.gcc import Gcc
 from microcoder.sandbox.languages.toolchain import ask
+from microcoder.sandbox.launcher import ARENAS
 from microcoder.sandbox.limits import MIB, Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -125,7 +126,7 @@ int main() {
 SAYS = {
     "recursion": "500000",
     "threads": "6",
-    "arenas": f"{gcc.ARENAS}",
+    "arenas": f"{ARENAS}",
     "heap": "1",
     "reserved": "0",
     "exit": "exit",

@@ -11,9 +11,6 @@ from collections.abc import Sequence
 
 PR_SET_PDEATHSIG, PR_GET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 7, 22, 38
 THREAD_STACK = 8 << 20
-ARENAS = 8
-"""Pieces of address space that the allocator of C divides threads among; languages/gcc.py has the same constant."""
-_M_ARENA_MAX = -8
 STACK = 1 << 30
 """Bytes that the stack of a main thread may grow to."""
 
@@ -158,17 +155,14 @@ def flush_streams_of_c() -> None:
     _libc.fflush(None)
 
 
-def limit_what_threads_reserve() -> None:
-    """RLIMIT_STACK is large for deep recursion; threads that ask for no size must not each reserve as much. And each
-    reserves 64 MiB for what it allocates, up to eight times as many as there are processors: on a machine of many the
-    address space would not hold those of a few threads."""
+def limit_default_thread_stack() -> None:
+    """RLIMIT_STACK is large for deep recursion; threads that ask for no size must not each reserve as much."""
     attribute = ctypes.create_string_buffer(256)
     try:
         _libc.pthread_attr_init(attribute)
         _libc.pthread_attr_setstacksize(attribute, ctypes.c_size_t(THREAD_STACK))
         _libc.pthread_setattr_default_np(attribute)
         _libc.pthread_attr_destroy(attribute)
-        _libc.mallopt(_M_ARENA_MAX, ARENAS)
     except AttributeError:
         pass  # not glibc
 

@@ -23,7 +23,7 @@ from .kernel import (
     drop_capabilities,
     give_back_free_memory,
     limit,
-    limit_what_threads_reserve,
+    limit_default_thread_stack,
     prctl,
 )
 from .program import Program
@@ -92,7 +92,7 @@ class Runner:
         os.chdir(self.folders[0])
         sys.path[:] = [*(path for path in sys.path if os.path.isdir(path)), *header["path"]]
         sys.dont_write_bytecode = True
-        limit_what_threads_reserve()
+        limit_default_thread_stack()
         import_quietly(USUAL)
         add_site_builtins()
         program_filter = Filter(theirs, header["pid_slots"])

@@ -31,24 +31,15 @@ _OWN = ".microcoder"
 _HEADERS_KEPT = 6
 PARTS = ("crt1.o", "libc.a", "libm.a", "libgcc.a", "libgcc_eh.a")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
-ARENAS = 8
-"""Pieces of address space, of 64 MiB, that the allocator of C divides threads among. Without a limit a machine of many
-processors has too many of them for the address space that a program may have; inside/kernel.py has the same constant.
-"""
-_THREADS = (
-    b"""
-#include <malloc.h>
+_THREADS = b"""
 #include <pthread.h>
-__attribute__((constructor)) static void limit_what_threads_reserve(void) {
+__attribute__((constructor)) static void set_default_stack_of_threads(void) {
   pthread_attr_t a;
-  mallopt(M_ARENA_MAX, %d);
   if (pthread_attr_init(&a)) return;
   pthread_attr_setstacksize(&a, 8 << 20);
   pthread_setattr_default_np(&a);
 }
 """
-    % ARENAS
-)
 """Linked into every program: the stack of the main thread may be as large as the memory limit, and without this every
 thread would reserve as much."""
 

@@ -12,7 +12,7 @@ from ..kinds import NATIVE, Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
 from .base import COMPILER_STACK, Language, Program, Recipe, names_streams
-from .gcc import ARENAS, PARTS, toolchain_mounts
+from .gcc import PARTS, toolchain_mounts
 from .toolchain import ask, libraries, real, shown
 
 FLAGS = ("--edition", "2021", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols", "--color", "never")
@@ -62,13 +62,5 @@ class Rust(Language):
         )
 
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
-        return Program(
-            NATIVE,
-            built,
-            Command(
-                [OUTPUT],
-                environment={"GLIBC_TUNABLES": f"glibc.malloc.arena_max={ARENAS}"},
-                memory_words=["memory allocation of"],
-                named_streams=names_streams(source, files),
-            ),
-        )
+        words = ["memory allocation of"]
+        return Program(NATIVE, built, Command([OUTPUT], named_streams=names_streams(source, files), memory_words=words))

@@ -8,7 +8,8 @@ import pytest
 
 from microcoder.evaluator.status import Status
 from microcoder.sandbox.capacity import MEMORY_FILES
-from microcoder.sandbox.inside.kernel import ARENAS, cpu_backstop
+from microcoder.sandbox.inside.kernel import cpu_backstop
+from microcoder.sandbox.launcher import ARENAS
 from microcoder.sandbox.limits import MIB
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
