@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -237,3 +239,18 @@ async def test_a_compiler_that_compiles_nothing_rejects_nothing(jail, cpp, monke
             report = await evaluator.evaluate(sums(("40 2\n", "42")), Submission(code=code, language="broken"))
             assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None), report
             assert "broken: nothing compiles here: g++: " in (report.message or "")
+
+
+async def test_headers_are_compiled_for_many_at_once_and_stay(cpp, monkeypatch, tmp_path):
+    """As many wait as there are, and who finds its own compiled removes no other's."""
+    monkeypatch.setattr(gcc, "folder", lambda: tmp_path)
+    monkeypatch.setattr(gcc, "FLAGS", ("-O0",))
+    others = [Gcc(f"cpp{n}", standard) for n, standard in enumerate(("gnu++11", "gnu++14", "gnu++17") * 4)]
+    places = [other._headers for other in others]
+    unused = tmp_path / "headers" / "unused"
+    unused.mkdir()
+    os.utime(unused, (0, 0))
+    with ThreadPoolExecutor(len(others)) as threads:
+        list(threads.map(Gcc.prepare, others))
+    assert {place.name for place in (tmp_path / "headers").iterdir()} == {"lock", *(place.name for place in places)}
+    assert all((place / "bits/stdc++.h.gch").is_file() for place in places)

@@ -6,6 +6,7 @@ a short program takes to compile (1.6 s without, 0.4 s with).
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -28,7 +30,8 @@ from .toolchain import ask, inside, libraries, real, shown
 FLAGS = ("-O2", "-pipe", "-static", "-s", "-DONLINE_JUDGE", "-fmax-errors=10", "-fdiagnostics-color=never")
 OUTPUT = "program"
 _OWN = ".microcoder"
-_HEADERS_KEPT = 6
+_HEADERS_UNUSED = 30 * 24 * 3600.0
+"""Seconds after which compiled headers that no evaluator has asked for are removed."""
 PARTS = ("crt1.o", "libc.a", "libm.a", "libgcc.a", "libgcc_eh.a")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _THREADS = b"""
@@ -167,11 +170,13 @@ def _compile_headers(driver: str, flags: list[str], place: Path) -> None:
     header = re.search(r"^\s*(\S*/bits/stdc\+\+\.h)", _dependencies(driver), re.MULTILINE)
     if header is None:
         return
-    with (place.parent / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=place.parent) as work:
+    wanted = place / "bits/stdc++.h.gch"
+    with contextlib.ExitStack() as held:
+        lock = held.enter_context((place.parent / "lock").open("w"))
         fcntl.flock(lock, fcntl.LOCK_EX)  # others who want it wait
-        made, wanted = Path(work, "stdc++.h.gch"), place / "bits/stdc++.h.gch"
         if wanted.exists():
             return
+        made = Path(held.enter_context(tempfile.TemporaryDirectory(dir=place.parent)), "stdc++.h.gch")
         argv = [driver, *flags, "-x", "c++-header", os.path.normpath(header[1]), "-o", str(made)]
         done = subprocess.run(argv, capture_output=True, check=False, timeout=300, env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
@@ -179,9 +184,9 @@ def _compile_headers(driver: str, flags: list[str], place: Path) -> None:
         wanted.parent.mkdir(exist_ok=True)
         made.chmod(0o644)
         os.replace(made, wanted)
-    kept = sorted((p for p in place.parent.iterdir() if p.is_dir()), key=lambda p: -p.stat().st_mtime)
-    for old in kept[_HEADERS_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+        for other in place.parent.iterdir():
+            if other.is_dir() and other.stat().st_mtime < time.time() - _HEADERS_UNUSED:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _dependencies(driver: str) -> str:
