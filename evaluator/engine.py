@@ -388,12 +388,12 @@ class Evaluator(Streams):
         parts = max(1, min(self.pool.spare, len(judgement.prepared) // SPLIT_TESTS))
         if judgement.prepared.replayed or attempt.alone:
             parts = 1
-        run = functools.partial(self._run_part, judgement, program, attempt)
         if parts == 1:
-            await run(None)
+            await self._run_part(judgement, program, attempt, None)
             return
         order = judgement.prepared.order()
-        tasks = [asyncio.create_task(run(order[part::parts])) for part in range(parts)]
+        shares = [order[part::parts] for part in range(parts)]
+        tasks = [asyncio.create_task(self._run_part(judgement, program, attempt, share)) for share in shares]
         try:
             for task in asyncio.as_completed(tasks):
                 await task

@@ -170,7 +170,10 @@ class Worker(asyncio.Protocol):
         """Tests of the work that there is no result of yet."""
         self._waits = False
         """The runner goes on only when it is told to."""
+        self._end_at: float | None = None
+        """When an end that nothing waits for is sent, if no program comes before; of the loop's clock."""
         self._ending: asyncio.TimerHandle | None = None
+        """Rings then or before, as the watch does."""
 
     # -- life
 
@@ -248,9 +251,7 @@ class Worker(asyncio.Protocol):
         self._reader.max_blob = max(self._reader.max_blob, work.most_bytes)
         parts = self._load([work.inputs] if work.executable is None else [work.inputs, work.executable])
         parts += frame_parts(work.job, *work.blobs)
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
+        self._end_at = None
         self._write(*parts)
 
     def _load(self, wanted: list[Inputs]) -> list[bytes]:
@@ -320,10 +321,24 @@ class Worker(asyncio.Protocol):
         if self._awaited:
             self._send_end()
         else:
-            self._ending = asyncio.get_running_loop().call_later(END_SECONDS, self._send_end)
+            self._end_at = asyncio.get_running_loop().time() + END_SECONDS
+            if self._ending is None:
+                self._end_later(self._end_at)
+
+    def _end_later(self, moment: float) -> None:
+        self._ending = asyncio.get_running_loop().call_at(moment, self._end_now)
+
+    def _end_now(self) -> None:
+        self._ending = None
+        if self._end_at is None:
+            return
+        if asyncio.get_running_loop().time() < self._end_at:
+            self._end_later(self._end_at)
+        else:
+            self._send_end()
 
     def _send_end(self) -> None:
-        self._ending = None
+        self._end_at = None
         if self.healthy:
             with contextlib.suppress(WorkerFailure):
                 self._write(frame(End()))

@@ -7,6 +7,7 @@ zygote runs a small program that uses what most programs use, again and again, a
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import resource
@@ -57,11 +58,12 @@ def rehearse(test_process: TestProcess) -> None:
     names = "stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"
     streams = {name: getattr(sys, name) for name in names}
     program = marshal.dumps((compile("", SOURCE, "exec"), compile(PROGRAM, SOURCE, "exec")))
-    stdin, stdout, kept_stdin, kept_stdout, code = files = range(_APART, _APART + 5)
+    stdin, stdout, code = range(_APART, _APART + 3)
     for file in (stdin, stdout, code):
         os.dup2(os.memfd_create("rehearsal"), file)
-    os.dup2(0, kept_stdin)
-    os.dup2(1, kept_stdout)
+    kept = {file: _APART + 3 + file for file in range(FIRST_FILE)}
+    for file, copy in kept.items():
+        os.dup2(file, copy)
     os.write(stdin, INPUT)
     os.write(code, program)
     test_process.code, its_code = code, test_process.code
@@ -72,20 +74,19 @@ def rehearse(test_process: TestProcess) -> None:
     message = memoryview(marshal.dumps(tuple(task)))
     for _ in range(ROUNDS):
         os.lseek(stdin, 0, os.SEEK_SET)
-        os.dup2(stdin, FIRST_FILE + 1)
-        os.dup2(stdout, FIRST_FILE + 2)
-        test_process.take_files()
+        for place, file in enumerate((kept[2], stdin, stdout), FIRST_FILE):
+            os.dup2(file, place)
+        test_process.begin(message)
         test_process.open_streams()
         test_process.make_module()
-        test_process.take(message)
-        test_process.confine()
         test_process.run_test()
+        gc.disable()
     test_process.forget()
     test_process.code = its_code
     its_filter.option = PR_SET_SECCOMP
-    os.dup2(kept_stdin, 0)
-    os.dup2(kept_stdout, 1)
+    for file, copy in kept.items():
+        os.dup2(copy, file)
     for name, stream in streams.items():
         setattr(sys, name, stream)
     test_process.make_module()
-    os.closerange(FIRST_FILE, files.stop)
+    os.closerange(FIRST_FILE, max(kept.values()) + 1)

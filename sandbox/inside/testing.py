@@ -74,7 +74,8 @@ class TestProcess:
         """What was taken."""
         del self.task, self.prelude, self.program
 
-    def run(self, message: memoryview) -> NoReturn:
+    def begin(self, message: memoryview) -> None:
+        """Become the process of these tests."""
         self.take(message)
         os.dup2(FIRST_FILE, 2)
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
@@ -90,6 +91,9 @@ class TestProcess:
             stay()
         self.confine()
         gc.enable()
+
+    def run(self, message: memoryview) -> NoReturn:
+        self.begin(message)
         task, tests = self.task, self.task.tests
         if tests == 1:
             state, code = self.run_test()
