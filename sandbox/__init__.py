@@ -22,6 +22,7 @@ selfcheck    the programs with which the doctor finds out
 errors       what can go wrong on this side of the jail
 
 shared       one computation for all who wait for it
+alarm        what is set far more often than it rings
 turns        turns of the event loop for others, in what would be long in one go
 validated    structs that are what their types say
 """

@@ -219,7 +219,8 @@ async def _inside(launcher: Launcher) -> list[Finding]:
     try:
         async with Pool(launcher, 1) as pool:
             results = await check(pool)
-            compiles = [await _compiles(Builder(pool), language) for language in _compilers()]
+            builder = Builder(pool)
+            compiles = [await _compiles(builder, language) for language in _compilers()]
     except SandboxError as error:
         return [Finding("FAIL", "starts", str(error).replace("\n", "\n          "))]
     properties = [

@@ -12,6 +12,7 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
+from .alarm import Alarm
 from .errors import HostShortage, JailUnavailable, WorkerFailure
 from .execution import Execution
 from .kinds import PYTHON, Kind
@@ -151,10 +152,8 @@ class Worker(asyncio.Protocol):
         self._held = 0
         """Bytes in these frames."""
         self._waiter: asyncio.Future[None] | None = None
-        self._patience = self._silent_at = 0.0
-        """Seconds that who waits waits at most, and when they are over, of the loop's clock."""
-        self._watch: asyncio.TimerHandle | None = None
-        """Rings then or before: one for many frames, since few are late."""
+        self._silence = Alarm(self._silent)
+        """While somebody waits."""
         self._failure: WorkerFailure | None = None
         self._reader = FrameReader(MIB)
         self._loaded: OrderedDict[int, int] = OrderedDict()
@@ -170,10 +169,8 @@ class Worker(asyncio.Protocol):
         """Tests of the work that there is no result of yet."""
         self._waits = False
         """The runner goes on only when it is told to."""
-        self._end_at: float | None = None
-        """When an end that nothing waits for is sent, if no program comes before; of the loop's clock."""
-        self._ending: asyncio.TimerHandle | None = None
-        """Rings then or before, as the watch does."""
+        self._ending = Alarm(self._send_end)
+        """Of a program, when nothing waits for it and no other comes before."""
 
     # -- life
 
@@ -221,9 +218,8 @@ class Worker(asyncio.Protocol):
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""
         self._closing = True
-        for timer in (self._ending, self._watch):
-            if timer is not None:
-                timer.cancel()
+        self._ending.close()
+        self._silence.close()
         if not hasattr(self, "_jailed"):
             return
         if hasattr(self, "_transport"):
@@ -251,7 +247,7 @@ class Worker(asyncio.Protocol):
         self._reader.max_blob = max(self._reader.max_blob, work.most_bytes)
         parts = self._load([work.inputs] if work.executable is None else [work.inputs, work.executable])
         parts += frame_parts(work.job, *work.blobs)
-        self._end_at = None
+        self._ending.off()
         self._write(*parts)
 
     def _load(self, wanted: list[Inputs]) -> list[bytes]:
@@ -321,24 +317,9 @@ class Worker(asyncio.Protocol):
         if self._awaited:
             self._send_end()
         else:
-            self._end_at = asyncio.get_running_loop().time() + END_SECONDS
-            if self._ending is None:
-                self._end_later(self._end_at)
-
-    def _end_later(self, moment: float) -> None:
-        self._ending = asyncio.get_running_loop().call_at(moment, self._end_now)
-
-    def _end_now(self) -> None:
-        self._ending = None
-        if self._end_at is None:
-            return
-        if asyncio.get_running_loop().time() < self._end_at:
-            self._end_later(self._end_at)
-        else:
-            self._send_end()
+            self._ending.set(END_SECONDS)
 
     def _send_end(self) -> None:
-        self._end_at = None
         if self.healthy:
             with contextlib.suppress(WorkerFailure):
                 self._write(frame(End()))
@@ -372,14 +353,12 @@ class Worker(asyncio.Protocol):
         while not self._frames:
             if self._failure is not None:
                 raise self._failure
-            loop = asyncio.get_running_loop()
-            self._patience, self._silent_at = timeout, loop.time() + timeout
-            if self._watch is None or self._watch.when() > self._silent_at:
-                self._watch_until_silent()
-            self._waiter = loop.create_future()
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._silence.set(timeout)
             try:
                 await self._waiter
             finally:
+                self._silence.off()
                 self._waiter = None
         message, blob = self._frames.popleft()
         held, self._held = self._held, self._held - len(blob)
@@ -401,19 +380,8 @@ class Worker(asyncio.Protocol):
         if not self._closing:
             self.reject(WorkerFailure(f"the jail ended {self._jailed.last_words()}".rstrip()))
 
-    def _watch_until_silent(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        self._watch = asyncio.get_running_loop().call_at(self._silent_at, self._rings)
-
-    def _rings(self) -> None:
-        self._watch = None
-        if self._waiter is None:
-            return
-        if asyncio.get_running_loop().time() < self._silent_at:
-            self._watch_until_silent()
-        else:
-            self.reject(WorkerFailure(f"silent for {self._patience:.0f} seconds"))
+    def _silent(self) -> None:
+        self.reject(WorkerFailure(f"silent for {self._silence.seconds:.0f} seconds"))
 
     def _fail(self, failure: WorkerFailure) -> WorkerFailure:
         if self._failure is None:

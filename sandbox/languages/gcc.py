@@ -128,21 +128,16 @@ def toolchain_mounts(driver: str, parts: tuple[str, ...]):
     """What a compile jail shows: the compiler's programs, headers, and the folders of the libraries that it links."""
     path = shutil.which(driver)
     assert path is not None
-    programs, beside = [path], ""
-    for name in ("as", "ld", "collect2", "cc1", "cc1plus", "lto1", "lto-wrapper"):
-        found = ask(driver, f"-print-prog-name={name}").strip()
-        found = found if os.path.isabs(found) else shutil.which(found)
-        if found:
-            programs.append(found)
-        if found and name == "collect2":
-            beside = os.path.dirname(found)
+    names = ("as", "ld", "collect2", "cc1", "cc1plus", "lto1", "lto-wrapper")
+    found = {name: ask(driver, f"-print-prog-name={name}").strip() for name in names}
+    programs = [path, *filter(None, map(shutil.which, found.values()))]
     said = ask(driver, "-E", "-v", "-x", "c++" if "++" in driver else "c", "/dev/null")
     listed = re.search(r"#include <\.\.\.> search starts here:\n(.*?)End of search list", said, re.DOTALL)
     headers = [line.strip() for line in listed[1].splitlines()] if listed else []
     linked = [os.path.dirname(_file_of(driver, part)) for part in parts]
-    own = os.path.dirname(_file_of(driver, "libgcc.a"))
-    # The linker loads a plugin that lies there: where the libraries are, or beside the programs.
-    return shown([*headers, *linked, own, beside], [*programs, *libraries(programs)])
+    # The linker loads a plugin that lies in one of these: where the libraries are, or beside the programs.
+    own = [os.path.dirname(file) for file in (_file_of(driver, "libgcc.a"), found["collect2"]) if os.path.isabs(file)]
+    return shown([*headers, *linked, *own], [*programs, *libraries(programs)])
 
 
 @cache
