@@ -22,7 +22,8 @@ from .shortage import refusals
 
 _INSIDE = Path(__file__).with_name("inside")
 _START = "import sys; sys.path.insert(0, sys.argv[2]); from inside.main import main; main()"
-_OPTIONS = ("-I", "-S", "-B", "-Wignore")  # what the compiler warns of would pile up in the runner
+_OPTIONS = ("-s", "-P", "-S", "-B", "-Wignore")
+"""All of -I but that it is told the hash seed. What the compiler warns of would pile up in the runner."""
 _HOME = "/python"
 _PACKAGES = "/packages"
 ARENAS = 8

@@ -85,8 +85,8 @@ class Pool:
             while kind:
                 self._retire(kind.pop())
         while closing := tuple(self._closing):
-            await asyncio.gather(*closing, return_exceptions=True)
-            self._closing.difference_update(closing)  # where all were done, gather gave nobody a turn
+            await asyncio.wait(closing)  # who gives up here cancels none of them
+            self._closing.difference_update(closing)  # where all were done, nobody had a turn
         self.shortages.close()
 
     def pids(self) -> list[int]:
@@ -115,7 +115,8 @@ class Pool:
                 for idle in self._idle.values():
                     while len(idle) > 1:
                         self._retire(idle.pop(0))
-                await asyncio.gather(*self._closing)
+                if self._closing:
+                    await asyncio.wait(self._closing)  # as above
                 yield
             finally:
                 self._admits.set()

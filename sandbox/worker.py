@@ -226,11 +226,13 @@ class Worker(asyncio.Protocol):
             self._transport.abort()
         else:
             self._jailed.socket.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._gone.wait()
-        asyncio.get_running_loop().remove_reader(self._jailed.ended)
-        self._jailed.bury()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._gone.wait()
+        finally:
+            asyncio.get_running_loop().remove_reader(self._jailed.ended)
+            self._jailed.bury()
 
     # -- programs
 

@@ -137,7 +137,7 @@ def cost(text: str, times: int) -> float:
 
 def grows(make: Callable[[int], str], size: int) -> None:
     """Four times the text takes about four times the time; what is quadratic takes sixteen times."""
-    few, many = cost(make(size), 2), cost(make(4 * size), 1)
+    few, many = cost(make(size), 2), cost(make(4 * size), 2)
     assert many < 8 * few + 0.05
 
 

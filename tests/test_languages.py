@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -246,7 +249,8 @@ async def test_headers_are_compiled_for_many_at_once_and_stay(cpp, monkeypatch, 
     monkeypatch.setattr(gcc, "folder", lambda: tmp_path)
     monkeypatch.setattr(gcc, "FLAGS", ("-O0",))
     others = [Gcc(f"cpp{n}", standard) for n, standard in enumerate(("gnu++11", "gnu++14", "gnu++17") * 4)]
-    places = [other._headers for other in others]
+    places = [place for other in others if (place := other._headers) is not None]
+    assert len(places) == len(others)
     unused = tmp_path / "headers" / "unused"
     unused.mkdir()
     os.utime(unused, (0, 0))
@@ -254,3 +258,58 @@ async def test_headers_are_compiled_for_many_at_once_and_stay(cpp, monkeypatch, 
         list(threads.map(Gcc.prepare, others))
     assert {place.name for place in (tmp_path / "headers").iterdir()} == {"lock", *(place.name for place in places)}
     assert all((place / "bits/stdc++.h.gch").is_file() for place in places)
+
+
+SHORT = "#include <bits/stdc++.h>\nint main(){int a,b;std::cin>>a>>b;std::cout<<a+b;}"
+
+
+async def test_headers_that_cannot_be_kept_cost_time_and_no_verdict(jail, cpp, monkeypatch, tmp_path):
+    (tmp_path / "headers").write_text("no folder")
+    monkeypatch.setattr(gcc, "folder", lambda: tmp_path)
+    monkeypatch.setitem(LANGUAGES, "cpp", Gcc("cpp", "gnu++20"))
+    async with Evaluator(jail=jail, workers=1, cache=0) as evaluator:
+        report = await evaluator.evaluate(sums(("40 2\n", "42")), Submission(code=SHORT + "// slow", language="cpp"))
+    assert report.accepted, report
+
+
+async def test_headers_that_were_removed_meanwhile_cost_no_verdict(jail, cpp, monkeypatch, tmp_path):
+    monkeypatch.setattr(gcc, "folder", lambda: tmp_path)
+    monkeypatch.setitem(LANGUAGES, "cpp", Gcc("cpp", "gnu++20"))
+    for number in range(2):
+        async with Evaluator(jail=jail, workers=1, cache=0) as evaluator:
+            code = Submission(code=f"{SHORT}// {number}, {jail}, removed", language="cpp")
+            report = await evaluator.evaluate(sums(("40 2\n", "42")), code)
+        assert report.accepted, report
+        shutil.rmtree(tmp_path / "headers")
+
+
+async def test_what_cannot_be_kept_for_a_language_is_no_traceback(jail, cpp, monkeypatch):
+    def prepare(_: Gcc) -> None:
+        raise OSError(28, "No space left on device", "/cache")
+
+    monkeypatch.setattr(Gcc, "prepare", prepare)
+    async with Evaluator(jail=jail, workers=1, cache=0) as evaluator:
+        report = await evaluator.evaluate(sums(("40 2\n", "42")), Submission(code=SHORT, language="cpp"))
+    assert report.status is Status.SYSTEM_ERROR
+    assert "cpp: [Errno 28] No space left" in (report.message or "")
+
+
+@pytest.mark.parametrize("language", ["python", "pypy"])
+async def test_the_hash_seed_is_the_same_in_every_worker(jail, language):
+    if language == "pypy" and (jail != "nsjail" or LANGUAGES["pypy"].missing() is not None):
+        pytest.skip("one jail is enough, where there is a PyPy")
+    code = Submission(code="print(hash('abc'), *{'a', 'b', 'c', 'd'})", language=language)
+    outputs: set[str | None] = set()
+    for _ in range(2):
+        async with Evaluator(jail=jail, workers=1, cache=0) as evaluator:
+            outputs.add((await evaluator.evaluate(sums(("", "no")), code)).tests[0].stdout)
+    assert len(outputs) == 1
+    if language == "python":
+        assert outputs == {under_seed_zero(code.code or "")}
+
+
+def under_seed_zero(code: str) -> str:
+    environment = {"PYTHONHASHSEED": "0"}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, env=environment
+    ).stdout.decode()

@@ -104,10 +104,13 @@ class Builder:
         await (compiled() if alone else self._proven.result(language.name, compiled))
 
     async def _recipe(self, language: Language, source: bytes, files: Mapping[str, bytes]) -> Recipe | None:
-        if language.name in self._ready:
-            return language.recipe(source, files)
-        await self._ready.result(language.name, lambda: _prepare(language))
-        return await in_thread(language.recipe, source, files)
+        try:
+            if language.name in self._ready:
+                return language.recipe(source, files)
+            await self._ready.result(language.name, lambda: _prepare(language))
+            return await in_thread(language.recipe, source, files)
+        except OSError as error:  # of what is kept for the language
+            raise LanguageUnavailable(f"{language.name}: {error}") from error
 
     async def _built(
         self,

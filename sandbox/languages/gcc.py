@@ -75,29 +75,34 @@ class Gcc(Language):
         return _version(self._driver)
 
     def prepare(self) -> None:
-        if self._plus and not (self._headers / "bits/stdc++.h.gch").exists():
-            _compile_headers(self._driver, [f for f in self._flags if f not in ("-static", "-s")], self._headers)
+        place = self._headers
+        if place is None or (place / "bits/stdc++.h.gch").exists():
+            return
+        with contextlib.suppress(OSError, subprocess.SubprocessError):  # without it compiling is slow, not wrong
+            _compile_headers(self._driver, [f for f in self._flags if f not in ("-static", "-s")], place)
 
     @cached_property
-    def _headers(self) -> Path:
-        """The folder of the compiled header. It exists, so that it can be mounted."""
+    def _headers(self) -> Path | None:
+        """The folder of the compiled header. None: there is none, or no room for it."""
+        if not self._plus:
+            return None
         text = "\0".join((self.version(), real(self._driver) or "", *self._flags))
         place = folder() / "headers" / hashlib.sha256(text.encode()).hexdigest()[:24]
-        place.mkdir(parents=True, exist_ok=True)
-        os.utime(place)
-        return place
+        return place if _kept(place) else None
 
     @cached_property
     def _kind(self) -> Kind:
-        mounts = toolchain_mounts(self._driver, self._parts)
-        headers = Mount("bind", inside(self._headers), str(self._headers))
-        return Kind(f"compile {self._driver}", "processes", (*mounts, headers), tmpfs=128 * MIB)
+        mounts, place = toolchain_mounts(self._driver, self._parts), self._headers
+        headers = () if place is None else (Mount("bind", inside(place), str(place)),)
+        return Kind(f"compile {self._driver}", "processes", (*mounts, *headers), tmpfs=128 * MIB)
 
     def recipe(self, source: bytes, files: Mapping[str, bytes]) -> Recipe:
         driver = shutil.which(self._driver)
         assert driver is not None
         threads = f"{_OWN}/threads.o"
-        include = ["-I", inside(self._headers)] if self._plus else []
+        include = [] if self._headers is None else ["-I", inside(self._headers)]
+        if self._headers is not None:
+            _kept(self._headers)
         main = self._file if self._file not in files else f"_{self._file}"
         argv = [driver, *self._flags, *include, "-o", OUTPUT, main, threads]
         argv += _further_sources(source, files)
@@ -160,8 +165,18 @@ def _threads() -> bytes:
         return Path(place, "threads.o").read_bytes()
 
 
+def _kept(place: Path) -> bool:
+    """Whether there is such a folder, to be mounted. Marks it as used: others will not remove it."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        os.utime(place)
+    except OSError:  # another user's, perhaps
+        return place.is_dir()
+    return True
+
+
 def _compile_headers(driver: str, flags: list[str], place: Path) -> None:
-    """The source is the compiler's own header: nothing here is untrusted. Without it compiling is slow, not wrong."""
+    """The source is the compiler's own header: nothing here is untrusted."""
     header = re.search(r"^\s*(\S*/bits/stdc\+\+\.h)", _dependencies(driver), re.MULTILINE)
     if header is None:
         return

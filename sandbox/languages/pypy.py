@@ -16,7 +16,9 @@ from .toolchain import ask, libraries, real, shown
 
 _FILE = "main.py"
 _LAYOUT = "import sys, sysconfig, json; print(json.dumps([sysconfig.get_path('stdlib'), sys.version]))"
-_ARGUMENTS = ("-I", "-S", "-B")
+_ALONE = "-I"
+"""It looks at nothing of the host's user. Programs are started without, which would also hide the hash seed."""
+_ARGUMENTS = ("-s", "-S", "-B")
 
 
 class PyPy(Language):
@@ -35,7 +37,7 @@ class PyPy(Language):
     @cached_property
     def _layout(self) -> tuple[str, str]:
         """Folder of the standard library, version."""
-        return msgspec.json.decode(ask(self._pypy, *_ARGUMENTS, "-c", _LAYOUT), type=tuple[str, str])
+        return msgspec.json.decode(ask(self._pypy, _ALONE, *_ARGUMENTS, "-c", _LAYOUT), type=tuple[str, str])
 
     @cached_property
     def _kind(self) -> Kind:

@@ -19,6 +19,7 @@ import pytest
 
 from microcoder.evaluator import Evaluator, Report
 from microcoder.evaluator.status import Status
+from microcoder.sandbox.worker import Inputs
 
 from ..events import HELD, PATIENT, SECONDS, TELLS, descendants, finish, running, running_in, until
 
@@ -40,6 +41,7 @@ PROGRAMS = {
 JUDGE = """
 import asyncio, signal, sys
 from microcoder.evaluator import Evaluator, Problem, TestCase
+from microcoder.sandbox.worker import Inputs
 from microcoder.sandbox.limits import Limits
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
@@ -325,5 +327,28 @@ async def test_a_jail_that_is_still_starting_is_not_forgotten(jail, problem, tmp
     before, children = descriptors(), {p.pid for p in psutil.Process().children(recursive=True)}
     for delay in (0, 0.005, 0.02, 0.04):
         await use(delay)
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= children
+    assert len(descriptors()) <= len(before), set(descriptors().items()) - set(before.items())
+
+
+async def test_who_gives_up_while_it_is_to_be_alone_leaves_no_jail(jail):
+    """Nor while the idle workers are closed for it, at whichever turn of the loop."""
+    inputs = Inputs([b""])
+
+    async def use() -> None:
+        async with Evaluator(jail=jail, workers=3, cache=0) as own:
+            for turns in range(8):
+                async with own.pool.worker(inputs), own.pool.worker(inputs), own.pool.worker(inputs):
+                    pass
+                alone = asyncio.create_task(own.pool.alone().__aenter__())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                alone.cancel()
+                await asyncio.gather(alone, return_exceptions=True)
+
+    async with Evaluator(jail=jail, workers=1, cache=0):
+        pass  # what is opened once and kept
+    before, children = descriptors(), {p.pid for p in psutil.Process().children(recursive=True)}
+    await use()
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= children
     assert len(descriptors()) <= len(before), set(descriptors().items()) - set(before.items())
