@@ -103,6 +103,10 @@ class Attempt:
         """What the host may have been short of meanwhile."""
         return self._short if self.alone else self.pool.shortages.since(self.started or self.asked)
 
+    def again_alone(self) -> bool:
+        """Whether what failed may have been refused what it gets when it is alone."""
+        return not self.alone and bool(self.short())
+
     async def crowded(self, report: Report) -> bool:
         """Whether the program failed while the host may have refused it threads that no counter speaks of. For what it
         wrote to the end it has to answer."""

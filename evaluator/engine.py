@@ -13,6 +13,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
 import msgspec
 
@@ -160,17 +161,14 @@ class Evaluator(Streams):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        pool, self._pool = self._pool, None
-        await self._cache.close()
-        await self._executing.close()
-        await self._preparing.close()
-        comparing, self._comparing = self._comparing, Comparing()
-        await comparing.close()
-        checkers, self._checkers = self._checkers, None
-        if checkers is not None:
-            await checkers.close()
-        if pool is not None:
-            await pool.close()
+        """Everything ends, the last first, also where a part fails or the caller gives up."""
+        async with AsyncExitStack() as ends:
+            pool, self._pool = self._pool, None
+            checkers, self._checkers = self._checkers, None
+            comparing, self._comparing = self._comparing, Comparing()
+            for part in (pool, checkers, comparing, self._preparing, self._executing, self._cache):
+                if part is not None:
+                    ends.push_async_callback(part.close)
 
     # -- judging
 
@@ -220,6 +218,11 @@ class Evaluator(Streams):
                     ran = await self._execute_once(submission, prepared, attempt, inputs, files, collect)
             except (WorkerFailure, JailUnavailable) as failure:
                 attempt = attempt.after(failure)
+                continue
+            except LanguageUnavailable:
+                if not attempt.again_alone():
+                    raise
+                attempt = attempt.by_itself()
                 continue
             fine = isinstance(ran, Execution) and ran.outcome is Outcome.FINISHED
             if fine or not attempt.short():
@@ -321,6 +324,9 @@ class Evaluator(Streams):
                     else:
                         await self._run(judgement, program, attempt)
             except LanguageUnavailable as lack:
+                if attempt.again_alone():
+                    attempt = attempt.by_itself()
+                    continue
                 return not_run(prepared.problem, Status.SYSTEM_ERROR, str(lack))
             except (WorkerFailure, JailUnavailable) as failure:
                 try:
@@ -355,7 +361,7 @@ class Evaluator(Streams):
             await asyncio.to_thread(keep, problem, submission)
             status = Status.SYSTEM_ERROR if self.benefit_of_doubt else Status.RUNTIME_ERROR
             return not_run(problem, status, f"{VIOLATION}: {broken}; a control ran well there")
-        if attempt.short() and not attempt.alone:
+        if attempt.again_alone():
             return attempt.by_itself()
         return not_run(problem, Status.SYSTEM_ERROR, f"{broken}; nor did a control run well: {failure}")
 

@@ -79,11 +79,11 @@ class Pool:
     async def close(self) -> None:
         for worker in (*self._busy, *self._starting):
             worker.kill()
-        while self._starting:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)  # whoever starts one is told, and hands it over to be closed
         for kind in self._idle.values():
             while kind:
                 self._retire(kind.pop())
+        while self._starting:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # whoever starts one is told, and hands it over to be closed
         while closing := tuple(self._closing):
             await asyncio.wait(closing)  # who gives up here cancels none of them
             self._closing.difference_update(closing)  # where all were done, nobody had a turn

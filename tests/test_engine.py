@@ -223,6 +223,27 @@ async def test_cancelling_frees_the_worker() -> None:
         assert one.pool.restarts == 0
 
 
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_who_gives_up_while_it_closes_leaves_nothing_behind(turns: int) -> None:
+    compared = msgspec.structs.replace(SUM, tests=(TestCase("1 2\n", "3\n" * 100_000),))
+    before = set(psutil.Process().children())
+    one = await Evaluator(workers=1).__aenter__()
+    assert (await one.evaluate(compared, "print('4\\n' * 100_000)")).status is Status.WRONG_ANSWER
+    hanging = asyncio.create_task(one.evaluate(SUM, HELD))
+    await until(lambda: running_in(one))
+    children = set(psutil.Process().children()) - before
+    assert len(children) > 1
+    closing = asyncio.create_task(one.__aexit__(None, None, None))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await closing
+    await until(lambda: not any(child.is_running() for child in children))
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+
+
 async def test_one_of_two_that_wait_for_the_same_program_may_give_up(two: Evaluator) -> None:
     first = asyncio.create_task(two.evaluate(SUM, HELD + ADD))
     second = asyncio.create_task(two.evaluate(SUM, HELD + ADD))

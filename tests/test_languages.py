@@ -15,12 +15,15 @@ import pytest
 
 from microcoder.evaluator import Evaluator, Problem, Submission, TestCase, submission
 from microcoder.evaluator.status import Status
+from microcoder.sandbox.errors import LanguageUnavailable
 from microcoder.sandbox.languages import LANGUAGES, gcc
+from microcoder.sandbox.languages.base import Language
 from microcoder.sandbox.languages.cache import Cache
 from microcoder.sandbox.languages.gcc import Gcc
 from microcoder.sandbox.languages.toolchain import ask
 from microcoder.sandbox.launcher import ARENAS
 from microcoder.sandbox.limits import MIB, Limits
+from microcoder.sandbox.shortage import Kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -54,6 +57,27 @@ def language(request: pytest.FixtureRequest) -> str:
     if (lack := LANGUAGES[request.param].missing()) is not None:
         pytest.skip(lack)
     return request.param
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_compiler_that_the_host_refused_something_gets_it_when_it_is_alone(
+    cpp, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    async with Evaluator(workers=1, cache=0) as one:
+        prove, left = one.builder.prove, times
+
+        async def lacking(language: Language, *, alone: bool = False) -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                raise LanguageUnavailable("cpp: nothing compiles here")
+            await prove(language, alone=alone)
+
+        monkeypatch.setattr(one.builder, "prove", lacking)
+        monkeypatch.setattr(one.pool.shortages, "since", lambda _moment: {Kind.PROCESSES})
+        report = await one.evaluate(sums(("1 2", "3")), Submission(code="int main( {", language="cpp"))
+        assert report.status is Status.SYSTEM_ERROR and report.reward is None
+        assert ("alone" in (report.message or "")) == (times == 1)
 
 
 async def test_verdicts(evaluator, jail, language):

@@ -5,11 +5,11 @@ A worker of this pool never runs a program that is judged, and one of the other 
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
 import math
 import signal
+from contextlib import AsyncExitStack
 
 import msgspec
 
@@ -65,8 +65,9 @@ class Checkers:
         self._measuring: Shared[Reference, None] = Shared()
 
     async def close(self) -> None:
-        await asyncio.gather(self._ready.close(), self._measuring.close())
-        await self._pool.close()
+        async with AsyncExitStack() as ends:
+            for part in (self._pool, self._measuring, self._ready):
+                ends.push_async_callback(part.close)
 
     def pids(self) -> list[int]:
         return self._pool.pids()

@@ -92,8 +92,10 @@ class ComparingProcess:
     async def close(self) -> None:
         """Nothing is left of it afterwards."""
         self.kill()
-        await asyncio.get_running_loop().run_in_executor(None, self._process.wait)
-        self._socket.close()
+        try:
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._process.wait))
+        finally:
+            self._socket.close()
 
     # -- within
 

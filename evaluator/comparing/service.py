@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import time
+from contextlib import AsyncExitStack
 
 from ...sandbox.errors import WorkerFailure
 from ...sandbox.shared import Shared
@@ -52,8 +53,11 @@ class Comparing:
     async def close(self) -> None:
         """Ends the processes, also those that compare."""
         self._closed = True
-        await self._measuring.close()
-        await asyncio.gather(*map(self._end, tuple(self._all)))
+        async with AsyncExitStack() as ends:
+            for process in tuple(self._all):
+                process.kill()
+                ends.push_async_callback(self._end, process)
+            ends.push_async_callback(self._measuring.close)
 
     def pids(self) -> list[int]:
         return [process.pid for process in self._all]
