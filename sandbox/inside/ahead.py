@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 USUAL = (
-    "__future__", "_sitebuiltins", "abc", "bisect", "collections", "collections.abc", "copy", "functools", "heapq",
+    "__future__", "_sitebuiltins", "abc", "collections", "collections.abc", "copy", "functools", "heapq",
     "io", "itertools", "json", "math", "operator", "os", "os.path", "re", "string", "sys", "time", "types", "typing",
 )  # fmt: skip
 """What most programs import, and no more: shared objects are five mappings each that every fork has to copy."""
 
-COMMON = ("array", "cmath", "datetime", "queue", "random", "threading")
+COMMON = ("array", "bisect", "cmath", "datetime", "queue", "random", "threading")
 """Imported within 2 ms. threading makes their forks dearer; random seeds itself anew after every fork."""
 
 WIDE = (
