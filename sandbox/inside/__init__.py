@@ -42,7 +42,6 @@ further lanes.
     cleaning       nothing is left of a program
     plain          returned values as JSON data
     calls, replay  the two sides of a test that is an assertion: the program's, and the test's
-    making         what goes to the program and is no data
     values         what goes between them, as JSON; the one file that the host imports, too
     kernel         what the standard library has no call for: prctl, seccomp; and the limits
 """

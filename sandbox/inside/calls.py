@@ -8,9 +8,10 @@ which is one of
     ["get", ref, attribute]            ["set", ref, attribute, value]            ["iter", ref]
 
 with values as in ``values``; ``{"other": {"ref": [operation, n]}}`` is the n-th object in the result of an operation,
-or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f; all else in
-``other`` is as in ``making``. Of each operation one line goes to the result file as soon as it is done, so that what
-ends the process early leaves what came before:
+or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f,
+``{"other": {"error": [module, class, arguments]}}`` an exception of a module of Python, and ``{"other": {"view": [name,
+dict]}}`` what the dict's method of that name gives. Of each operation one line goes to the
+result file as soon as it is done, so that what ends the process early leaves what came before:
 
     [0, value, changed]         ``changed``: the arguments afterwards, where the call changed them and "mutations" is on
     [1, [classes, args], text]  an exception: the built-in classes it is one of, the nearest first; its arguments, null
@@ -26,10 +27,10 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from .making import put_together
 from .values import HANDED, decode, encode, seed_random
 
 TEXT = 300
@@ -47,8 +48,13 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
     def known(inner: Any) -> Any:
         if "name" in inner:
             return _named(scope, inner["name"])
-        if "ref" not in inner:
-            return put_together(inner, lambda part: decode(part, known))
+        if "error" in inner:
+            module, kind, args = inner["error"]
+            __import__(module)
+            return getattr(sys.modules[module], kind)(*decode(args, known))
+        if "view" in inner:
+            name, items = inner["view"]
+            return getattr(dict, name)(decode(items, known))
         try:
             return objects[tuple(inner["ref"])]
         except KeyError:

@@ -23,8 +23,8 @@ Before ``asks`` there is a line for each operation that the test asked for. Wher
 asks: what ends the process early leaves what came before.
 
 Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, what the
-program raised is its own object again. So can what the test makes of it with Python's modules (``making``): methods,
-types, exceptions, partial functions. So ``unsupported`` is for what the test defines itself.
+program raised is its own object again, and views of dicts and what Python's modules raise over an answer travel, too.
+So ``unsupported`` is not for what a program returned, but where the test makes something else of it (a bound method).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from __future__ import annotations
 import builtins
 import itertools
 import json
+import sys
 from collections.abc import Callable
 from types import CodeType
 from typing import Any, cast
 
-from .making import taken_apart
 from .values import DEPTH, HANDED, decode, encode, read_record, seed_random
 
 Write = Callable[[bytes], None]
@@ -44,6 +44,8 @@ Write = Callable[[bytes], None]
 AHEAD = 2000
 """Operations that are asked for before anything is known of them, besides twice those that are: a loop that waits for
 an answer asks for ever, and a long one shall not take many rounds."""
+_VIEWS: dict[str, Any] = {name: type(getattr({}, name)()) for name in ("keys", "values", "items")}
+"""By the method of a dict that gives them."""
 
 
 class Stop(BaseException):
@@ -137,17 +139,26 @@ class Test:
         for error, number, _ in self.raised:
             if value is error:
                 return {"other": {"ref": [number, 0]}}
-        return {"other": taken_apart(value, self.travelling)}
-
-    def travelling(self, value: Any) -> object:
-        return encode(value, self.travel, HANDED)
+        kind = cast("Any", type(value))
+        if isinstance(value, BaseException) and (parts := _parts(value)) is not None:
+            module, name, args = parts
+            try:
+                sent = encode(args, depth=HANDED)
+            except (TypeError, ValueError):
+                sent = self.sent(args) if module == "builtins" else [str(value)]
+            return {"other": {"error": [module, name, sent]}}
+        for name, view in _VIEWS.items():
+            if kind is view:
+                return {"other": {"view": [name, self.sent(dict(cast("Any", value).mapping))]}}
+        self.unsupported = f"the test passes a {kind.__name__} to the program, which is no plain data"
+        raise Stop
 
     def sent(self, value: Any) -> object:
         """On its way to the program."""
         try:
-            return self.travelling(value)
-        except (TypeError, ValueError, RecursionError) as error:
-            self.unsupported = f"the test passes on what cannot travel to the program: {error}"
+            return encode(value, self.travel, HANDED)
+        except ValueError as error:
+            self.unsupported = f"the test passes on: {error}"
             raise Stop from None
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
@@ -324,6 +335,21 @@ def read_records(answers: bytes, most: int) -> list[Any]:
     """As far as they go. Raises ValueError."""
     lines = itertools.takewhile(bool, answers.split(b"\n", most)[:most])
     return [read_record(each) for each in lines]
+
+
+def _parts(error: BaseException) -> tuple[str, str, list[Any]] | None:
+    """Module and name of the class of an exception of Python's modules, and what it is made of, as a pickle has it."""
+    kind = type(error)
+    if kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
+        return None
+    try:
+        made, args, *_ = error.__reduce__()
+    except Exception:
+        return None
+    module = sys.modules.get(kind.__module__)
+    if made is kind is getattr(module, kind.__name__, None):
+        return kind.__module__, kind.__name__, list(args)
+    return None
 
 
 def _holds_objects(data: Any) -> bool:

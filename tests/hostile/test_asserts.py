@@ -213,11 +213,6 @@ AT_WILL: dict[str, tuple[str, str, str]] = {
     "exception that is none, where the test catches": (RAISES, NO, WRITES.format(data=b'[1,["int"],"x"]\n')),
     "answer that the test stumbles over, and hands on": (OVER, "def f(x): return '1'\ndef g(x): return 0", "def f(x): return 'z'\ndef g(x): return 0"),
     "larger and larger": (CHAIN, "def f(x): return x - 1", "def f(x): return [x, x]"),
-    "method of an answer": ("x = f('abc')\nassert g(x.count) == 1", "def f(x): return x\ndef g(c): return c('a')", "def f(x): return [x]\ndef g(c): return 2"),
-    "method of an answer, changed": ("x = f('abc')\nassert g(x.pop) == 'c'", "def f(x): return [*x]\ndef g(p): return p()", "def f(x): return bytearray(b'c')\ndef g(p): return 'x'"),
-    "type of an answer": ("assert g(type(f('abc'))) == 'str'", "def f(x): return x\ndef g(t): return t.__name__", "def f(x): return None\ndef g(t): return t.__name__"),
-    "type of an object": ("x = f('abc')\nassert g(x.upper) == 'ABC'", "def f(x): return x\ndef g(u): return u()", "def f(x): return iter(x)\ndef g(u): return u()"),
-    "function of an answer": ("import functools\nassert g(functools.partial(f('abc').replace, 'a')) == 'xbc'", "def f(x): return x\ndef g(r): return r('x')", "def f(x): return b'abc'\ndef g(r): return 'no'"),
     "large answers, handed on": (WRAPPED, BOTH.replace("[::-1]", ""), "def f(x): return 'x' * 3_000_000\ndef g(x): return 0"),
 }  # fmt: skip
 
