@@ -64,7 +64,11 @@ class Pool:
         raise JailUnavailable("\n".join(failures))
 
     async def __aenter__(self) -> Pool:
-        results = await asyncio.gather(*(self._start(PYTHON) for _ in range(self.places)), return_exceptions=True)
+        try:
+            results = await asyncio.gather(*(self._start(PYTHON) for _ in range(self.places)), return_exceptions=True)
+        except asyncio.CancelledError:
+            self.shortages.close()
+            raise
         started = [r for r in results if isinstance(r, Worker)]
         self._idle[PYTHON] += started
         for result in results:
@@ -82,12 +86,14 @@ class Pool:
         for kind in self._idle.values():
             while kind:
                 self._retire(kind.pop())
-        while self._starting:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)  # whoever starts one is told, and hands it over to be closed
-        while closing := tuple(self._closing):
-            await asyncio.wait(closing)  # who gives up here cancels none of them
-            self._closing.difference_update(closing)  # where all were done, nobody had a turn
-        self.shortages.close()
+        try:
+            while self._starting:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)  # whoever starts one is told, and hands it over to be closed
+            while closing := tuple(self._closing):
+                await asyncio.wait(closing)  # who gives up here cancels none of them
+                self._closing.difference_update(closing)  # where all were done, nobody had a turn
+        finally:
+            self.shortages.close()
 
     def pids(self) -> list[int]:
         """Outermost processes of the running jails. Of one that broke, the number may be another process's by now."""

@@ -171,6 +171,7 @@ REPLAYED: dict[str, tuple[str, str, Status]] = {
     "no words": ("try: f(-1)\nexcept ValueError as e: ok = str(e) == '' and e.args == ()\nassert ok", "def f(x): raise ValueError", A),
     "other words of an exception": ("try: f(-1)\nexcept ValueError as e: ok = str(e) == 'neg'\nassert ok", "def f(x): raise ValueError('negative')", W),
     "keyword that is called other": ("import random\nx = random.randrange(3)\nassert f(x, other=3) == x + 3", "def f(x, other): return x + other", A),
+    "calls that the test never makes": ("assert f(3) == 4\nif f(1) != 2: f(0)", "import os\ndef f(x): return x + 1 if x else os._exit(1)", A),
     "sets for each other": ("for x in f({3, 1}): assert x in {1, 3}", "def f(s): return sorted(s)", A),
 }  # fmt: skip
 

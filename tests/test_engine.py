@@ -223,10 +223,32 @@ async def test_cancelling_frees_the_worker() -> None:
         assert one.pool.restarts == 0
 
 
+def counters_of_the_kernel() -> int:
+    """How many this process holds open."""
+    opened = 0
+    for file in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            opened += os.readlink(f"/proc/self/fd/{file}").startswith(("/sys/fs/cgroup/", "/proc/"))
+    return opened
+
+
+async def test_who_gives_up_while_it_starts_leaves_nothing_behind() -> None:
+    before, counters = set(psutil.Process().children()), counters_of_the_kernel()
+    one = Evaluator(workers=2)
+    starting = asyncio.create_task(one.__aenter__())
+    await until(lambda: set(psutil.Process().children()) - before)
+    starting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
+        await one.__aexit__(None, None, None)
+    await until(lambda: not set(psutil.Process().children()) - before)
+    assert counters_of_the_kernel() == counters
+
+
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_who_gives_up_while_it_closes_leaves_nothing_behind(turns: int) -> None:
     compared = msgspec.structs.replace(SUM, tests=(TestCase("1 2\n", "3\n" * 100_000),))
-    before = set(psutil.Process().children())
+    before, counters = set(psutil.Process().children()), counters_of_the_kernel()
     one = await Evaluator(workers=1).__aenter__()
     assert (await one.evaluate(compared, "print('4\\n' * 100_000)")).status is Status.WRONG_ANSWER
     hanging = asyncio.create_task(one.evaluate(SUM, HELD))
@@ -240,6 +262,7 @@ async def test_who_gives_up_while_it_closes_leaves_nothing_behind(turns: int) ->
     with contextlib.suppress(asyncio.CancelledError):
         await closing
     await until(lambda: not any(child.is_running() for child in children))
+    assert counters_of_the_kernel() == counters
     with pytest.raises(asyncio.CancelledError):
         await hanging
 

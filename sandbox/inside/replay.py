@@ -10,7 +10,7 @@ names that stand for the program's where the prelude gives none, or even then; w
 last answer; a line for each operation that was asked; and the answers, as the program's side wrote them. Nobody has
 read them before. Back comes one of
 
-    {"end": "passed"}
+    {"end": "passed", "place": number}      having asked for so many operations
     {"end": "failed", "error": text}        an assertion, or any other exception of the test
     {"end": "raised", "error": text}        an exception of the program that went through the test
     {"end": "asks"}                         the test asks for more
@@ -320,6 +320,8 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
                 return {"end": "ended", "place": len(records)}
             write(b"".join(map(line, test.asked)))
         return {"end": "asks"}
+    if end["end"] == "passed":
+        end["place"] = len(test.asked)
     return end
 
 

@@ -223,6 +223,25 @@ async def test_no_program_has_no_verdict_at_will_or_takes_that_of_others(arena: 
     assert (await in_turn(arena, assertions(code, cpu_time=1.0), right, hostile)).reward == 0.0
 
 
+AFTERWARDS = {
+    "has put out too much": (Status.OUTPUT_LIMIT_EXCEEDED, "import os\nos.write(1, bytes(2 << 20))\n"),
+    "exits otherwise": (Status.RUNTIME_ERROR, "import atexit, os\natexit.register(os._exit, 3)\n"),
+    "is killed": (Status.RUNTIME_ERROR, "import atexit, os\natexit.register(os.kill, os.getpid(), 9)\n"),
+    "computes without end": (
+        Status.TIME_LIMIT_EXCEEDED,
+        "import atexit\n@atexit.register\ndef spin():\n    while True: pass\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AFTERWARDS)
+@pytest.mark.parametrize("code", ["assert f('abc') == 'abc'", BACK])
+async def test_what_a_program_does_after_its_answers_counts(arena: Arena, name: str, code: str) -> None:
+    status, source = AFTERWARDS[name]
+    program = f"{source}def f(x): return x\ndef g(x): return x\n"
+    assert (await arena.judge(program, assertions(code, cpu_time=0.5, output=1 << 20))).status is status
+
+
 async def test_rounds_share_the_limit_of_the_test(arena: Arena) -> None:
     hostile = "import time\nwhile time.process_time() < 0.4: pass\ndef f(x): return 0"
     report = await in_turn(arena, assertions(UNTIL, cpu_time=0.5), "def f(x): return x + 1", hostile)
