@@ -20,7 +20,6 @@ from typing import Annotated
 
 import msgspec
 import psutil
-import stamina.instrumentation
 import tyro
 import uvloop
 
@@ -231,7 +230,6 @@ async def soak(options: Options, folder: Path) -> Result:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     # Processes that lost their parent come to this one instead of to init, so that they are found.
-    stamina.instrumentation.set_on_retry_hooks([])  # a line for each is too many here
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with (
         tempfile.TemporaryDirectory(prefix="soak-serve-") as folder,

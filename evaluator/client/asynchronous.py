@@ -1,23 +1,25 @@
 """A client that does not lose a verdict, and does not make one up.
 
-Every call has an id of its own, so that sending it again is safe. It is sent again after a lost connection, 429, 503
-and 504, and only then, with growing pauses, until the deadline. A problem travels to each server once: calls name its
-digest, and a server that does not know it is sent the problem first.
+Every call has an id of its own, so that sending it again is safe. A server that is lost, silent or overloaded (429,
+502, 503, 504) is asked again, with growing pauses, until the deadline, while all others are asked at once. One that
+gives an answer which is none (500, no verdict, a page of others) is not asked again by that call; when none is left,
+there is no verdict. A problem travels to each server once: calls name its digest, and a server that does not know it is
+sent the problem first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
+import math
 import random
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from typing import Any, Literal
 
-import aiohttp
 import msgspec
-import stamina
 
 from ...sandbox.shared import Shared
 from ..problem import Problem
@@ -25,17 +27,22 @@ from ..report import Report, not_run
 from ..server.messages import ErrorResponse, EvaluateResponse
 from ..status import Status
 from ..submission import Submission
-from .endpoints import Answer, Endpoint, Endpoints
+from .endpoints import Answer, Endpoint, Endpoints, NoAnswer, TooLarge
 from .errors import JudgeFailed, JudgeUnavailable, RequestRefused
 
 PROBLEMS = 1024
 """Problems whose digest is remembered."""
 REGISTRATIONS = 5
 """Times that one call sends a problem to a server that keeps forgetting it."""
-_LATER = (429, 503, 504)
+ANSWER_BYTES = 512 << 20
+"""Of an answer are read; twice what our server sends."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
+"""Seconds before a call asks a server again that failed it; they double."""
+_LATER = (429, 502, 503, 504)
 _MSGPACK = {"content-type": "application/msgpack", "accept": "application/msgpack"}
 _responses = msgspec.msgpack.Decoder(EvaluateResponse)
 _errors = msgspec.json.Decoder(ErrorResponse)
+_logger = logging.getLogger("microcoder.client")
 
 Program = Submission | str
 Pairs = Iterable[tuple[Problem, Program]] | AsyncIterable[tuple[Problem, Program]]
@@ -71,10 +78,18 @@ class AsyncClient:
         addresses = [endpoints] if isinstance(endpoints, str) else endpoints
         self._endpoints = Endpoints(
             [
-                Endpoint(address, headers=headers, connections=connections, connect_seconds=connect_seconds)
+                Endpoint(
+                    address,
+                    headers=headers,
+                    connections=connections,
+                    connect_seconds=connect_seconds,
+                    most=ANSWER_BYTES,
+                )
                 for address in addresses
             ]
         )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """On which it has connections."""
         self._deadline = deadline
         self._failures = failures
         self._connections = connections
@@ -88,9 +103,14 @@ class AsyncClient:
         await self._registering.close()
         for endpoint in self._endpoints.all:
             await endpoint.close()
+        self._loop = None
 
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
+        loop = asyncio.get_running_loop()
+        if (self._loop or loop) is not loop:
+            raise RuntimeError("this AsyncClient was used on another event loop: make one on each, or use Client")
+        self._loop = loop
         submission = Submission(code=program) if isinstance(program, str) else program
         try:
             "".join((submission.code or "", *submission.files.values())).encode()
@@ -144,38 +164,63 @@ class AsyncClient:
         return written
 
     async def _evaluate(self, written: _Written, body: bytes) -> EvaluateResponse:
-        last: Exception | None = None
+        call = _Call(self._endpoints, written.digest)
         try:
             async with asyncio.timeout(self._deadline):
-                # The pauses grow; the deadline, not their number, ends them.
-                async for attempt in stamina.retry_context(_pause, attempts=None, timeout=None, wait_max=10.0):
-                    with attempt:
-                        try:
-                            return await self._once(written, body)
-                        except _Again as again:
-                            last = again
-                            raise
+                while True:
+                    endpoint = await call.endpoint()
+                    try:
+                        return await self._once(endpoint, written, body)
+                    except (_Later, _Unusable) as trouble:
+                        call.failed(endpoint, trouble)
         except TimeoutError:
-            why = f": {last}" if last else ""
-            raise JudgeUnavailable(f"no verdict within {self._deadline:g} seconds{why}") from last
-        raise AssertionError("the retries ended without an end")
+            why = call.why or self._endpoints.trouble()
+            raise JudgeUnavailable(
+                f"no verdict within {self._deadline:g} seconds" + (f": {why}" if why else "")
+            ) from None
 
-    async def _once(self, written: _Written, body: bytes) -> EvaluateResponse:
-        endpoint = self._endpoints.choose(written.digest)
+    async def _once(self, endpoint: Endpoint, written: _Written, body: bytes) -> EvaluateResponse:
         for _ in range(REGISTRATIONS):
             answer = await _send(endpoint, "POST", "/v1/evaluate", body)
             if answer.status == 200:
-                try:
-                    return _responses.decode(answer.body)
-                except msgspec.MsgspecError as error:
-                    raise RequestRefused(200, "no_verdict", f"the answer cannot be read: {error}", None) from None
-            refused = _refused(answer)
+                return _response(endpoint, answer)
+            refused = _refused(endpoint, answer)
             if refused.code != "unknown_problem":
                 raise refused
             # Once for all calls that wait for it.
             key = endpoint, written.digest
             await self._registering.result(key, lambda: _register(endpoint, written))
-        raise _Again("the server forgets the problem as soon as it was sent")
+        raise _Later(f"{endpoint.address}: the server forgets the problem as soon as it was sent")
+
+
+class _Call:
+    """Whom it may ask next."""
+
+    def __init__(self, endpoints: Endpoints, digest: str) -> None:
+        self._endpoints = endpoints
+        self._digest = digest
+        self._not_before: dict[Endpoint, float] = {}
+        self._failures: dict[Endpoint, int] = {}
+        self.why: str | None = None
+        """What was wrong the last time."""
+
+    async def endpoint(self) -> Endpoint:
+        """Waits where nobody may be asked at present. Raises JudgeUnavailable where nobody ever will."""
+        while (chosen := self._endpoints.choose(self._digest, self._not_before)) is None:
+            if all(self._not_before.get(endpoint) == math.inf for endpoint in self._endpoints.all):
+                raise JudgeUnavailable(f"no server gives an answer: {self.why}")
+            await self._endpoints.change(self._not_before)
+        return chosen
+
+    def failed(self, endpoint: Endpoint, trouble: _Later | _Unusable) -> None:
+        self.why = str(trouble)
+        if isinstance(trouble, _Unusable):
+            self._not_before[endpoint] = math.inf
+        else:
+            failures = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
+            pause = trouble.pause or min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+            self._not_before[endpoint] = asyncio.get_running_loop().time() + pause * random.uniform(0.5, 1.5)
+        _logger.info("%s", self.why)
 
 
 class _Written:
@@ -187,45 +232,55 @@ class _Written:
         self.digest = hashlib.sha256(self.data).hexdigest()
 
 
-class _Again(Exception):
-    """Worth another try."""
+class _Later(Exception):
+    """The same server may well have an answer later; after so many seconds, where it names some."""
 
     def __init__(self, message: str, pause: float | None = None) -> None:
         super().__init__(message)
         self.pause = pause
 
 
-def _pause(error: Exception) -> bool | float:
-    """What stamina asks: whether to try again; or the seconds to wait before, where the server named some."""
-    if isinstance(error, _Again):
-        return True if error.pause is None else error.pause * random.uniform(0.5, 1.5)
-    return False
+class _Unusable(Exception):
+    """The server gives this call an answer that is none."""
 
 
 async def _register(endpoint: Endpoint, written: _Written) -> None:
     answer = await _send(endpoint, "PUT", f"/v1/problems/{written.digest}", written.data)
     if answer.status != 200:
-        raise _refused(answer)
+        raise _refused(endpoint, answer)
 
 
 async def _send(endpoint: Endpoint, method: str, path: str, body: bytes) -> Answer:
     try:
         answer = await endpoint.request(method, path, body)
-    except aiohttp.ClientError as error:
-        endpoint.rest()
-        raise _Again(f"{endpoint.address}: {str(error) or type(error).__name__}") from None
+    except NoAnswer as failure:
+        raise _Later(str(failure)) from None
+    except TooLarge as fault:
+        raise _Unusable(str(fault)) from None
     if answer.status in _LATER:
-        if answer.status == 503:
-            endpoint.rest()
-        raise _Again(f"{endpoint.address}: {answer.status}", answer.retry_after)
+        raise _Later(f"{endpoint.address}: {answer.status}", answer.retry_after)
     return answer
 
 
-def _refused(answer: Answer) -> RequestRefused:
+def _response(endpoint: Endpoint, answer: Answer) -> EvaluateResponse:
+    try:
+        response = _responses.decode(answer.body)
+    except msgspec.MsgspecError as error:
+        raise _Unusable(f"{endpoint.address}: the answer cannot be read: {error}") from None
+    if not response.results:
+        raise _Unusable(f"{endpoint.address}: the answer holds no verdict")
+    return response
+
+
+def _refused(endpoint: Endpoint, answer: Answer) -> RequestRefused:
+    """Why our server does not take the request. Raises _Unusable where it is the server that fails, or not ours."""
     try:
         fault = _errors.decode(answer.body).error
-    except msgspec.MsgspecError:  # not our server
-        return RequestRefused(answer.status, "unknown", answer.body[:200].decode(errors="replace"), None)
+    except msgspec.MsgspecError:
+        words = answer.body[:200].decode(errors="replace")
+        raise _Unusable(f"{endpoint.address}: {answer.status}, no answer of a judge: {words!r}") from None
+    if answer.status >= 500:
+        raise _Unusable(f"{endpoint.address}: {answer.status} {fault.code}: {fault.message}")
     return RequestRefused(answer.status, fault.code, fault.message, fault.path)
 
 

@@ -1,21 +1,35 @@
-"""Several servers as one. A problem stays with one of them, which then holds it, with workers that hold its inputs."""
+"""Several servers as one. A problem stays with one of them, which then holds it, with workers that hold its inputs.
+
+Who waits for an answer hears nothing for as long as its program is in the queue. So a server that has been silent for
+a while is asked for its health: one that does not tell is given up, by all who wait for it, and asked again and again
+until it is well. Meanwhile its problems are with the others.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import aiohttp
 import yarl
 
-REST = 2.0
-"""Seconds for which a server that did not answer is asked only when the others do not answer, either."""
+from ...sandbox.shared import Shared
+
+SILENCE = 1.0
+"""Seconds without a word from a server after which it is asked for its health."""
+HEALTH_SECONDS = 2.0
+"""That it may take to tell."""
+PROBE = 0.5
+"""Seconds between two questions to a server that was not well."""
+GRACE = 3.0
+SLOWEST = 64 << 10
+"""Bytes a second. An answer that has begun and takes longer, by more than GRACE seconds, is none."""
 KEEP = 60.0
 """Seconds for which a connection stays open with nothing to send."""
-
 LARGE = 1 << 20
 """Bytes of a body from where on it is sent in pieces, so that the event loop has turns meanwhile."""
 
@@ -27,10 +41,23 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Endpoint:
-    """One server: http://host:port, https://..., or unix:/path/of/socket."""
+class NoAnswer(Exception):
+    """The server could not be reached, hung up, or fell silent. Says which server, and why."""
 
-    def __init__(self, address: str, *, headers: dict[str, str], connections: int, connect_seconds: float) -> None:
+
+class TooLarge(Exception):
+    """The answer is larger than the client takes."""
+
+
+class Endpoint:
+    """One server: http://host:port, https://..., or unix:/path/of/socket.
+
+    ``most`` bytes of an answer are read.
+    """
+
+    def __init__(
+        self, address: str, *, headers: Mapping[str, str], connections: int, connect_seconds: float, most: int
+    ) -> None:
         self.address = address
         scheme, _, path = address.partition(":")
         if scheme == "unix" and path:
@@ -41,44 +68,117 @@ class Endpoint:
             raise ValueError(f"{address!r} is no address of a server: http://host:port or unix:/path")
         self._headers = headers
         self._connections = connections
-        # A program may wait in the queue for long; the deadline of the call bounds that.
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds)
+        self._connect_seconds = connect_seconds
+        self._most = most
         self._session: aiohttp.ClientSession | None = None
-        self._rests_until = 0.0
+        self._asking: aiohttp.ClientSession | None = None
+        """For its health: no call that waits for a verdict is in the way."""
+        self._health: Shared[None, bool] = Shared()
+        self._probing: asyncio.Task[None] | None = None
+        self._heard = 0.0
+        """When it last said anything."""
+        self.trouble: str | None = None
+        """Why it is not well."""
+        self.recovered = asyncio.Event()
 
     async def request(self, method: str, path: str, body: bytes) -> Answer:
-        """Raises aiohttp.ClientError when no answer comes."""
-        session = self._session = self._session or self._open()
-        data = body if len(body) < LARGE else io.BytesIO(body)
-        async with session.request(method, self._base + path, data=data, allow_redirects=False) as response:
-            after = response.headers.get("retry-after", "")
-            return Answer(response.status, float(after) if after.isdecimal() else None, await response.read())
+        """Raises NoAnswer, after which others are asked first until it is well again; TooLarge."""
+        begun = time.monotonic()
+        sending = asyncio.create_task(self._send(method, path, body))
+        try:
+            while not (await asyncio.wait((sending,), timeout=SILENCE))[0]:
+                if time.monotonic() - max(begun, self._heard) > SILENCE and not await self._tells():
+                    raise self._failed("it says nothing, not even how it is")
+            return sending.result()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._failed(str(error) or type(error).__name__) from None
+        finally:
+            if not sending.done():
+                sending.cancel()
+                sending.add_done_callback(lambda sent: sent.cancelled() or sent.exception())
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    def _open(self) -> aiohttp.ClientSession:
-        """In the event loop of the first request."""
-        connector: aiohttp.BaseConnector
-        if self._socket is not None:
-            connector = aiohttp.UnixConnector(self._socket, limit=self._connections, keepalive_timeout=KEEP)
-        else:
-            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP)
-        return aiohttp.ClientSession(
-            connector=connector, headers=self._headers, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
-        )
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
+        await self._health.close()
+        sessions, self._session, self._asking = (self._session, self._asking), None, None
+        for session in sessions:
+            if session is not None:
+                await session.close()
 
     @property
-    def resting(self) -> bool:
-        return time.monotonic() < self._rests_until
-
-    def rest(self) -> None:
-        self._rests_until = time.monotonic() + REST
+    def well(self) -> bool:
+        return self.trouble is None
 
     def weight(self, digest: str) -> bytes:
         return hashlib.blake2b(f"{self.address}\n{digest}".encode(), digest_size=8).digest()
+
+    # -- within
+
+    async def _send(self, method: str, path: str, body: bytes) -> Answer:
+        self._session = session = self._session or self._open(self._connections)
+        data = body if len(body) < LARGE else io.BytesIO(body)
+        async with session.request(method, self._base + path, data=data, allow_redirects=False) as response:
+            self._heard = time.monotonic()
+            after = response.headers.get("retry-after", "")
+            return Answer(response.status, float(after) if after.isdecimal() else None, await self._read(response))
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        if (response.content_length or 0) > self._most:
+            raise TooLarge(f"{self.address}: an answer of {response.content_length} bytes; {self._most} are read")
+        body = bytearray()
+        begun = asyncio.get_running_loop().time()
+        async with asyncio.timeout_at(begun + GRACE) as end:
+            async for piece in response.content.iter_any():
+                body += piece
+                self._heard = time.monotonic()
+                if len(body) > self._most:
+                    raise TooLarge(f"{self.address}: an answer of more than {self._most} bytes")
+                end.reschedule(begun + GRACE + len(body) / SLOWEST)
+        return bytes(body)
+
+    async def _tells(self) -> bool:
+        """Whether it tells how it is: once for all who want to know."""
+        return await self._health.result(None, self._ask_health)
+
+    async def _ask_health(self) -> bool:
+        self._asking = session = self._asking or self._open(1)
+        try:
+            async with (
+                asyncio.timeout(HEALTH_SECONDS),
+                session.get(f"{self._base}/health", allow_redirects=False) as response,
+            ):
+                await self._read(response)
+                return response.status < 500
+        except (aiohttp.ClientError, TimeoutError, TooLarge):
+            return False
+
+    def _failed(self, why: str) -> NoAnswer:
+        self.trouble = f"{self.address}: {why}"
+        if self._probing is None:
+            self._probing = asyncio.create_task(self._probe())
+        return NoAnswer(self.trouble)
+
+    async def _probe(self) -> None:
+        while not await self._tells():  # noqa: ASYNC110  nobody will tell us
+            await asyncio.sleep(PROBE)
+        self._probing = self.trouble = None
+        self.recovered.set()
+        self.recovered = asyncio.Event()
+
+    def _open(self, connections: int) -> aiohttp.ClientSession:
+        """In the event loop of the first request."""
+        connector: aiohttp.BaseConnector
+        if self._socket is not None:
+            connector = aiohttp.UnixConnector(self._socket, limit=connections, keepalive_timeout=KEEP)
+        else:
+            connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP)
+        # A program may wait in the queue for long; the deadline of the call bounds that.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds)
+        return aiohttp.ClientSession(
+            connector=connector, headers=self._headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+        )
 
 
 class Endpoints:
@@ -89,9 +189,31 @@ class Endpoints:
             raise ValueError("a client needs the address of one server at least")
         self.all = tuple(endpoints)
 
-    def choose(self, digest: str) -> Endpoint:
-        """By rendezvous hashing: when a server goes, only its problems move."""
-        return max(self.all, key=lambda endpoint: (not endpoint.resting, endpoint.weight(digest)))
+    def choose(self, digest: str, besides: Mapping[Endpoint, float]) -> Endpoint | None:
+        """By rendezvous hashing: when a server goes, only its problems move. Of those that are well, ``besides`` those
+        that are not to be asked before a time of the loop's clock."""
+        now = asyncio.get_running_loop().time()
+        free = [endpoint for endpoint in self.all if endpoint.well and besides.get(endpoint, 0.0) <= now]
+        return max(free, key=lambda endpoint: endpoint.weight(digest), default=None)
+
+    async def change(self, besides: Mapping[Endpoint, float]) -> None:
+        """Until one may be asked that could not be."""
+        loop = asyncio.get_running_loop()
+        times = [besides[endpoint] for endpoint in self.all if endpoint.well and endpoint in besides]
+        recoveries = [asyncio.create_task(each.recovered.wait()) for each in self.all if not each.well]
+        try:
+            timeout = max(0.0, min(times) - loop.time()) if times else None
+            if recoveries:
+                await asyncio.wait(recoveries, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(timeout or 0.0)
+        finally:
+            for each in recoveries:
+                each.cancel()
+
+    def trouble(self) -> str:
+        """Why those are not well that are not."""
+        return "; ".join(each.trouble for each in self.all if each.trouble is not None)
 
 
 def _names_a_host(address: str) -> bool:

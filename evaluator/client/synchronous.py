@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -16,40 +17,27 @@ class Client:
     """``with Client("http://127.0.0.1:8080") as judge``. Takes the options of AsyncClient. Any number of threads."""
 
     def __init__(self, endpoints: str | list[str], **options: Any) -> None:
-        self._client = AsyncClient(endpoints, **options)
-        self._background = Background("microcoder-client")
+        self._background = Background("microcoder-client", functools.partial(AsyncClient, endpoints, **options))
 
     def __enter__(self) -> Client:
-        self._background.start()
+        self._background.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._background.do(self._client.__aexit__())
-        finally:
-            self._background.stop()
+        self._background.close()
 
     def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. An interrupt cancels it."""
-        return self._background.do(self._client.evaluate(problem, program))
+        return self._background.do(lambda client: client.evaluate(problem, program))
 
     def submit(self, problem: Problem, program: Program) -> Future[Report]:
         """The verdict, when it is there; returns at once. Cancelling the future cancels the request."""
-        return self._background.submit(self._client.evaluate(problem, program))
+        return self._background.submit(lambda client: client.evaluate(problem, program))
 
     def reward(self, problem: Problem, program: Program) -> float | None:
         """1.0 or 0.0; None when the judge failed or no server answered, or an exception, as ``failures`` says."""
-        return self._background.do(self._client.reward(problem, program))
+        return self._background.do(lambda client: client.reward(problem, program))
 
     def evaluate_many(self, pairs: Iterable[tuple[Problem, Program]]) -> Iterator[Report]:
         """Reports in the order of the pairs. The pairs are read in the client's thread."""
-        reports = self._client.evaluate_many(pairs)
-
-        async def following() -> Report | None:
-            return await anext(reports, None)
-
-        try:
-            while (report := self._background.do(following())) is not None:
-                yield report
-        finally:
-            self._background.do(reports.aclose())
+        return self._background.stream(lambda client: client.evaluate_many(pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
 import signal
@@ -11,10 +12,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from microcoder.evaluator import Problem, Status, Submission, TestCase
-from microcoder.evaluator.client import AsyncClient, Client, JudgeFailed, JudgeUnavailable, RequestRefused
+from microcoder.evaluator.client import AsyncClient, Client, JudgeFailed, JudgeUnavailable, RequestRefused, endpoints
 from microcoder.evaluator.client.endpoints import Endpoint, Endpoints
 
 from ..events import until
@@ -30,13 +32,18 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def answering(*answers: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server that gives these answers, one a connection, the last again and again; b"" hangs up. With what it got."""
+async def answering(*answers: bytes, port: int = 0) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that is well and gives these answers, one a connection, the last again and again; b"" hangs up. With
+    what it got."""
     left = list(answers)
     requests: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET /health "):
+            writer.write(response(200))
+            writer.close()
+            return
         length = next(
             int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
         )
@@ -45,7 +52,7 @@ async def answering(*answers: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", requests
 
@@ -147,8 +154,6 @@ async def test_no_server_is_none_or_an_exception_and_never_0() -> None:
 
 
 async def test_a_failure_of_the_judge_is_none_or_an_exception() -> None:
-    import msgspec
-
     report = {"problem_id": "p", "status": "system_error", "passed": 0, "total": 1, "tests": [{"status": "skipped"}]}
     body = msgspec.msgpack.encode({"results": [{"place": 0, "reward": None, "report": report}]})
     async with answering(response(200, body)) as (address, _):
@@ -178,28 +183,199 @@ async def test_trouble_that_passes_is_sat_out_under_one_id(trouble: bytes) -> No
     assert len({request.partition(b"\r\n\r\n")[2] for request in requests}) == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 500, 502])
-async def test_other_answers_are_not_sent_again(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 413])
+async def test_a_request_that_is_refused_is_not_sent_again(status: int) -> None:
+    refusal = b'{"error": {"code": "no", "message": "never"}}'
     async with (
-        answering(response(status, b"<html>")) as (address, requests),
+        answering(response(status, refusal)) as (address, requests),
         AsyncClient(address, deadline=20) as judge,
     ):
-        with pytest.raises(RequestRefused, match=str(status)):
+        with pytest.raises(RequestRefused, match=f"{status} no: never"):
             await judge.reward(SUMS, ADD)
     assert len(requests) == 1
 
 
-def test_a_problem_stays_with_one_of_several_servers() -> None:
-    def endpoints(*names: str) -> Endpoints:
-        return Endpoints([Endpoint(f"http://{n}:1", headers={}, connections=1, connect_seconds=1) for n in names])
+NO_ANSWERS = {
+    "500": response(500, b"oops"),
+    "500 of ours": response(500, b'{"error": {"code": "internal", "message": "a fault"}}'),
+    "page": response(200, b"<html>login</html>", b"content-type: text/html"),
+    "page that is not there": response(404, b"<html>nginx</html>"),
+    "elsewhere": response(302, b"", b"location: http://127.0.0.1:9/"),
+    "half": response(200, b'{"results": ['),
+    "nothing": response(200),
+    "no verdict": response(200, msgspec.msgpack.encode({"results": []})),
+    "more than is read": b"HTTP/1.1 200 x\r\ncontent-length: 100000000000\r\n\r\n",
+}
 
-    three, two = endpoints("a", "b", "c"), endpoints("a", "b")
-    chosen = {digest: three.choose(digest).address for digest in map(str, range(300))}
-    counts = [list(chosen.values()).count(f"http://{n}:1") for n in "abc"]
+
+@pytest.mark.parametrize("name", NO_ANSWERS)
+async def test_an_answer_that_is_none_is_no_verdict_and_never_0(name: str) -> None:
+    async with answering(NO_ANSWERS[name]) as (address, requests):
+        async with AsyncClient(address, deadline=20) as judge:
+            assert await judge.reward(SUMS, ADD) is None
+        async with AsyncClient(address, deadline=20, failures="raise") as judge:
+            with pytest.raises(JudgeUnavailable, match="no server gives an answer"):
+                await judge.reward(SUMS, ADD)
+    assert len(requests) == 2
+
+
+ACCEPTED = msgspec.msgpack.encode(
+    {
+        "results": [
+            {
+                "place": 0,
+                "reward": 1.0,
+                "report": {
+                    "problem_id": "p",
+                    "status": "accepted",
+                    "passed": 1,
+                    "total": 1,
+                    "tests": [{"status": "accepted"}],
+                },
+            }
+        ]
+    }
+)
+
+
+@asynccontextmanager
+async def failing(how: str) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that accepts connections and then fails in that way, for its health as well."""
+    connections: list[bytes] = []
+    tasks: set[asyncio.Task[object]] = set()
+
+    async def fail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            connections.append(head)
+            if how == "drips":
+                writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 100000\r\n\r\n")
+                while True:
+                    writer.write(b"x")
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+            elif how == "stops":
+                writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 1000\r\n\r\nabc")
+            elif how == "speaks otherwise":
+                writer.write(b"SSH-2.0-OpenSSH_9\r\n")
+            elif how == "hangs":
+                await asyncio.Event().wait()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            tasks.discard(task)
+            writer.close()
+
+    async with await asyncio.start_server(fail, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", connections
+        for task in tasks:
+            task.cancel()
+
+
+def living_on(address: str, other: str) -> Problem:
+    """A problem that is sent to the first of them as long as that is well."""
+    for number in range(1000):
+        problem = Problem(problem_id=str(number), tests=SUMS.tests)
+        digest = hashlib.sha256(msgspec.msgpack.encode(problem)).hexdigest()
+        if endpoint(address).weight(digest) > endpoint(other).weight(digest):
+            return problem
+    raise AssertionError("all problems live on the other one")
+
+
+def endpoint(address: str) -> Endpoint:
+    return Endpoint(address, headers={}, connections=1, connect_seconds=1, most=1000)
+
+
+@pytest.mark.parametrize("how", ["hangs", "drips", "stops", "hangs up", "speaks otherwise"])
+async def test_a_server_that_fails_holds_up_nobody_whose_other_server_is_free(how: str) -> None:
+    async with failing(how) as (bad, connections), answering(response(200, ACCEPTED)) as (good, _):
+        problem = living_on(bad, good)
+        async with AsyncClient([bad, good], deadline=100) as judge:
+            assert await judge.reward(problem, ADD) == 1.0
+            assert sum(head.startswith(b"POST") for head in connections) == 1
+            assert await judge.reward(problem, ADD) == 1.0
+            assert sum(head.startswith(b"POST") for head in connections) == 1  # it is known to be unwell
+
+
+async def test_calls_that_come_do_not_hide_that_a_server_says_nothing() -> None:
+    async with failing("hangs") as (bad, _), answering(response(200, ACCEPTED)) as (good, _):
+        problem = living_on(bad, good)
+        async with AsyncClient([bad, good], deadline=100) as judge:
+            calls = [asyncio.create_task(judge.reward(problem, ADD))]
+            while not calls[0].done():
+                calls.append(asyncio.create_task(judge.reward(problem, ADD)))
+                await asyncio.sleep(0.1)
+            assert set(await asyncio.gather(*calls)) == {1.0}
+
+
+@pytest.mark.parametrize("name", [*NO_ANSWERS, "502", "503", "429"])
+async def test_an_answer_that_is_none_holds_up_nobody_whose_other_server_is_free(name: str) -> None:
+    after = b"retry-after: 1000"
+    answer = NO_ANSWERS[name] if name in NO_ANSWERS else response(int(name), b"<html>", after)
+    async with (
+        answering(answer) as (bad, requests),
+        answering(response(200, ACCEPTED)) as (good, _),
+        AsyncClient([bad, good], deadline=100) as judge,
+    ):
+        assert await judge.reward(living_on(bad, good), ADD) == 1.0
+    assert len(requests) == 1
+
+
+async def test_a_problem_goes_back_to_its_own_server_when_that_is_well_again() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    own = f"http://127.0.0.1:{port}"
+    async with answering(response(200, ACCEPTED)) as (other, elsewhere):
+        problem = living_on(own, other)
+        async with AsyncClient([own, other], deadline=100) as judge:
+            assert await judge.reward(problem, ADD) == 1.0
+            assert len(elsewhere) == 1
+            async with answering(response(200, ACCEPTED), port=port) as (_, requests):
+                await until(lambda: judge._endpoints.all[0].well)
+                assert await judge.reward(problem, ADD) == 1.0
+                assert (len(requests), len(elsewhere)) == (1, 1)
+
+
+async def test_a_call_that_waits_for_its_verdict_is_not_sent_again_while_the_server_tells_how_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(endpoints, "SILENCE", 0.02)
+    asked: list[bytes] = []
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head[:4])
+        while head.startswith(b"POST") and asked.count(b"GET ") < 10:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        writer.write(response(200, ACCEPTED))
+        writer.close()
+
+    async with (
+        await asyncio.start_server(slow, "127.0.0.1", 0) as server,
+        AsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", deadline=100) as judge,
+    ):
+        assert await judge.reward(SUMS, ADD) == 1.0
+    assert asked.count(b"POST") == 1
+
+
+async def test_a_problem_stays_with_one_of_several_servers() -> None:
+    def servers(*names: str) -> Endpoints:
+        return Endpoints([endpoint(f"http://{name}:1") for name in names])
+
+    three, two = servers("a", "b", "c"), servers("a", "b")
+    chosen = {digest: three.choose(digest, {}) for digest in map(str, range(300))}
+    counts = [list(chosen.values()).count(each) for each in three.all]
     assert min(counts) > 60
-    assert all(two.choose(d).address == at for d, at in chosen.items() if at != "http://c:1")
-    three.all[2].rest()
-    assert all(three.choose(d).address != "http://c:1" for d in chosen)
+    for digest, at in chosen.items():
+        assert at is not None
+        if at is not three.all[2]:
+            assert two.choose(digest, {}) is two.all[three.all.index(at)]
+    three.all[2].trouble = "gone"
+    assert all(three.choose(digest, {}) is not three.all[2] for digest in chosen)
 
 
 async def test_the_other_server_takes_over(server: Server) -> None:
