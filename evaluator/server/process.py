@@ -1,7 +1,8 @@
 """One engine process: evaluator, service and HTTP server on sockets that are open already.
 
-The supervisor starts it as ``python -m microcoder.evaluator.server.process FD``, with its settings on standard input,
-which stays open: when it ends, the supervisor has ended, and so does the process.
+The supervisor starts it as ``python -m microcoder.evaluator.server.process SOCKET PIPE``, with its settings on standard
+input, which stays open: when it ends, the supervisor has ended, and so does the process. Once it is ready it writes to
+the pipe, as long as its event loop turns.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ BACKLOG = 4096
 CUT_OFF = 5.0
 """Seconds for answers to be sent after the drain."""
 THREADS = "microcoder-reads"
+BEAT = 0.5
+"""Seconds between two words to the supervisor."""
 PATIENCE = 1.0
 """Seconds for threads to end when all else has."""
 
@@ -63,15 +66,15 @@ def leave(code: int) -> None:
                 os._exit(code)
 
 
-def run(settings: Settings, sockets: list[socket.socket]) -> None:
+def run(settings: Settings, sockets: list[socket.socket], beats: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises JailUnavailable."""
     for each in sockets:
         each.listen(BACKLOG)  # connections wait while the workers start
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sockets))
+        runner.run(_serve(settings, sockets, beats))
 
 
-async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
+async def _serve(settings: Settings, sockets: list[socket.socket], beats: int | None) -> None:
     asyncio.get_running_loop().set_default_executor(_Threads())
     log = logger(settings.log_format, settings.log_level, engine=settings.engine)
     metrics = Metrics()
@@ -110,7 +113,8 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             timeout_graceful_shutdown=round(settings.drain_seconds + CUT_OFF),
         )
         server = _Server(config, service, connections)
-        watch = asyncio.create_task(_watch_supervisor(server)) if settings.engines > 1 else None
+        work = [] if beats is None else [_watch_supervisor(server), _beat(beats)]
+        beside = [asyncio.create_task(each) for each in work]
         # What is there now stays. A collection that looked at all of it would keep everybody waiting for 30 ms.
         gc.collect()
         gc.freeze()
@@ -119,8 +123,8 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await server.serve(sockets)
         finally:
-            if watch is not None:
-                watch.cancel()
+            for task in beside:
+                task.cancel()
         log.info("ended")
 
 
@@ -157,6 +161,13 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._service.drain)
 
 
+async def _beat(pipe: int) -> None:
+    while True:
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # it does not read, or has ended
+            os.write(pipe, b".")
+        await asyncio.sleep(BEAT)
+
+
 async def _watch_supervisor(server: _Server) -> None:
     gone = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -168,14 +179,15 @@ async def _watch_supervisor(server: _Server) -> None:
 
 def main() -> int:
     """An engine process of a supervisor."""
-    shared = socket.socket(fileno=int(sys.argv[1]))
+    descriptor, beats = map(int, sys.argv[1:])
+    shared = socket.socket(fileno=descriptor)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
     path = socket_path(settings.state, settings.engine)
     path.unlink(missing_ok=True)
     own = socket.socket(socket.AF_UNIX)
     own.bind(str(path))
     try:
-        run(settings, [shared, own])
+        run(settings, [shared, own], beats)
     except MicrocoderError as error:
         print(f"microcoder-eval: engine {settings.engine}: {error}", file=sys.stderr)
         return 3 if isinstance(error, JailUnavailable) else 2

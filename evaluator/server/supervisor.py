@@ -1,7 +1,8 @@
 """Several engine processes behind one socket.
 
 All of them accept from the same listening socket, so when one ends no connection that was not accepted yet is lost:
-another takes it. The parent only watches: it starts again what ended, and gives up when that helps nothing.
+another takes it. The parent only watches: it ends what is silent, starts again what ended, and gives up when that helps
+nothing. An engine that is ready says so twice a second; its clients hear of its end, and ask another.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ PAUSE = 0.5
 """Seconds before an engine that ended is started again."""
 MOST, WITHIN = 5, 60.0
 """So many ends of one engine within so many seconds are too many."""
+SILENCE = 3.0
+"""Seconds without a word after which an engine that was ready is stopped, or in an endless loop."""
 LATE = 15.0
 """Seconds beyond the drain after which an engine is killed."""
 NO_JAIL = 3
@@ -44,21 +47,36 @@ class _Engine:
         self.start()
 
     def start(self) -> None:
-        descriptor = self._listening.fileno()
+        self._beats, beats = os.pipe()
+        os.set_blocking(self._beats, False)
+        os.set_blocking(beats, False)
+        self.heard_at: float | None = None
+        """When it last said that it is there; None: it is not ready."""
+        descriptors = [self._listening.fileno(), beats]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "microcoder.evaluator.server.process", str(descriptor)],
+            [sys.executable, "-m", "microcoder.evaluator.server.process", *map(str, descriptors)],
             stdin=subprocess.PIPE,
-            pass_fds=[descriptor],
+            pass_fds=descriptors,
             env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(self._multiprocess)},
             start_new_session=True,  # Ctrl-C in a terminal is for the parent, which drains them
         )
+        os.close(beats)
         self.start_at = None
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(msgspec.json.encode(self.settings) + b"\n")
             self.process.stdin.flush()  # and stays open
 
+    def silent(self) -> bool:
+        """Whether it was ready, and has said nothing for long."""
+        now = time.monotonic()
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._beats, 1 << 16):
+                self.heard_at = now
+        return self.heard_at is not None and now - self.heard_at > SILENCE
+
     def close(self) -> None:
+        os.close(self._beats)
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
@@ -99,6 +117,10 @@ def _look_after(engine: _Engine, multiprocess: Path, log: FilteringBoundLogger) 
         return
     code = engine.process.poll()
     if code is None:
+        if engine.silent():
+            log.error("an engine is silent, and is ended", engine=engine.settings.engine, pid=engine.process.pid)
+            engine.process.kill()
+            engine.process.wait()
         return
     engine.close()
     _forget_gauges(multiprocess, engine.process.pid)

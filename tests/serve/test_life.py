@@ -21,6 +21,8 @@ import msgspec
 import psutil
 import pytest
 
+from microcoder.evaluator.client import Client
+
 from ..events import HELD, PATIENT, SECONDS, descendants, let_go, running, wait_until
 from .conftest import ADD, SUMS, Server
 
@@ -190,6 +192,21 @@ def test_engines_are_one_server_and_are_started_again(start: Start) -> None:
     server.close()
     assert server.process.returncode == 0
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_stopped_engine_is_replaced_and_its_calls_are_judged_by_others(start: Start) -> None:
+    server = start("--engines", "2", "--workers", "2")
+    status = engines(server)
+    pairs = [(SUMS, f"{ADD}# {number}") for number in range(16)]
+    with Client(server.address, deadline=100) as judge:  # connections of both engines stay open
+        assert all(report.accepted for report in judge.evaluate_many(pairs))
+        stopped = psutil.Process(status[1]["pid"])
+        stopped.suspend()
+        assert all(report.accepted for report in judge.evaluate_many((p, f"{c} again") for p, c in pairs))
+        assert server.wait_for("an engine is silent, and is ended")["pid"] == stopped.pid
+        wait_until(lambda: {engine["pid"] for engine in engines(server)} - {engine["pid"] for engine in status})
+    server.close()
+    assert server.process.returncode == 0
 
 
 def test_engines_end_when_their_parent_is_killed(start: Start) -> None:
