@@ -11,9 +11,21 @@ MicrocoderError
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound="MicrocoderError")
+
 
 class MicrocoderError(Exception):
-    """Root of everything microcoder raises on purpose."""
+    """Root of everything microcoder raises on purpose. Survives pickling, whatever it is made of."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[E], args: tuple[Any, ...]) -> E:
+    """Without ``__init__``, which has made its words already."""
+    return kind.__new__(kind, *args)
 
 
 class SandboxError(MicrocoderError):

@@ -49,9 +49,6 @@ class BadRow(InputError):
         where += f"{field}: " if field else ""
         super().__init__(where + reason + (f" (found {value})" if value is not None else ""))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return BadRow, ((self.file, self.line), self.field, self.reason, self.value)
-
 
 class Unusable(Exception):
     """What a format raises: a BadRow that does not know its place yet. A missing ``value``: there is none to show."""
