@@ -114,6 +114,7 @@ class Evaluator(Streams):
         self._preparing: Shared[int, Prepared] = Shared()
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
         self._prepared_bytes = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: Pool | None = None
         self._builder: Builder | None = None
         self._checkers: Checkers | None = None
@@ -158,6 +159,7 @@ class Evaluator(Streams):
         interpreter = probe(self._python, self._packages)
         interpreter.require_packages()
         self._pool = await Pool.open(jails, interpreter, self.workers)
+        self._loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -174,6 +176,7 @@ class Evaluator(Streams):
 
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
+        self._check_loop()
         submission = Submission.of(program)
         prepared = await self._prepare(problem)
         if self._cache.remembered and _too_much(submission) is None:
@@ -197,11 +200,18 @@ class Evaluator(Streams):
         ``collect`` names files that are wanted back, see `sandbox.protocol.collected`. Raises LanguageUnavailable, and
         WorkerFailure when three workers broke. Cancelling frees the worker.
         """
+        self._check_loop()
         submission = Submission.of(program)
         prepared = _under(limits or Limits())
         return await self._executing.alone(self._execute(submission, prepared, Inputs([stdin]), files or {}, collect))
 
     # -- within
+
+    def _check_loop(self) -> None:
+        if self._pool is not None and self._loop is not asyncio.get_running_loop():
+            raise RuntimeError(
+                "this Evaluator was started on another event loop: start one on each, or use SyncEvaluator"
+            )
 
     async def _execute(
         self,

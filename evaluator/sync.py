@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -20,41 +21,23 @@ class SyncEvaluator:
     """
 
     def __init__(self, **options: Any) -> None:
-        self._evaluator = Evaluator(**options)
-        self._background = Background("microcoder-evaluator")
+        self._background = Background("microcoder-evaluator", functools.partial(Evaluator, **options))
 
     def __enter__(self) -> SyncEvaluator:
-        self._background.start()
-        try:
-            self._background.do(self._evaluator.__aenter__())
-        except BaseException:
-            self._background.stop()
-            raise
+        self._background.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._background.do(self._evaluator.__aexit__())
-        finally:
-            self._background.stop()
+        self._background.close()
 
     def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. An interrupt while waiting cancels it."""
-        return self._background.do(self._evaluator.evaluate(problem, program))
+        return self._background.do(lambda evaluator: evaluator.evaluate(problem, program))
 
     def submit(self, problem: Problem, program: Program) -> Future[Report]:
         """The verdict, when it is there; returns at once. Cancelling the future frees the worker."""
-        return self._background.submit(self._evaluator.evaluate(problem, program))
+        return self._background.submit(lambda evaluator: evaluator.evaluate(problem, program))
 
     def evaluate_many(self, pairs: Iterable[tuple[Problem, Program]]) -> Iterator[Report]:
         """Reports in the order of the pairs. The pairs are read in the evaluator's thread."""
-        reports = self._evaluator.evaluate_many(pairs)
-
-        async def following() -> Report | None:
-            return await anext(reports, None)
-
-        try:
-            while (report := self._background.do(following())) is not None:
-                yield report
-        finally:
-            self._background.do(reports.aclose())
+        return self._background.stream(lambda evaluator: evaluator.evaluate_many(pairs))

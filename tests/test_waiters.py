@@ -162,7 +162,7 @@ async def test_threads_that_wait_are_told_when_the_evaluator_is_closed() -> None
                 thread.start()
             futures = [evaluator.submit(PROBLEM, RANDOM), evaluator.submit(PROBLEM, f"{RANDOM}# waits")]
             gives_up = evaluator.submit(PROBLEM, RANDOM)
-            mine = evaluator._evaluator
+            mine = evaluator._background.used
             wait_until(lambda: mine.pool.busy and running_in(mine))
             gives_up.cancel()
         for thread in threads:
@@ -178,7 +178,7 @@ async def test_threads_that_wait_are_told_when_the_evaluator_is_closed() -> None
 async def test_threads_share_a_judgement_and_one_may_give_up() -> None:
     def work() -> list[str | None]:
         with SyncEvaluator(workers=2) as evaluator:
-            mine = evaluator._evaluator
+            mine = evaluator._background.used
             futures = [evaluator.submit(PROBLEM, RANDOM) for _ in range(3)]
             wait_until(lambda: running_in(mine))
             assert futures[1].cancel()

@@ -13,8 +13,8 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Coroutine, Iterable
-from typing import Any, Literal, Protocol, TypeVar, cast
+from collections.abc import Iterable
+from typing import Any, Literal, Protocol, cast
 
 import msgspec
 
@@ -37,7 +37,6 @@ VARIANTS = 1024
 Failures = Literal["none", "raise"]
 Pair = tuple[str, Any]
 """Completion and truth."""
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -89,59 +88,62 @@ class Judge:
         starts_in_think: bool = False,
         **options: Any,
     ) -> None:
-        self._judging = _judging(server, options)
+        self._background = Background("microcoder-judge", functools.partial(_judging, server, options))
         self._failures = failures
         self._language = language
         self._starts_in_think = starts_in_think
+        self._remember()
+
+    def _remember(self) -> None:
         self._truths = Truths()
         self._variants: dict[int, tuple[Problem, Problem]] = {}
-        self._background = Background("microcoder-judge")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what it remembers."""
+        return {name: value for name, value in vars(self).items() if name not in ("_truths", "_variants")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remember()
 
     def __enter__(self) -> Judge:
-        self._background.start()
-        try:
-            self._background.do(self._judging.__aenter__())
-        except BaseException:
-            self._background.stop()
-            raise
+        self._background.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._background.do(self._judging.__aexit__())
-        finally:
-            self._background.stop()
+        self._background.close()
 
     async def judge(self, completion: str, truth: Any, **about: Any) -> Judged:
         """On any event loop. ``about``: ``field``, ``statement`` of the truth; ``language``; ``is_code``."""
-        return await self._wait(self._one(completion, truth, **about))
+        return await asyncio.wrap_future(
+            self._background.submit(lambda judging: self._one(judging, completion, truth, **about))
+        )
 
     def judge_now(self, completion: str, truth: Any, **about: Any) -> Judged:
         """Blocks the calling thread."""
-        return self._background.do(self._one(completion, truth, **about))
+        return self._background.do(lambda judging: self._one(judging, completion, truth, **about))
 
     async def judge_all(
         self, pairs: Iterable[Pair], *, statements: Iterable[str | None] | None = None, **about: Any
     ) -> list[Judged]:
         """Completions with their truths, at the same time. In the order of the pairs."""
-        return await self._wait(self._all(list(pairs), statements, about))
+        return await asyncio.wrap_future(
+            self._background.submit(lambda judging: self._all(judging, list(pairs), statements, about))
+        )
 
     def judge_all_now(
         self, pairs: Iterable[Pair], *, statements: Iterable[str | None] | None = None, **about: Any
     ) -> list[Judged]:
-        return self._background.do(self._all(list(pairs), statements, about))
+        return self._background.do(lambda judging: self._all(judging, list(pairs), statements, about))
 
     # -- within, on the loop of its own
 
-    async def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.wrap_future(self._background.submit(work))
-
     async def _all(
-        self, pairs: list[Pair], statements: Iterable[str | None] | None, about: dict[str, Any]
+        self, judging: _Judging, pairs: list[Pair], statements: Iterable[str | None] | None, about: dict[str, Any]
     ) -> list[Judged]:
         told = [None] * len(pairs) if statements is None else statements
         tasks = [
-            asyncio.create_task(self._one(completion, truth, statement=statement, **about))
+            asyncio.create_task(self._one(judging, completion, truth, statement=statement, **about))
             for (completion, truth), statement in zip(pairs, told, strict=True)
         ]
         try:
@@ -152,6 +154,7 @@ class Judge:
 
     async def _one(
         self,
+        judging: _Judging,
         completion: str,
         truth: Any,
         *,
@@ -166,7 +169,7 @@ class Judge:
             problem = self._truths.problem(truth, field=field, statement=statement)
             submission = submission_of(completion, language, starts_in_think=self._starts_in_think, is_code=is_code)
             problem = self._fitting(problem, submission.code or "")
-            report = await self._judging.evaluate(problem, submission)
+            report = await judging.evaluate(problem, submission)
             failure = None if report.reward is not None else why_not(report)
         except (MicrocoderError, ValueError) as error:  # no server, a truth that makes no sense, ...
             failure = str(error)
@@ -213,6 +216,15 @@ def _shared(server: str | None, failures: Failures, starts_in_think: bool) -> Ju
 
 
 _lock = threading.Lock()
+
+
+def _new_lock() -> None:
+    """In a child, where nobody would release that of the parent."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
 
 
 def shared_judge(

@@ -12,8 +12,9 @@ is 1.0 or 0.0, and None, which TRL leaves out, where the judge failed. The table
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .judge import Failures, Judge, Judged, shared_judge, statement_of, text_of
 
@@ -35,25 +36,40 @@ def reward_function(
 ) -> Callable[..., Any]:
     """A function as ``reward_funcs`` takes them. ``name``: what TRL logs it as. ``judge``: not the shared one."""
 
-    def asked(
-        prompts: Sequence[Any], completions: Sequence[Any], columns: dict[str, Any]
-    ) -> tuple[Judge, str, list[tuple[str, Any]], list[str | None]]:
-        found = column_of(columns, column)
-        using = judge or shared_judge(server, failures=failures, starts_in_think=starts_in_think)
-        pairs = [(text_of(each), truth) for each, truth in zip(completions, columns[found], strict=True)]
-        return using, found, pairs, [statement_of(prompt) for prompt in prompts]
-
-    async def code_reward_async(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> Rewards:
-        using, field, pairs, statements = asked(prompts, completions, columns)
-        return logged(await using.judge_all(pairs, field=field, statements=statements), columns)
-
-    def code_reward_sync(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> Rewards:
-        using, field, pairs, statements = asked(prompts, completions, columns)
-        return logged(using.judge_all_now(pairs, field=field, statements=statements), columns)
-
-    function = code_reward_async if asynchronous else code_reward_sync
-    function.__name__ = name
+    asked = _Asked(server, column, failures, starts_in_think, judge)
+    # A partial function is asynchronous if what it calls is, and can be pickled.
+    function = functools.partial(_rewards if asynchronous else _rewards_now, asked)
+    function.__name__ = name  # pyright: ignore[reportAttributeAccessIssue]
     return function
+
+
+class _Asked(NamedTuple):
+    """What ``reward_function`` was asked for."""
+
+    server: str | None
+    column: str | None
+    failures: Failures
+    starts_in_think: bool
+    judge: Judge | None
+
+    def call(
+        self, prompts: Sequence[Any], completions: Sequence[Any], columns: dict[str, Any]
+    ) -> tuple[Judge, list[tuple[str, Any]], dict[str, Any]]:
+        """The judge, and what it gets."""
+        found = column_of(columns, self.column)
+        judge = self.judge or shared_judge(self.server, failures=self.failures, starts_in_think=self.starts_in_think)
+        pairs = [(text_of(each), truth) for each, truth in zip(completions, columns[found], strict=True)]
+        return judge, pairs, {"field": found, "statements": [statement_of(prompt) for prompt in prompts]}
+
+
+async def _rewards(asked: _Asked, /, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> Rewards:
+    judge, pairs, about = asked.call(prompts, completions, columns)
+    return logged(await judge.judge_all(pairs, **about), columns)
+
+
+def _rewards_now(asked: _Asked, /, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> Rewards:
+    judge, pairs, about = asked.call(prompts, completions, columns)
+    return logged(judge.judge_all_now(pairs, **about), columns)
 
 
 def column_of(columns: dict[str, Any], wanted: str | None) -> str:
