@@ -160,11 +160,14 @@ def suspicions(problem: Problem) -> Iterator[tuple[str, str]]:
     contradicting: list[int] = []
     giant: list[int] = []
     nan: list[int] = []
+    beyond: list[int] = []
     for number, test in enumerate(problem.tests):
         key = test.input if test.code is None else test.code
         if len(key) + len(test.output) > GIANT:
             giant.append(number)
         if test.code is None:
+            if problem.checker.source is None and len(test.output.encode()) > problem.limits.output:
+                beyond.append(number)
             if not test.output.strip():
                 empty.append(number)
             elif _has_nan(test.output):
@@ -180,6 +183,7 @@ def suspicions(problem: Problem) -> Iterator[tuple[str, str]]:
         ("same test again", twice),
         ("giant test", giant),
         ("nan or inf expected", nan),
+        ("more output expected than limits.output allows: no program can be accepted", beyond),
     ):
         if numbers:
             shown = ", ".join(f"tests[{number}]" for number in numbers[:EXAMPLES])

@@ -560,3 +560,13 @@ def test_streams_that_take_nothing(rows: Path, streams: str, code: int, said: st
     command = f'{sys.executable} -m microcoder.evaluator.cli run "$0" --workers 1 {streams}'
     done = subprocess.run(["bash", "-c", command, rows], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, said)
+
+
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["serve", "--help"], ["doctor", "--help"]])
+def test_who_reads_no_further_ends_it_without_a_word(command: list[str]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    run = [sys.executable, "-m", "microcoder.evaluator.cli", *command]
+    done = subprocess.run(run, stdout=writes, stderr=subprocess.PIPE, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from microcoder.evaluator import Checker, Problem, TestCase
 from microcoder.evaluator.cli import main
 from microcoder.evaluator.inspection import suspicions
+from microcoder.sandbox.limits import Limits
 
 GOOD = {
     "problem_id": "good",
@@ -77,6 +79,10 @@ def problem(*tests: tuple[str, str], statement: str = "", **checker: Any) -> Pro
         (problem(("1", "2"), ("1", "2")), "same test again"),
         (problem(("1" * (17 << 20), "2")), "giant test"),
         (problem(("1", "0.5 nan")), "nan or inf expected"),
+        (
+            msgspec.structs.replace(problem(("1", "é" * 600)), limits=Limits(output=1000)),
+            "more output expected than limits.output allows: no program can be accepted",
+        ),
         (Problem(problem_id="p", tests=(TestCase("1", "2", group="sample"),)), "no tests but samples"),
         (
             problem(("1", "2"), statement="If there are multiple answers, print any of them."),

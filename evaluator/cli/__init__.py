@@ -36,14 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, as by `2>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    module, options = parse(arguments)
 
     from ...sandbox.errors import JailUnavailable, MicrocoderError, WorkerFailure
     from .errors import NO_JAIL, UNUSABLE
     from .terminal import say
 
     try:
-        return importlib.import_module(module, __package__).main(options)
+        try:
+            module, options = parse(arguments)
+            return importlib.import_module(module, __package__).main(options)
+        finally:
+            sys.stdout.flush()
     except MicrocoderError as error:
         say(f"microcoder-eval: {error}")
         return NO_JAIL if isinstance(error, JailUnavailable | WorkerFailure) else UNUSABLE
