@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 import msgspec
 
@@ -153,6 +154,9 @@ class Evaluator(Streams):
     def jail(self) -> str:
         """Name of the jail in use."""
         return self.pool.launcher.jail.name
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Evaluator lives in one process: pass its options, or a SyncEvaluator, which starts anew")
 
     async def __aenter__(self) -> Evaluator:
         jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)

@@ -153,6 +153,11 @@ def test_what_lives_on_one_loop_says_so_on_another() -> None:
     asyncio.run(nowhere.__aexit__(None, None, None))
 
 
+def test_what_cannot_be_pickled_says_what_to_pass_instead() -> None:
+    with pytest.raises(TypeError, match="pass its options, or a SyncEvaluator"):
+        pickle.dumps(Evaluator())
+
+
 def test_what_is_wrong_with_options_is_said_when_it_is_made() -> None:
     with pytest.raises(TypeError, match="worker"):
         SyncEvaluator(worker=1)
