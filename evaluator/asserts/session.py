@@ -92,9 +92,10 @@ class Session:
             if reply.end == "ended":
                 message = f"the process ended during {show_call(operations, reply.place)}"
                 return execution, Ruling(Status.RUNTIME_ERROR, message=message)
-            if reply.end == "passed" and not sound and reply.place == operations.count(b"\n"):
-                return execution, None  # that it had answered everything is not all that counts
-            if reply.end not in ("asks", "stopped", "passed") or (reply.end == "passed" and sound):
+            if reply.end == "passed" and not sound:
+                if reply.place == operations.count(b"\n"):
+                    return execution, None  # that it had answered everything is not all that counts
+            elif reply.end not in ("asks", "stopped"):
                 return execution, _ruling(reply, test)
             spent.rounds += 1
             spent.add(execution)
