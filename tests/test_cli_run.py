@@ -6,6 +6,8 @@ Those that use the fixture `demo` run the real one.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -22,6 +24,7 @@ from microcoder.evaluator.cli import main
 from microcoder.evaluator.cli import progress as progress_module
 from microcoder.evaluator.cli import run as run_module
 from microcoder.evaluator.cli.options import LimitOptions
+from microcoder.evaluator.cli.reports import ReportFile
 from microcoder.evaluator.problem import Problem
 from microcoder.evaluator.report import Report, TestResult
 from microcoder.evaluator.status import Status
@@ -533,6 +536,58 @@ def test_interruption_leaves_a_valid_file(
     assert children_of(process.pid) == []
     assert command(file, "-q", "-o", out, "--unsafe-no-jail", "--resume", "--limits.cpu-time", 0.2) == 0
     assert [report.status.value for report in reports(out)] == ["accepted", "time_limit_exceeded"]
+
+
+@pytest.mark.parametrize("how", [["--resume"], ["--overwrite"], []])
+def test_a_file_that_is_being_written_is_refused_whole(
+    endless: tuple[Path, Path, subprocess.Popen[bytes]], how: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out, process = endless
+    before = out.read_bytes()
+    link = out.with_name("link.jsonl")
+    link.symlink_to(out)
+    for name in (out, link):
+        assert command(file, "-q", "-o", name, *how) == 2
+        assert f"{name.name}: another process writes it" in said(capsys)
+    assert out.read_bytes() == before
+    process.kill()
+    process.wait()
+    options = ["--unsafe-no-jail", "--resume", "--limits.cpu-time", 0.2]
+    assert command(file, "-q", "-o", link, *options) == 0
+    assert [report.name for report in reports(out)] == ["quick", "endless"]
+
+
+def test_a_file_that_nothing_has_been_written_to_is_locked_too(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    with ReportFile(out):
+        assert command(rows, "-q", "-o", out) == command(rows, "-q", "-o", out, "--resume") == 2
+        assert "another process writes it" in said(capsys)
+    assert command(rows, "-q", "-o", out) == 0
+
+
+def test_without_locks_of_the_file_system_it_goes_on_and_says_so(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert command(rows, "-q", "-o", tmp_path / "out.jsonl") == 0
+    assert "this file system has no locks" in said(capsys)
+    assert len(reports(tmp_path / "out.jsonl")) == 8
+
+
+def test_devices_and_pipes_are_not_locked(rows: Path, tmp_path: Path) -> None:
+    with ReportFile(Path("/dev/null")):
+        assert command(rows, "-q", "-o", "/dev/null") == 0
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert command(rows, "-q", "-o", pipe, "--resume") == 0
+    assert os.read(reader, 1 << 20).count(b"\n") == 8
+    os.close(reader)
 
 
 def children_of(session: int) -> list[int]:

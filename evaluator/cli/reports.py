@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +16,11 @@ from ...sandbox.errors import MicrocoderError
 from ..problem import Problem
 from ..report import Report
 from ..submission import Submission
+from .terminal import say
+
+
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What file systems without locks say to flock."""
 
 
 class OutputError(MicrocoderError):
@@ -19,18 +28,24 @@ class OutputError(MicrocoderError):
 
 
 class ReportFile:
-    """A context manager. Each report is handed to the system at once: whatever ends the run, whole rows stay."""
+    """A context manager. Each report is handed to the system at once: whatever ends the run, whole rows stay.
+
+    The file is locked until then: a second process that would write it is refused. Raises OutputError.
+    """
 
     def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
         self.path = path
         try:
-            holds = path.exists() and path.stat().st_size > 0
-            if holds and not resume and not overwrite:
-                raise OutputError(f"{path}: exists already; --resume goes on with it, --overwrite replaces it")
-            self._held = holds and resume
-            self._file: BinaryIO = path.open("r+b" if self._held else "wb")
+            reads = resume and (path.is_file() or not path.exists())
+            access = os.O_RDWR if reads else os.O_WRONLY
+            self._file: BinaryIO = open(os.open(path, access | os.O_CREAT, 0o666), "r+b" if reads else "wb")
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from None
+        try:
+            self._held = self._take_over(resume=resume, overwrite=overwrite)
+        except BaseException:
+            self._file.close()
+            raise
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(Report)
 
@@ -43,6 +58,26 @@ class ReportFile:
         except OSError as error:
             if kind is None:
                 raise OutputError(f"{self.path}: {error.strerror}") from None
+
+    def _take_over(self, *, resume: bool, overwrite: bool) -> bool:
+        """Once nobody else writes the file: whether it is gone on with. Empties it otherwise."""
+        status = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(status.st_mode):  # a pipe, or a device
+            return False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{self.path}: another process writes it") from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise OutputError(f"{self.path}: {error.strerror}") from None
+            say(f"microcoder-eval: {self.path}: this file system has no locks; nothing keeps other runs from this file")
+        holds = os.fstat(self._file.fileno()).st_size > 0
+        if holds and not resume and not overwrite:
+            raise OutputError(f"{self.path}: exists already; --resume goes on with it, --overwrite replaces it")
+        if holds and not resume:
+            self._file.truncate(0)
+        return holds and resume
 
     def held(self, pairs: Iterator[tuple[Problem, Submission]]) -> Iterator[Report]:
         """The reports that the file holds already. Takes as many pairs, which must be theirs; drops a torn last row.
