@@ -18,7 +18,6 @@ from ..report import Report
 from ..submission import Submission
 from .terminal import say
 
-
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 """What file systems without locks say to flock."""
 
@@ -38,7 +37,7 @@ class ReportFile:
         try:
             reads = resume and (path.is_file() or not path.exists())
             access = os.O_RDWR if reads else os.O_WRONLY
-            self._file: BinaryIO = open(os.open(path, access | os.O_CREAT, 0o666), "r+b" if reads else "wb")
+            self._file: BinaryIO = os.fdopen(os.open(path, access | os.O_CREAT, 0o666), "r+b" if reads else "wb")
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from None
         try:
