@@ -10,6 +10,7 @@
     verdicts    the verdict cache that survives restarts
     history     the latest judgements, for reading
     metrics     what Prometheus collects
+    figures     where several engine processes keep it
     connections how long each may keep the server waiting, and how many there may be
     gate        in front of every route: token, host, request id, log, answers to errors
     host        the host that a request names

@@ -1,12 +1,10 @@
 """What Prometheus collects. Every label has a closed set of values, but the names of modules: those are bounded.
 
-With several engine processes the figures live in files that all of them read, so that any of them answers for all
-(the multi-process mode of prometheus-client; the supervisor sets PROMETHEUS_MULTIPROC_DIR before this is imported).
+With several engine processes any of them answers for all (the multi-process mode of prometheus-client; see `figures`).
 """
 
 from __future__ import annotations
 
-import os
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -14,6 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from ..report import Report
 from ..status import Status
+from .figures import count_as
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RUNS = ("finished", "crashed", "time_limit", "memory_limit", "output_limit", "compile_error", "sandbox_error")
@@ -27,9 +26,9 @@ _LAG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 class Metrics:
     """The figures of one engine process."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: int = 0) -> None:
+        self._shared = count_as(engine)
         registry = self._registry = CollectorRegistry()
-        self._shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(f"microcoder_{name}", about, labels, registry=registry)

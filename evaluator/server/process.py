@@ -77,7 +77,7 @@ def run(settings: Settings, sockets: list[socket.socket], beats: int | None = No
 async def _serve(settings: Settings, sockets: list[socket.socket], beats: int | None) -> None:
     asyncio.get_running_loop().set_default_executor(_Threads())
     log = logger(settings.log_format, settings.log_level, engine=settings.engine)
-    metrics = Metrics()
+    metrics = Metrics(settings.engine)
     options: dict[str, Any] = {
         "jail": settings.jail,
         "python": settings.python,

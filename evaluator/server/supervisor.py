@@ -1,8 +1,8 @@
 """Several engine processes behind one socket.
 
 All of them accept from the same listening socket, so when one ends no connection that was not accepted yet is lost:
-another takes it. The parent only watches: it ends what is silent, starts again what ended, and gives up when that helps
-nothing. An engine that is ready says so twice a second; its clients hear of its end, and ask another.
+another takes it. The parent only watches: it ends what is silent, starts again what ended, and gives up where one never
+gets ready. An engine that is ready says so twice a second; its clients hear of its end, and ask another.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ...sandbox.errors import JailUnavailable, SandboxError
+from .figures import Figures
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 PAUSE = 0.5
 """Seconds before an engine that ended is started again."""
-MOST, WITHIN = 5, 60.0
-"""So many ends of one engine within so many seconds are too many."""
+MOST = 5
+"""Starts of one engine, one after the other, that it was not ready after."""
+LOOK = 0.1
+"""Seconds between two looks at the engines."""
 SILENCE = 3.0
 """Seconds without a word after which an engine that was ready is stopped, or in an endless loop."""
 LATE = 15.0
@@ -38,11 +40,12 @@ NO_JAIL = 3
 
 
 class _Engine:
-    def __init__(self, settings: Settings, listening: socket.socket, multiprocess: Path) -> None:
+    def __init__(self, settings: Settings, listening: socket.socket, figures: Figures | None) -> None:
         self.settings = settings
         self._listening = listening
-        self._multiprocess = multiprocess
-        self.ends: deque[float] = deque(maxlen=MOST)
+        self._figures = figures
+        self.failures = 0
+        """Ends since it was ready."""
         self.start_at: float | None = None
         self.start()
 
@@ -57,7 +60,7 @@ class _Engine:
             [sys.executable, "-m", "microcoder.evaluator.server.process", *map(str, descriptors)],
             stdin=subprocess.PIPE,
             pass_fds=descriptors,
-            env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(self._multiprocess)},
+            env=os.environ | (self._figures.environment if self._figures else {}),
             start_new_session=True,  # Ctrl-C in a terminal is for the parent, which drains them
         )
         os.close(beats)
@@ -67,49 +70,59 @@ class _Engine:
             self.process.stdin.write(msgspec.json.encode(self.settings) + b"\n")
             self.process.stdin.flush()  # and stays open
 
-    def silent(self) -> bool:
-        """Whether it was ready, and has said nothing for long."""
+    def silent(self, *, missed: float) -> bool:
+        """Whether it was ready, and has said nothing for long. ``missed``: seconds in which nobody listened."""
+        try:
+            heard = bool(os.read(self._beats, 1 << 16))
+        except BlockingIOError:
+            heard = False
         now = time.monotonic()
-        with contextlib.suppress(BlockingIOError):
-            if os.read(self._beats, 1 << 16):
-                self.heard_at = now
+        if heard:
+            self.heard_at, self.failures = now, 0
+        elif self.heard_at is not None:
+            self.heard_at += missed
         return self.heard_at is not None and now - self.heard_at > SILENCE
 
-    def close(self) -> None:
+    def ended(self) -> None:
+        """Its process has."""
         os.close(self._beats)
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+        if self._figures is not None:
+            self._figures.forget(self.settings.engine)
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
 
 def run(settings: Settings, listening: socket.socket, log: FilteringBoundLogger) -> None:
     """Until SIGTERM or SIGINT. Raises JailUnavailable or SandboxError when engines do not stay up."""
-    multiprocess = Path(settings.state) / "metrics"
-    multiprocess.mkdir(exist_ok=True)
-    for file in multiprocess.iterdir():
-        file.unlink()
+    try:
+        figures = Figures(Path(settings.state) / "metrics", settings.engines)
+    except OSError as error:
+        log.warning("each engine counts for itself in /metrics", why=str(error))
+        figures = None
     listening.listen(4096)  # connections wait while the engines start
     share, more = divmod(settings.workers, settings.engines)
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _: asked.append(caught))
     engines = [
-        _Engine(
-            msgspec.structs.replace(settings, engine=place, workers=share + (place < more)), listening, multiprocess
-        )
+        _Engine(msgspec.structs.replace(settings, engine=place, workers=share + (place < more)), listening, figures)
         for place in range(settings.engines)
     ]
+    looked = time.monotonic()
     try:
         while not asked:
+            now = time.monotonic()
+            missed, looked = max(0.0, now - looked - 2 * LOOK), now  # this process may have been stopped, too
             for engine in engines:
-                _look_after(engine, multiprocess, log)
-            time.sleep(0.1)
+                _look_after(engine, missed, log)
+            time.sleep(LOOK)
     finally:
         listening.close()
         _end(engines, settings.drain_seconds + LATE, log)
 
 
-def _look_after(engine: _Engine, multiprocess: Path, log: FilteringBoundLogger) -> None:
+def _look_after(engine: _Engine, missed: float, log: FilteringBoundLogger) -> None:
     now = time.monotonic()
     if engine.start_at is not None:
         if now >= engine.start_at:
@@ -117,38 +130,31 @@ def _look_after(engine: _Engine, multiprocess: Path, log: FilteringBoundLogger) 
         return
     code = engine.process.poll()
     if code is None:
-        if engine.silent():
+        if engine.silent(missed=missed):
             log.error("an engine is silent, and is ended", engine=engine.settings.engine, pid=engine.process.pid)
             engine.process.kill()
             engine.process.wait()
         return
-    engine.close()
-    _forget_gauges(multiprocess, engine.process.pid)
+    engine.start_at = now + PAUSE
+    engine.ended()
     log.error("an engine ended", engine=engine.settings.engine, pid=engine.process.pid, exit_code=code)
     if code == NO_JAIL:
         raise JailUnavailable("an engine found no jail; see above")
-    engine.ends.append(now)
-    if len(engine.ends) == MOST and now - engine.ends[0] < WITHIN:
-        raise SandboxError(f"engine {engine.settings.engine} ended {MOST} times within {WITHIN:g} seconds")
-    engine.start_at = now + PAUSE
-
-
-def _forget_gauges(multiprocess: Path, pid: int) -> None:
-    """Counters of the dead go on counting; what they had at the moment does not."""
-    for file in multiprocess.glob(f"gauge_live*_{pid}.db"):
-        file.unlink(missing_ok=True)
+    engine.failures += 1
+    if engine.failures == MOST:
+        raise SandboxError(f"engine {engine.settings.engine} ended {MOST} times without being ready; see above")
 
 
 def _end(engines: list[_Engine], seconds: float, log: FilteringBoundLogger) -> None:
-    for engine in engines:
-        with contextlib.suppress(ProcessLookupError):
-            engine.process.terminate()
+    running = [engine for engine in engines if engine.start_at is None]
+    for engine in running:
+        engine.process.terminate()
     until = time.monotonic() + seconds
-    for engine in engines:
+    for engine in running:
         try:
             engine.process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             log.error("an engine did not end", engine=engine.settings.engine)
             engine.process.kill()
             engine.process.wait()
-        engine.close()
+        engine.ended()

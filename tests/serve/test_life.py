@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import psutil
 import pytest
 
 from microcoder.evaluator.client import Client
+from microcoder.evaluator.server.figures import SIZE, Figures
+from microcoder.evaluator.server.supervisor import LOOK, MOST, SILENCE
 
 from ..events import HELD, PATIENT, SECONDS, descendants, let_go, running, wait_until
 from .conftest import ADD, SUMS, Server
@@ -207,6 +210,55 @@ def test_a_stopped_engine_is_replaced_and_its_calls_are_judged_by_others(start: 
         wait_until(lambda: {engine["pid"] for engine in engines(server)} - {engine["pid"] for engine in status})
     server.close()
     assert server.process.returncode == 0
+
+
+def test_an_engine_that_is_killed_often_is_started_again_each_time(start: Start) -> None:
+    server = start("--engines", "2", "--workers", "2")
+    for _ in range(MOST + 1):
+        before = {engine["pid"] for engine in engines(server)}
+        os.kill(max(before), signal.SIGKILL)
+        wait_until(lambda: len({engine["pid"] for engine in engines(server)} - before) == 1)  # noqa: B023
+    assert judged(server)["reward"] == 1.0
+    server.close()
+    assert server.process.returncode == 0
+
+
+def test_a_server_that_was_stopped_as_a_whole_goes_on(start: Start) -> None:
+    server = start("--engines", "2", "--workers", "2")
+    before = {engine["pid"] for engine in engines(server)}
+    whole = [psutil.Process(pid) for pid in (*before, server.process.pid)]
+    for process in whole:
+        process.suspend()
+    time.sleep(SILENCE + 0.5)
+    for process in reversed(whole):  # the one that would miss the others comes first
+        process.resume()
+    time.sleep(3 * LOOK)
+    assert judged(server)["reward"] == 1.0
+    assert {engine["pid"] for engine in engines(server)} == before
+
+
+def test_figures_have_their_space_before_they_are_needed(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    figures = Figures(folder, 2)
+    code = """if True:
+        import sys
+        from microcoder.evaluator.server.metrics import Metrics
+        metrics = Metrics(1)
+        metrics.state(busy=1, workers=3, waiting=5, restarts=0)
+        for number in range(300):
+            metrics.requests.labels(f"an endpoint with a long name {number}", "200").inc()
+        sys.stdout.buffer.write(metrics.text())
+    """
+
+    def text() -> str:
+        environ = os.environ | figures.environment
+        return subprocess.check_output([sys.executable, "-c", code], env=environ, text=True)
+
+    assert 'microcoder_workers{state="busy"} 1.0' in text()
+    assert 'endpoint="an endpoint with a long name 299",status="200"} 2.0' in text()  # another process of that engine
+    figures.forget(1)
+    for file in folder.iterdir():
+        assert file.stat().st_size == SIZE <= file.stat().st_blocks * 512
 
 
 def test_engines_end_when_their_parent_is_killed(start: Start) -> None:
