@@ -11,6 +11,8 @@ generated   whether any hostile program gets no verdict, or another one the next
 grammar     the programs it makes up, from hacks
 freeze      whether what programs choose holds up the judge
 door        what clients that attack the server cost the others
+chaos       whether a client loses a verdict while its servers fail
+proxy       what stands between the two
 fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine
 lifting     how many tests of assertions are read instead of run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -53,6 +54,14 @@ class Served:
             time.sleep(0.02)
         self.process.kill()
         raise SystemExit(f"the server does not start:\n{self._log.read_text()}")
+
+
+def free_port() -> int:
+    """For a server that is to be found again where it was."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def cpu(processes: Sequence[psutil.Process]) -> float:

@@ -41,7 +41,7 @@ KILL_PAUSE = 3.0
 SHOWN = 20
 GROWTH, SLACK = 0.10, 16.0
 """Memory is flat when it grew by no more than this share or so many MiB."""
-_PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -478,7 +478,7 @@ def main() -> None:
     from rich.console import Console
 
     # Processes that lost their parent come to this one instead of to init, so that they are found.
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         tempfile.tempdir = folder
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

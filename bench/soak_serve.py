@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import ctypes
 import random
-import socket
 import tempfile
 import time
 from pathlib import Path
@@ -25,10 +24,22 @@ import uvloop
 
 from ..evaluator.client import AsyncClient, ClientError
 from .machine import Machine, command_line, machine
-from .served import Served
-from .soak import HOSTILE, MIB, ORDINARY, Check, Kind, Longest, alive, flat, none_left, problems, until
+from .served import Served, free_port
+from .soak import (
+    HOSTILE,
+    MIB,
+    ORDINARY,
+    PR_SET_CHILD_SUBREAPER,
+    Check,
+    Kind,
+    Longest,
+    alive,
+    flat,
+    none_left,
+    problems,
+    until,
+)
 
-PR_SET_CHILD_SUBREAPER = 36
 SHOWN = 20
 DEADLINE = 1800.0
 CUT_AFTER = 0.3
@@ -94,7 +105,7 @@ class Soak:
         self.memory: list[float] = []
         self.longest = Longest()
         self.seen: set[psutil.Process] = set()
-        self.server = Served(folder, *self._arguments(), port=_free_port())
+        self.server = Served(folder, *self._arguments(), port=free_port())
         self.left = iter(range(options.programs))
 
     def _arguments(self) -> tuple[str, ...]:
@@ -183,13 +194,6 @@ class Soak:
             root = psutil.Process(self.server.process.pid)
             self.seen.update((root, *root.children(recursive=True)))
             self.memory.append(sum(engine.memory_info().rss for engine in self.server.engines) / MIB)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def soak(options: Options, folder: Path) -> Result:
