@@ -6,6 +6,7 @@ of theirs at the same time. That costs no verdict (evaluator/attempt.py), but ti
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from collections.abc import Iterator
@@ -90,10 +91,30 @@ def rooms(limits: Limits) -> Iterator[Room]:
         yield Room(name, "pids.max of this cgroup", 1, processes, BARE_PROCESSES, full, OWN_PROCESSES)
     if (left := left_to_user()) is not None:
         yield Room(name, "ulimit -u", 1, left, BARE_PROCESSES, full, OWN_PROCESSES)
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if most != resource.RLIM_INFINITY:
-        left = most - len(os.listdir("/proc/self/fd"))
-        yield Room("open files", "ulimit -n", 1, left, DESCRIPTORS, DESCRIPTORS, OWN_DESCRIPTORS)
+    if (left := open_files_left(resource.getrlimit(resource.RLIMIT_NOFILE)[1])) is not None:
+        yield Room("open files", "ulimit -Hn", 1, left, DESCRIPTORS, DESCRIPTORS, OWN_DESCRIPTORS)
+
+
+def open_files_left(most: int | None = None) -> int | None:
+    """Files that this process may still open, None: any number. ``most``: of this limit instead of its own."""
+    if most is None:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if most == resource.RLIM_INFINITY else max(0, most - len(os.listdir("/proc/self/fd")))
+
+
+def raise_open_files() -> None:
+    """Raise the limit on open files of this process to its hard limit: that one is the administrator's, the other is
+    there for programs that wait with select(2). Runners lower theirs again."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(OSError, ValueError):  # it is above fs.nr_open
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def make_room(workers: int) -> None:
+    """Raise that limit where so many workers need it, and leave it alone where they do not."""
+    left = open_files_left()
+    if left is not None and left < workers * DESCRIPTORS + OWN_DESCRIPTORS:
+        raise_open_files()
 
 
 def check(workers: int, limits: Limits) -> list[str]:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from . import capacity
 from .errors import JailUnavailable, SandboxError
 from .interpreter import Interpreter
 from .jails.base import Jail
@@ -55,6 +56,7 @@ class Pool:
     @classmethod
     async def open(cls, jails: list[Jail], interpreter: Interpreter, places: int) -> Pool:
         """A started pool with the first of these jails that starts. Raises JailUnavailable with what each one said."""
+        capacity.make_room(places)
         failures: list[str] = []
         for jail in jails:
             try:

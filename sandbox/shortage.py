@@ -154,13 +154,18 @@ def left_to_user() -> int | None:
     return max(0, most)
 
 
+def refused(error: OSError) -> bool:
+    """Whether the kernel refused what this process needs, for want of it."""
+    return error.errno in _REFUSALS
+
+
 @contextmanager
 def refusals(of: str) -> Generator[None]:
     """Where the kernel refuses what this process needs, that is HostShortage."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _REFUSALS:
+        if not refused(error):
             raise
         raise HostShortage(f"{of}: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from microcoder.evaluator import Evaluator
@@ -58,13 +59,44 @@ def test_more_workers_than_any_host_has_room_for() -> None:
 
 
 def test_a_host_without_room_for_one_worker(monkeypatch) -> None:
-    real, hard = resource.getrlimit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    real = resource.getrlimit
     most = len(os.listdir("/proc/self/fd")) + capacity.DESCRIPTORS - 1
     monkeypatch.setattr(
-        resource, "getrlimit", lambda which: (most, hard) if which == resource.RLIMIT_NOFILE else real(which)
+        resource, "getrlimit", lambda which: (most, most) if which == resource.RLIMIT_NOFILE else real(which)
     )
     with pytest.raises(JailUnavailable, match=r"one worker needs 12 open files, and \d+ are left"):
         capacity.check(1, Limits())
+
+
+@pytest.fixture
+def open_files():
+    """Sets the limit of this process that it may raise itself."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield lambda soft: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_limit_on_open_files_is_raised_where_workers_need_it(open_files) -> None:
+    now, hard = len(os.listdir("/proc/self/fd")), resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft = now + 3 * capacity.DESCRIPTORS + capacity.OWN_DESCRIPTORS + 5
+    open_files(soft)
+    capacity.make_room(3)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+    capacity.make_room(4)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+@pytest.mark.parametrize("jail", ["nsjail", "bubblewrap"])
+async def test_a_higher_limit_is_not_for_programs(open_files, jail: str) -> None:
+    open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    try:
+        async with Evaluator(workers=1, jail=jail) as evaluator:
+            (jailed,) = evaluator.pool.pids()
+            inside = [each for each in psutil.Process(jailed).children(recursive=True) if "python" in each.name()]
+            assert inside
+            assert {max(each.rlimit(psutil.RLIMIT_NOFILE)) for each in inside} <= {*range(1025)}
+    except JailUnavailable as lack:
+        pytest.skip(str(lack))
 
 
 def test_files_that_may_be_no_larger_than_programs_write(rows) -> None:

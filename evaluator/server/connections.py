@@ -9,7 +9,8 @@ uvicorn waits for whatever a client leaves out. Here a connection on which the s
     LEAVING   that the client closes a connection that is over
 
 Single bytes prolong none of them. There is no limit while a request is worked on: judging takes what it takes. When
-there is no room for one more connection, the one that has been waited for longest makes room.
+there is no room for one more connection, the one that has been waited for longest makes room. Where it may have begun a
+request it is told so, with 503, and has the time to read that, as long as not too many have.
 
 A request that comes before the last one is answered (pipelining) is not read: the connection ends with the answer, as
 RFC 9112, 9.3.2, leaves a server free to do. So does one that asks for another protocol.
@@ -19,7 +20,6 @@ from __future__ import annotations
 
 import enum
 import re
-import resource
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +30,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from ...sandbox import capacity
 from .asking import BODY_SECONDS
 from .decode import JSON, encode
 from .errors import BadRequest, HeadTooLarge, Refused, TooSlow, Unavailable
@@ -37,10 +38,10 @@ from .messages import ErrorResponse
 
 MOST = 16_384
 """Connections of an engine process, where there are descriptors for so many."""
-DESCRIPTORS = 65_536
-"""What the soft limit is raised to, where the hard one allows it."""
 OWN, PER_WORKER = 256, 16
-"""Descriptors that connections leave to everything else."""
+"""Descriptors that connections leave to everything that is opened later; half of them where there are fewer."""
+PARTING = 64
+"""Connections besides those that may be told at the same time that they are over; an eighth of the others at most."""
 HEAD_BYTES = 32 * 1024
 """Of a request besides its body: header fields, trailers, what frames the chunks."""
 FIELDS = 128
@@ -64,48 +65,46 @@ SECONDS = {
     Wait.TAKING: 120.0,
     Wait.LEAVING: 5.0,
 }
-_FIRST_TO_GO = (Wait.LEAVING, Wait.HEAD, Wait.IDLE, Wait.BODY, Wait.TAKING)
+_FIRST_TO_GO = (Wait.HEAD, Wait.IDLE, Wait.BODY, Wait.TAKING)
 
 
 def room_for(workers: int) -> int:
-    """Connections that there are descriptors for. Raises the soft limit first."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    if soft == resource.RLIM_INFINITY:
-        return MOST
-    return min(MOST, max(soft // 2, soft - OWN - PER_WORKER * workers))
+    """Connections that there are descriptors for, besides what is open already. Raises the soft limit first."""
+    capacity.raise_open_files()
+    left = capacity.open_files_left()
+    return MOST if left is None else max(1, min(MOST, max(left // 2, left - OWN - PER_WORKER * workers)))
 
 
 class Connections:
     """Those of one engine process.
 
-    most           connections at the same time
+    most           connections at the same time, besides some that are over
     answer_bytes   of all answers together that were written and not taken
     dropped        told what was waited for when a connection is given up
     """
 
     def __init__(self, most: int, answer_bytes: int, dropped: Callable[[str], None]) -> None:
-        self._most = most
+        self._most, self._parting = most, min(PARTING, most // 8)
         self._answer_bytes = answer_bytes
         self._dropped = dropped
-        self._open = 0
+        self._open: set[Connection] = set()
         # Each in the order of time, for all in one of them have the same limit.
-        self._waiting: dict[Wait, dict[Connection, float]] = {wait: {} for wait in _FIRST_TO_GO}
+        self._waiting: dict[Wait, dict[Connection, float]] = {wait: {} for wait in Wait}
 
     def protocol(self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any) -> Connection:
         """For a new connection, as uvicorn asks."""
         return Connection(self, config, server_state, app_state, _loop)
 
-    def opened(self) -> bool:
+    def opened(self, connection: Connection) -> bool:
         """False: there is no room for it."""
-        self._open += 1
-        return self._open <= self._most or self._make_room()
+        self._open.add(connection)
+        leaving = self._waiting[Wait.LEAVING]
+        if len(leaving) > self._parting:
+            self._drop(next(iter(leaving)))
+        return len(self._open) - len(leaving) <= self._most or self._make_room()
 
     def closed(self, connection: Connection) -> None:
-        self._open -= 1
+        self._open.discard(connection)
         self.moved(connection, None, 0.0)
 
     def moved(self, connection: Connection, wait: Wait | None, now: float) -> None:
@@ -134,18 +133,21 @@ class Connections:
     def _make_room(self) -> bool:
         for wait in _FIRST_TO_GO:
             for connection in self._waiting[wait]:
-                self._drop(connection, silently=True)
+                self._drop(connection, no_room=True)
                 return True
         return False
 
-    def _drop(self, connection: Connection, *, silently: bool = False) -> None:
+    def _drop(self, connection: Connection, *, no_room: bool = False) -> None:
         wait = connection.wait
         assert wait is not None
         self.moved(connection, None, 0.0)
         if wait not in (Wait.IDLE, Wait.LEAVING):
             self._dropped(wait.value)
-        if silently or wait not in (Wait.HEAD, Wait.BODY):
+        if wait not in (Wait.HEAD, Wait.BODY):
+            self._open.discard(connection)
             connection.transport.abort()
+        elif no_room:
+            connection.no_room()
         else:
             connection.too_slow(SECONDS[wait])
 
@@ -185,10 +187,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if self._all.opened():
+        if self._all.opened(self):
             self._look()
         else:
-            self._refuse(Unavailable("there are too many connections", retry_after=1.0))
+            self.no_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -277,6 +279,9 @@ class Connection(HttpToolsProtocol):
         self._look()
 
     # -- the end
+
+    def no_room(self) -> None:
+        self._refuse(Unavailable("there are too many connections", retry_after=1.0))
 
     def too_slow(self, seconds: float) -> None:
         if self._part is None:

@@ -17,6 +17,8 @@ from .figures import count_as
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RUNS = ("finished", "crashed", "time_limit", "memory_limit", "output_limit", "compile_error", "sandbox_error")
 """How programs of /run_code end: outcomes of the sandbox, and those of programs that did not run."""
+TROUBLES = ("host", "problems", "verdicts")
+"""What the server may lack: what the host refuses it; a folder that takes problems; a database that takes verdicts."""
 MODULES = 100
 """Most names of missing modules; programs choose them. The rest is counted as "other"."""
 _LONG = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -47,6 +49,9 @@ class Metrics:
         self._own_cpu = counter("engine_cpu_seconds_total", "Processor seconds of the engine processes themselves.")
         self._restarts = counter("worker_restarts_total", "Workers that broke and were replaced.")
         self.damaged = counter("verdict_cache_damaged_total", "Entries or files of the verdict cache thrown away.")
+        self._troubles = counter(
+            "troubles_total", "Requests put off for want of something, problems and verdicts not kept.", "what"
+        )
         self._dropped = counter(
             "connections_dropped_total", "Connections given up, by what they were waited for.", "waited_for"
         )
@@ -64,6 +69,8 @@ class Metrics:
             self._runs.labels(outcome)
         for cache in ("memory", "disk"):
             self._cache_hits.labels(cache)
+        for what in TROUBLES:
+            self._troubles.labels(what)
         for state in ("busy", "idle"):
             self._workers.labels(state)
         self._seen_restarts = 0
@@ -72,6 +79,10 @@ class Metrics:
     def dropped(self, waited_for: str) -> None:
         """A connection was given up."""
         self._dropped.labels(waited_for).inc()
+
+    def trouble(self, what: str) -> None:
+        """``what``: one of TROUBLES."""
+        self._troubles.labels(what).inc()
 
     def verdict(self, report: Report, cache: str | None) -> None:
         """``cache``: memory or disk, where the verdict was known; None where the program ran."""

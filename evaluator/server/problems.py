@@ -7,7 +7,6 @@ client is told to send it again.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from ...sandbox.shortage import in_thread
 from ..datasets.misspelt import misspelt, together
 from ..datasets.native import DataTests, lacks_data
 from ..datasets.rows import check_arguments
@@ -83,7 +83,7 @@ class Problems:
     async def data(self, digest: str) -> bytes:
         """As it was registered. Raises UnknownProblem."""
         file = self._file(digest)
-        data = await asyncio.to_thread(_read, file)
+        data = await in_thread(_read, file)
         if data is None or await _digest(data) != digest:
             raise UnknownProblem("this problem is not registered here", digests=[digest])
         return data
@@ -97,7 +97,7 @@ class Problems:
         if kind(data) != media:
             raise BadRequest(f"the body is not {media}", path="$")
         held = self._held.get(digest) or await self._hold(digest, data, media, "$")
-        await asyncio.to_thread(self._write, digest, data)
+        await in_thread(self._write, digest, data)
         return held
 
     async def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
@@ -187,7 +187,7 @@ async def check(problem: Problem, caps: Caps, preset: Checker | None) -> None:
 async def _digest(data: bytes) -> str:
     if len(data) < LARGE:
         return hashlib.sha256(data).hexdigest()
-    return (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+    return (await in_thread(hashlib.sha256, data)).hexdigest()
 
 
 def _read(file: Path) -> bytes | None:

@@ -11,7 +11,6 @@ the answer is 503, after which both ask again. ``?no_verdict=nan`` never refuses
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import msgspec
 from litestar import Response, post
 
+from ...sandbox.shortage import in_thread
 from ..datasets.base import BadRow
 from ..integrations.judge import statement_of, submission_of, text_of, why_not
 from ..integrations.openrlhf import response_of
@@ -140,7 +140,7 @@ async def _judge(service: Service, client: Client, samples: list[_Sample]) -> li
 
 async def _asked(service: Service, place: int, sample: _Sample) -> Asked:
     try:
-        data, code = await asyncio.to_thread(_written, sample)
+        data, code = await in_thread(_written, sample)
     except BadRow as error:
         raise BadRequest(f"{error.reason}", path=".".join(filter(None, (sample.path, error.field)))) from None
     held = await service.problems.named(msgspec.Raw(data), MSGPACK, sample.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncGenerator
 from importlib import resources
@@ -14,6 +15,8 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from ...sandbox.errors import HostShortage
+from ...sandbox.shortage import in_thread, refused
 from ..version import VERSION
 from . import decode, pieces
 from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of, siblings_of
@@ -63,7 +66,14 @@ def application(service: Service, siblings: Siblings) -> ASGIApp:
             remote_rm,
         ],
         state=State({"service": service, "siblings": siblings, "assets": assets}),
-        exception_handlers={Refused: _refused, HTTPException: _http, Exception: _unexpected},
+        exception_handlers={
+            Refused: _refused,
+            HTTPException: _http,
+            HostShortage: _short,
+            OSError: _refused_by_host,
+            MemoryError: _short,
+            Exception: _unexpected,
+        },
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,  # the service counts
@@ -170,7 +180,7 @@ async def version(request: Asking) -> Response[bytes]:
 
 @get("/metrics")
 async def metrics(request: Asking) -> Response[bytes]:
-    text = await asyncio.to_thread(service_of(request).metrics.text)
+    text = await in_thread(service_of(request).metrics.text)
     return Response(text, headers={"content-type": CONTENT_TYPE})
 
 
@@ -218,6 +228,19 @@ def _http(request: Asking, error: HTTPException) -> Response[bytes]:
     if error.headers:
         response.headers.update(error.headers)
     return response
+
+
+def _refused_by_host(request: Asking, error: OSError) -> Response[bytes]:
+    if not refused(error) or error.errno is None:
+        return _unexpected(request, error)
+    return _short(request, HostShortage(os.strerror(error.errno)))
+
+
+def _short(request: Asking, error: Exception) -> Response[bytes]:
+    """For want of descriptors, threads or memory."""
+    why = str(error) or "memory"
+    service_of(request).troubles.met("host", why)
+    return _refused(request, Unavailable(f"the host is short of something: {why}", retry_after=1.0))
 
 
 def _unexpected(request: Asking, error: Exception) -> Response[bytes]:

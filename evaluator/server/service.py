@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...sandbox.errors import LanguageUnavailable, SandboxError
+from ...sandbox.errors import HostShortage, LanguageUnavailable, SandboxError
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.shared import Shared
+from ...sandbox.shortage import in_thread, refusals
 from ...sandbox.turns import Turns
 from ..cluster import RayEvaluator
 from ..datasets.misspelt import misspelt, together
@@ -39,6 +40,7 @@ from .messages import EngineStatus, EvaluateRequest, Failed, Judgement, Program,
 from .metrics import Metrics
 from .problems import Held, Problems
 from .settings import Settings
+from .troubles import Troubles
 from .verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ class Service:
         self.evaluator = evaluator
         self.metrics = metrics
         self.log = log
+        self.troubles = Troubles(metrics, log)
         state = Path(settings.state)
         self.problems = Problems(
             state / "problems",
@@ -217,7 +220,7 @@ class Service:
                 if program.completion is msgspec.UNSET:
                     submission = program.submission(held.problem)
                 else:
-                    submission = await asyncio.to_thread(program.submission, held.problem)
+                    submission = await in_thread(program.submission, held.problem)
             except ValueError as error:
                 raise bad_field(error, where) from None
             asked.append(Asked(place, submission, held, program.id))
@@ -260,6 +263,8 @@ class Service:
                 return await self._result(client, each)
             except Refused as refusal:
                 return Failed(place=each.place, id=each.id, error=refusal.fault)
+            except HostShortage as shortage:
+                return Failed(place=each.place, id=each.id, error=Unavailable(str(shortage)).fault)
 
         tasks = [asyncio.create_task(result(each)) for each in asked]
         try:
@@ -274,7 +279,7 @@ class Service:
         if submission.characters < LARGE:
             key = submission.fingerprint(*decides)
         else:
-            key = await asyncio.to_thread(submission.fingerprint, *decides)
+            key = await in_thread(submission.fingerprint, *decides)
         self._know(client, asked.id, key)
         cache = "memory" if key in self._judging else None
         try:
@@ -299,11 +304,15 @@ class Service:
             async with self.queue.turn(client.key, longest):
                 waited = time.monotonic() - asked
                 of_all = Submission(code=submission.code, language=submission.language, files=submission.files)
-                report = await self.evaluator.evaluate(held.problem, of_all)
+                with refusals("judging"):
+                    report = await self.evaluator.evaluate(held.problem, of_all)
         except TimeoutError:
             raise self._later(WaitedTooLong(f"no turn came within {longest:g} seconds")) from None
         except ValueError as error:  # the problem was looked at when it came; this is the second line
             raise bad_field(error, "$.problem") from None
+        except HostShortage as error:
+            self.troubles.met("host", str(error))
+            raise Unavailable(f"the host is short of something: {error}", retry_after=1.0) from None
         except SandboxError as error:
             self.log.error("the sandbox failed", error=str(error))
             raise Unavailable(f"the sandbox failed: {error}", retry_after=1.0) from None
@@ -324,14 +333,17 @@ class Service:
             started = time.monotonic()
             outcome, cpu_time = "sandbox_error", 0.0
             try:
-                ran = await self.evaluator.execute(submission, stdin, **about)
+                with refusals("running"):
+                    ran = await self.evaluator.execute(submission, stdin, **about)
                 if isinstance(ran, CompileError):
                     outcome = "compile_error"
                 else:
                     outcome, cpu_time = ran.outcome.value, ran.cpu_time
                 return ran
             except SandboxError as error:
-                if not isinstance(error, LanguageUnavailable):
+                if isinstance(error, HostShortage):
+                    self.troubles.met("host", str(error))
+                elif not isinstance(error, LanguageUnavailable):
                     self.log.error("the sandbox failed", error=str(error))
                 raise
             finally:

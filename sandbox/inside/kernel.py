@@ -120,7 +120,7 @@ class Incoming:
 
 
 def within_ceiling(which: int, value: int) -> int:
-    """A resource limit, never above the ceiling that this process started with."""
+    """A resource limit, never above the ceiling that this process may go to."""
     ceiling = _CEILINGS[which]
     return value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
 
@@ -134,7 +134,9 @@ def cpu_backstop(seconds: float) -> int:
 def limit(which: int, value: int, *, hard: bool = True) -> None:
     """Lower a resource limit."""
     value = within_ceiling(which, value)
-    resource.setrlimit(which, (value, value if hard else _CEILINGS[which]))
+    if hard:
+        _CEILINGS[which] = value
+    resource.setrlimit(which, (value, _CEILINGS[which]))
 
 
 def die_of_sigprof() -> None:

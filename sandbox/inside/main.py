@@ -10,6 +10,8 @@ import sys
 from .kernel import STACK, limit
 from .runner import Runner
 
+OPEN_FILES = 1024
+"""Of a runner, as JailSpec.open_files says; not every jail limits them."""
 SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
 """What the kernel says when the host has no process, memory, room in files or descriptor left."""
 
@@ -19,6 +21,7 @@ def main() -> None:
     fd = int(sys.argv[1])
     sys.path.remove(sys.argv[2])
     make_room_for_the_stack()
+    limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     runner = Runner(fd)
     try:
         runner.configure()
