@@ -2,6 +2,7 @@
 
 asynchronous  AsyncClient: retries, balancing, registration of problems
 synchronous   Client: the same for callers without an event loop
+call          one call: whom it has asked, and whom it asks next
 endpoints     several servers; a problem stays with one of them
 errors        why there is no verdict
 """

@@ -2,21 +2,19 @@
 
 Every call has an id of its own, so that sending it again is safe. A server that is lost, silent or overloaded (429,
 502, 503, 504) is asked again, with growing pauses, until the deadline, while all others are asked at once. One that
-gives an answer which is none (500, no verdict, a page of others) is not asked again by that call; when none is left,
-there is no verdict. A problem travels to each server once: calls name its digest, and a server that does not know it is
-sent the problem first.
+gives an answer which is none (500, no verdict, a page of others), or refuses the call, is not asked again by that call;
+when none is left, there is no verdict. A problem travels to each server once: calls name its digest, and a server that
+does not know it is sent the problem first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-import math
-import random
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 import msgspec
@@ -27,22 +25,22 @@ from ..report import Report, not_run
 from ..server.messages import ErrorResponse, EvaluateResponse
 from ..status import Status
 from ..submission import Submission
+from .call import Calls, Later, Unusable
 from .endpoints import Answer, Endpoint, Endpoints, NoAnswer, TooLarge
 from .errors import JudgeFailed, JudgeUnavailable, RequestRefused
 
 PROBLEMS = 1024
-"""Problems whose digest is remembered."""
+PROBLEM_BYTES = 1 << 30
+"""Problems that are remembered as they travel, and their bytes; the latest is kept whatever its size."""
 REGISTRATIONS = 5
 """Times that one call sends a problem to a server that keeps forgetting it."""
 ANSWER_BYTES = 512 << 20
 """Of an answer are read; twice what our server sends."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
-"""Seconds before a call asks a server again that failed it; they double."""
 _LATER = (429, 502, 503, 504)
 _MSGPACK = {"content-type": "application/msgpack", "accept": "application/msgpack"}
 _responses = msgspec.msgpack.Decoder(EvaluateResponse)
 _errors = msgspec.json.Decoder(ErrorResponse)
-_logger = logging.getLogger("microcoder.client")
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Program = Submission | str
 Pairs = Iterable[tuple[Problem, Program]] | AsyncIterable[tuple[Problem, Program]]
@@ -94,16 +92,20 @@ class AsyncClient:
         self._failures = failures
         self._connections = connections
         self._written: OrderedDict[int, _Written] = OrderedDict()
+        self._written_bytes = 0
         self._registering: Shared[tuple[Endpoint, str], None] = Shared()
+        self._calls: Calls[EvaluateResponse] = Calls(self._endpoints)
+        self._calling: Shared[None, EvaluateResponse] = Shared()
 
     async def __aenter__(self) -> AsyncClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._registering.close()
-        for endpoint in self._endpoints.all:
-            await endpoint.close()
-        self._loop = None
+        async with AsyncExitStack() as ends:
+            for part in (*self._endpoints.all, self._registering, self._calling):
+                ends.push_async_callback(part.close)
+            self._calls.close()
+            self._loop = None
 
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
@@ -121,7 +123,9 @@ class AsyncClient:
         if submission.files:
             one["files"] = submission.files
         request = {"problem": written.digest, "submissions": [one]}
-        response = await self._evaluate(written, msgspec.msgpack.encode(request))
+        body = msgspec.msgpack.encode(request)
+        answer = self._calls.answer(written.digest, lambda server: self._once(server, written, body), self._deadline)
+        response = await self._calling.alone(answer)
         return response.results[0].report.labelled(submission)
 
     async def reward(self, problem: Problem, program: Program) -> float | None:
@@ -157,27 +161,12 @@ class AsyncClient:
         written = self._written.get(id(problem))
         if written is None:  # the entry keeps the problem alive, so its id stays its own
             written = self._written[id(problem)] = _Written(problem)
-            if len(self._written) > PROBLEMS:
-                self._written.popitem(last=False)
+            self._written_bytes += len(written.data)
+            while len(self._written) > 1 and (len(self._written) > PROBLEMS or self._written_bytes > PROBLEM_BYTES):
+                self._written_bytes -= len(self._written.popitem(last=False)[1].data)
         else:
             self._written.move_to_end(id(problem))
         return written
-
-    async def _evaluate(self, written: _Written, body: bytes) -> EvaluateResponse:
-        call = _Call(self._endpoints, written.digest)
-        try:
-            async with asyncio.timeout(self._deadline):
-                while True:
-                    endpoint = await call.endpoint()
-                    try:
-                        return await self._once(endpoint, written, body)
-                    except (_Later, _Unusable) as trouble:
-                        call.failed(endpoint, trouble)
-        except TimeoutError:
-            why = call.why or self._endpoints.trouble()
-            raise JudgeUnavailable(
-                f"no verdict within {self._deadline:g} seconds" + (f": {why}" if why else "")
-            ) from None
 
     async def _once(self, endpoint: Endpoint, written: _Written, body: bytes) -> EvaluateResponse:
         for _ in range(REGISTRATIONS):
@@ -190,37 +179,7 @@ class AsyncClient:
             # Once for all calls that wait for it.
             key = endpoint, written.digest
             await self._registering.result(key, lambda: _register(endpoint, written))
-        raise _Later(f"{endpoint.address}: the server forgets the problem as soon as it was sent")
-
-
-class _Call:
-    """Whom it may ask next."""
-
-    def __init__(self, endpoints: Endpoints, digest: str) -> None:
-        self._endpoints = endpoints
-        self._digest = digest
-        self._not_before: dict[Endpoint, float] = {}
-        self._failures: dict[Endpoint, int] = {}
-        self.why: str | None = None
-        """What was wrong the last time."""
-
-    async def endpoint(self) -> Endpoint:
-        """Waits where nobody may be asked at present. Raises JudgeUnavailable where nobody ever will."""
-        while (chosen := self._endpoints.choose(self._digest, self._not_before)) is None:
-            if all(self._not_before.get(endpoint) == math.inf for endpoint in self._endpoints.all):
-                raise JudgeUnavailable(f"no server gives an answer: {self.why}")
-            await self._endpoints.change(self._not_before)
-        return chosen
-
-    def failed(self, endpoint: Endpoint, trouble: _Later | _Unusable) -> None:
-        self.why = str(trouble)
-        if isinstance(trouble, _Unusable):
-            self._not_before[endpoint] = math.inf
-        else:
-            failures = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
-            pause = trouble.pause or min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-            self._not_before[endpoint] = asyncio.get_running_loop().time() + pause * random.uniform(0.5, 1.5)
-        _logger.info("%s", self.why)
+        raise Later(f"{endpoint.address}: the server forgets the problem as soon as it was sent")
 
 
 class _Written:
@@ -230,18 +189,6 @@ class _Written:
         self.problem = problem
         self.data = msgspec.msgpack.encode(problem)
         self.digest = hashlib.sha256(self.data).hexdigest()
-
-
-class _Later(Exception):
-    """The same server may well have an answer later; after so many seconds, where it names some."""
-
-    def __init__(self, message: str, pause: float | None = None) -> None:
-        super().__init__(message)
-        self.pause = pause
-
-
-class _Unusable(Exception):
-    """The server gives this call an answer that is none."""
 
 
 async def _register(endpoint: Endpoint, written: _Written) -> None:
@@ -254,33 +201,37 @@ async def _send(endpoint: Endpoint, method: str, path: str, body: bytes) -> Answ
     try:
         answer = await endpoint.request(method, path, body)
     except NoAnswer as failure:
-        raise _Later(str(failure)) from None
+        raise Later(str(failure)) from None
     except TooLarge as fault:
-        raise _Unusable(str(fault)) from None
+        raise Unusable(str(fault)) from None
     if answer.status in _LATER:
-        raise _Later(f"{endpoint.address}: {answer.status}", answer.retry_after)
+        raise Later(f"{endpoint.address}: {answer.status}", answer.retry_after)
     return answer
 
 
 def _response(endpoint: Endpoint, answer: Answer) -> EvaluateResponse:
+    """With the verdict on one program. Raises Unusable."""
     try:
         response = _responses.decode(answer.body)
-    except msgspec.MsgspecError as error:
-        raise _Unusable(f"{endpoint.address}: the answer cannot be read: {error}") from None
-    if not response.results:
-        raise _Unusable(f"{endpoint.address}: the answer holds no verdict")
+    except _UNREADABLE as error:
+        raise Unusable(f"{endpoint.address}: the answer cannot be read: {error}") from None
+    if len(response.results) != 1:
+        raise Unusable(f"{endpoint.address}: the answer holds {len(response.results) or 'no'} verdicts, not one")
+    result = response.results[0]
+    if result.place != 0 or result.reward != result.report.reward:
+        raise Unusable(f"{endpoint.address}: the answer contradicts itself")
     return response
 
 
 def _refused(endpoint: Endpoint, answer: Answer) -> RequestRefused:
-    """Why our server does not take the request. Raises _Unusable where it is the server that fails, or not ours."""
+    """Why our server does not take the request. Raises Unusable where it is the server that fails, or not ours."""
     try:
         fault = _errors.decode(answer.body).error
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         words = answer.body[:200].decode(errors="replace")
-        raise _Unusable(f"{endpoint.address}: {answer.status}, no answer of a judge: {words!r}") from None
+        raise Unusable(f"{endpoint.address}: {answer.status}, no answer of a judge: {words!r}") from None
     if answer.status >= 500:
-        raise _Unusable(f"{endpoint.address}: {answer.status} {fault.code}: {fault.message}")
+        raise Unusable(f"{endpoint.address}: {answer.status} {fault.code}: {fault.message}")
     return RequestRefused(answer.status, fault.code, fault.message, fault.path)
 
 

@@ -1,8 +1,9 @@
 """Several servers as one. A problem stays with one of them, which then holds it, with workers that hold its inputs.
 
-Who waits for an answer hears nothing for as long as its program is in the queue. So a server that has been silent for
-a while is asked for its health: one that does not tell is given up, by all who wait for it, and asked again and again
-until it is well. Meanwhile its problems are with the others.
+Who waits for an answer hears nothing for as long as its program is in the queue. So while anybody waits, a server that
+has been silent for a while is asked for its health, also one that nobody waits for: it may be needed next. One that
+does not tell is given up, by all who wait for it, and asked again and again until it is well. Meanwhile its problems
+are with the others.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import aiohttp
+import msgspec
 import yarl
 
-from ...sandbox.shared import Shared
+from ..server.messages import Health
 
 SILENCE = 1.0
 """Seconds without a word from a server after which it is asked for its health."""
@@ -25,7 +28,9 @@ HEALTH_SECONDS = 2.0
 """That it may take to tell."""
 PROBE = 0.5
 """Seconds between two questions to a server that was not well."""
-GRACE = 3.0
+LATE = 0.25
+"""Seconds. An event loop that is late by so much was held up by others: a server may have spoken meanwhile."""
+GRACE = 1.5
 SLOWEST = 64 << 10
 """Bytes a second. An answer that has begun and takes longer, by more than GRACE seconds, is none."""
 KEEP = 60.0
@@ -73,35 +78,38 @@ class Endpoint:
         self._session: aiohttp.ClientSession | None = None
         self._asking: aiohttp.ClientSession | None = None
         """For its health: no call that waits for a verdict is in the way."""
-        self._health: Shared[None, bool] = Shared()
         self._probing: asyncio.Task[None] | None = None
-        self._heard = 0.0
-        """When it last said anything."""
+        self._waiting: set[asyncio.Timeout] = set()
+        """What ends those who wait for an answer."""
+        self._heard = -math.inf
+        """When it last said anything, or the first of those who wait began to."""
+        self._idle_at = -math.inf
+        """When it last told that it has nothing to do."""
         self.trouble: str | None = None
         """Why it is not well."""
         self.recovered = asyncio.Event()
 
     async def request(self, method: str, path: str, body: bytes) -> Answer:
         """Raises NoAnswer, after which others are asked first until it is well again; TooLarge."""
-        begun = time.monotonic()
-        sending = asyncio.create_task(self._send(method, path, body))
+        if not self._waiting:
+            self._heard = time.monotonic()
+        end = asyncio.timeout(None)
+        self._waiting.add(end)
         try:
-            while not (await asyncio.wait((sending,), timeout=SILENCE))[0]:
-                if time.monotonic() - max(begun, self._heard) > SILENCE and not await self._tells():
-                    raise self._failed("it says nothing, not even how it is")
-            return sending.result()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._failed(str(error) or type(error).__name__) from None
+            async with end:
+                return await self._send(method, path, body)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            why = "it says nothing, not even how it is" if end.expired() else str(error) or type(error).__name__
+            raise self._failed(why) from None
         finally:
-            if not sending.done():
-                sending.cancel()
-                sending.add_done_callback(lambda sent: sent.cancelled() or sent.exception())
+            self._waiting.discard(end)
 
     async def close(self) -> None:
-        if self._probing is not None:
+        """Nothing is left of it. May be used again."""
+        if self._probing is not None and not self._probing.done():
             self._probing.cancel()
-            self._probing = None
-        await self._health.close()
+            await asyncio.wait((self._probing,))
+        self._probing = None
         sessions, self._session, self._asking = (self._session, self._asking), None, None
         for session in sessions:
             if session is not None:
@@ -110,6 +118,21 @@ class Endpoint:
     @property
     def well(self) -> bool:
         return self.trouble is None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that it has not answered yet."""
+        return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it told so just now, or tells that it is well and no more than that."""
+        return self.well and time.monotonic() - self._idle_at < 2 * SILENCE
+
+    def look(self) -> None:
+        """Somebody waits, here or elsewhere. Where it is silent, it is asked how it is."""
+        if time.monotonic() - self._heard >= SILENCE:
+            self._doubt()
 
     def weight(self, digest: str) -> bytes:
         return hashlib.blake2b(f"{self.address}\n{digest}".encode(), digest_size=8).digest()
@@ -120,11 +143,15 @@ class Endpoint:
         self._session = session = self._session or self._open(self._connections)
         data = body if len(body) < LARGE else io.BytesIO(body)
         async with session.request(method, self._base + path, data=data, allow_redirects=False) as response:
-            self._heard = time.monotonic()
+            self._hear()
             after = response.headers.get("retry-after", "")
-            return Answer(response.status, float(after) if after.isdecimal() else None, await self._read(response))
+            body = await self._read(response, self._hear)
+            return Answer(response.status, float(after) if after.isdecimal() else None, body)
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    def _hear(self) -> None:
+        self._heard = time.monotonic()
+
+    async def _read(self, response: aiohttp.ClientResponse, hear: Callable[[], None] | None = None) -> bytes:
         if (response.content_length or 0) > self._most:
             raise TooLarge(f"{self.address}: an answer of {response.content_length} bytes; {self._most} are read")
         body = bytearray()
@@ -132,36 +159,48 @@ class Endpoint:
         async with asyncio.timeout_at(begun + GRACE) as end:
             async for piece in response.content.iter_any():
                 body += piece
-                self._heard = time.monotonic()
+                if hear is not None:
+                    hear()
                 if len(body) > self._most:
                     raise TooLarge(f"{self.address}: an answer of more than {self._most} bytes")
                 end.reschedule(begun + GRACE + len(body) / SLOWEST)
         return bytes(body)
 
     async def _tells(self) -> bool:
-        """Whether it tells how it is: once for all who want to know."""
-        return await self._health.result(None, self._ask_health)
-
-    async def _ask_health(self) -> bool:
+        """Whether it tells how it is, or says anything else meanwhile."""
         self._asking = session = self._asking or self._open(1)
+        begun = time.monotonic()
         try:
             async with (
                 asyncio.timeout(HEALTH_SECONDS),
                 session.get(f"{self._base}/health", allow_redirects=False) as response,
             ):
-                await self._read(response)
-                return response.status < 500
-        except (aiohttp.ClientError, TimeoutError, TooLarge):
+                body = await self._read(response)
+                if response.status >= 500:
+                    return False
+        except TimeoutError:
+            return self._heard > begun or time.monotonic() - begun > HEALTH_SECONDS + LATE
+        except (aiohttp.ClientError, OSError, ValueError, TooLarge):
             return False
+        self._hear()
+        if _is_idle(body):
+            self._idle_at = self._heard
+        return True
 
     def _failed(self, why: str) -> NoAnswer:
         self.trouble = f"{self.address}: {why}"
-        if self._probing is None:
-            self._probing = asyncio.create_task(self._probe())
+        self._doubt()
         return NoAnswer(self.trouble)
 
+    def _doubt(self) -> None:
+        if self._probing is None:
+            self._probing = asyncio.create_task(self._probe())
+
     async def _probe(self) -> None:
-        while not await self._tells():  # noqa: ASYNC110  nobody will tell us
+        while not await self._tells():
+            self.trouble = self.trouble or f"{self.address}: it says nothing, not even how it is"
+            for end in self._waiting:
+                end.reschedule(0.0)
             await asyncio.sleep(PROBE)
         self._probing = self.trouble = None
         self.recovered.set()
@@ -192,9 +231,13 @@ class Endpoints:
     def choose(self, digest: str, besides: Mapping[Endpoint, float]) -> Endpoint | None:
         """By rendezvous hashing: when a server goes, only its problems move. Of those that are well, ``besides`` those
         that are not to be asked before a time of the loop's clock."""
-        now = asyncio.get_running_loop().time()
-        free = [endpoint for endpoint in self.all if endpoint.well and besides.get(endpoint, 0.0) <= now]
+        free = self.free(besides)
         return max(free, key=lambda endpoint: endpoint.weight(digest), default=None)
+
+    def free(self, besides: Mapping[Endpoint, float]) -> list[Endpoint]:
+        """That are well and may be asked."""
+        now = asyncio.get_running_loop().time()
+        return [endpoint for endpoint in self.all if endpoint.well and besides.get(endpoint, 0.0) <= now]
 
     async def change(self, besides: Mapping[Endpoint, float]) -> None:
         """Until one may be asked that could not be."""
@@ -214,6 +257,14 @@ class Endpoints:
     def trouble(self) -> str:
         """Why those are not well that are not."""
         return "; ".join(each.trouble for each in self.all if each.trouble is not None)
+
+
+def _is_idle(health: bytes) -> bool:
+    """Of a server that is not ours it is not known, so it is asked rather than not."""
+    try:
+        return msgspec.json.decode(health, type=Health).idle is not False
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True
 
 
 def _names_a_host(address: str) -> bool:

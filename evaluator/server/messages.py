@@ -246,5 +246,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True):
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str
+    idle: bool | None = None
+    """Whether a worker of this engine has nothing to do."""

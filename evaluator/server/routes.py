@@ -162,7 +162,7 @@ async def judgement(request: Asking, number: FromPath[str]) -> Response[bytes]:
 @get("/health")
 async def health(request: Asking) -> Response[bytes]:
     """The process answers."""
-    return answer(request, Health(status="ok"))
+    return answer(request, Health(status="ok", idle=service_of(request).idle))
 
 
 @get("/ready")

@@ -403,6 +403,11 @@ class Service:
         """Programs without a worker, those that have their turn already included."""
         return self.queue.waiting + max(0, self.queue.inside - self.evaluator.busy)
 
+    @property
+    def idle(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return not (self.draining or self.waiting) and self.evaluator.busy < self.evaluator.workers
+
     def status(self) -> EngineStatus:
         return EngineStatus(
             engine=self.settings.engine,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import math
 import os
 import random
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +19,16 @@ import msgspec
 import pytest
 
 from microcoder.evaluator import Problem, Status, Submission, TestCase
-from microcoder.evaluator.client import AsyncClient, Client, JudgeFailed, JudgeUnavailable, RequestRefused, endpoints
+from microcoder.evaluator.client import (
+    AsyncClient,
+    Client,
+    JudgeFailed,
+    JudgeUnavailable,
+    RequestRefused,
+    asynchronous,
+    call,
+    endpoints,
+)
 from microcoder.evaluator.client.endpoints import Endpoint, Endpoints
 
 from ..events import until
@@ -195,6 +207,18 @@ async def test_a_request_that_is_refused_is_not_sent_again(status: int) -> None:
     assert len(requests) == 1
 
 
+RESULT: dict[str, Any] = {
+    "place": 0,
+    "reward": 1.0,
+    "report": {
+        "problem_id": "p",
+        "status": "accepted",
+        "passed": 1,
+        "total": 1,
+        "tests": [{"status": "accepted"}],
+    },
+}
+ACCEPTED = msgspec.msgpack.encode({"results": [RESULT]})
 NO_ANSWERS = {
     "500": response(500, b"oops"),
     "500 of ours": response(500, b'{"error": {"code": "internal", "message": "a fault"}}'),
@@ -204,6 +228,15 @@ NO_ANSWERS = {
     "half": response(200, b'{"results": ['),
     "nothing": response(200),
     "no verdict": response(200, msgspec.msgpack.encode({"results": []})),
+    "two verdicts": response(200, msgspec.msgpack.encode({"results": [RESULT, RESULT]})),
+    "verdict on another": response(200, msgspec.msgpack.encode({"results": [RESULT | {"place": 1}]})),
+    "reward without bound": response(200, msgspec.msgpack.encode({"results": [RESULT | {"reward": 2.0}]})),
+    "reward that is no number": response(200, msgspec.msgpack.encode({"results": [RESULT | {"reward": math.nan}]})),
+    "reward for a rejection": response(200, msgspec.msgpack.encode({"results": [RESULT | {"reward": 0.0}]})),
+    "no text": response(200, b"\x81\xa7results\x91\x81\xa2id\xa2\xff\xff"),
+    "without end": response(200, b"\x81\xa1x" + b"\x91" * 200_000),
+    "refusal that is no text": response(400, b'{"error": {"code": "\xff"}}'),
+    "refusal without end": response(400, b'{"x": ' + b"[" * 200_000),
     "more than is read": b"HTTP/1.1 200 x\r\ncontent-length: 100000000000\r\n\r\n",
 }
 
@@ -217,25 +250,6 @@ async def test_an_answer_that_is_none_is_no_verdict_and_never_0(name: str) -> No
             with pytest.raises(JudgeUnavailable, match="no server gives an answer"):
                 await judge.reward(SUMS, ADD)
     assert len(requests) == 2
-
-
-ACCEPTED = msgspec.msgpack.encode(
-    {
-        "results": [
-            {
-                "place": 0,
-                "reward": 1.0,
-                "report": {
-                    "problem_id": "p",
-                    "status": "accepted",
-                    "passed": 1,
-                    "total": 1,
-                    "tests": [{"status": "accepted"}],
-                },
-            }
-        ]
-    }
-)
 
 
 @asynccontextmanager
@@ -275,14 +289,15 @@ async def failing(how: str) -> AsyncIterator[tuple[str, list[bytes]]]:
             task.cancel()
 
 
-def living_on(address: str, other: str) -> Problem:
-    """A problem that is sent to the first of them as long as that is well."""
+def living_on(*addresses: str) -> Problem:
+    """A problem that is sent to the first of them as long as that is well, then to the second, ..."""
     for number in range(1000):
         problem = Problem(problem_id=str(number), tests=SUMS.tests)
         digest = hashlib.sha256(msgspec.msgpack.encode(problem)).hexdigest()
-        if endpoint(address).weight(digest) > endpoint(other).weight(digest):
+        weights = [endpoint(address).weight(digest) for address in addresses]
+        if weights == sorted(weights, reverse=True):
             return problem
-    raise AssertionError("all problems live on the other one")
+    raise AssertionError("all problems live elsewhere")
 
 
 def endpoint(address: str) -> Endpoint:
@@ -296,6 +311,7 @@ async def test_a_server_that_fails_holds_up_nobody_whose_other_server_is_free(ho
         async with AsyncClient([bad, good], deadline=100) as judge:
             assert await judge.reward(problem, ADD) == 1.0
             assert sum(head.startswith(b"POST") for head in connections) == 1
+            await until(lambda: not judge._endpoints.all[0].well)
             assert await judge.reward(problem, ADD) == 1.0
             assert sum(head.startswith(b"POST") for head in connections) == 1  # it is known to be unwell
 
@@ -322,6 +338,152 @@ async def test_an_answer_that_is_none_holds_up_nobody_whose_other_server_is_free
     ):
         assert await judge.reward(living_on(bad, good), ADD) == 1.0
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize("seconds", ["30", "1" + "0" * 400])
+async def test_no_server_sets_a_pause_that_is_longer_than_ours(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call, "LONGEST_PAUSE", 0.01)
+    later = response(503, b"", f"retry-after: {seconds}".encode())
+    async with (
+        answering(later, response(200, ACCEPTED)) as (address, requests),
+        AsyncClient(address, deadline=20) as judge,
+    ):
+        assert await judge.reward(SUMS, ADD) == 1.0
+    assert len(requests) == 2
+
+
+async def test_what_one_server_refuses_another_may_take() -> None:
+    refusal = response(401, b'{"error": {"code": "unauthorized", "message": "which token?"}}')
+    async with (
+        answering(refusal) as (bad, requests),
+        answering(response(200, ACCEPTED)) as (good, _),
+        answering(refusal) as (other, _),
+    ):
+        async with AsyncClient([bad, good], deadline=100) as judge:
+            assert await judge.reward(living_on(bad, good), ADD) == 1.0
+            assert len(requests) == 1
+        async with AsyncClient([bad, other], deadline=100) as judge:
+            with pytest.raises(RequestRefused, match="which token"):
+                await judge.reward(SUMS, ADD)
+
+
+@asynccontextmanager
+async def telling(health: Callable[[], bytes], *, answers: bool = False) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that tells how it is, b"": it does not; and gives an answer when it has been asked how it is, or none.
+    With the first lines of what it got."""
+    heads: list[bytes] = []
+    asked = asyncio.Event()
+    tasks: set[asyncio.Task[object]] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            heads.append(head.partition(b"\r\n")[0])
+            is_health = head.startswith(b"GET /health ")
+            if is_health:
+                asked.set()
+            else:
+                await asked.wait()
+            if not (said := health() if is_health else response(200, ACCEPTED) if answers else b""):
+                await asyncio.Event().wait()
+            writer.write(said)
+        tasks.discard(task)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+        for task in tasks:
+            task.cancel()
+
+
+WELL = response(200, b'{"status": "ok"}')
+BUSY = response(200, b'{"status": "ok", "idle": false}')
+
+
+@pytest.mark.parametrize("health", [b"", WELL, BUSY])
+async def test_what_a_server_has_that_tells_how_it_is_and_no_verdict_an_idle_one_gets_too(health: bytes) -> None:
+    async with (
+        telling(lambda: health) as (first, _),
+        telling(lambda: health) as (second, _),
+        answering(response(200, ACCEPTED)) as (idle, requests),
+        AsyncClient([first, second, idle], deadline=100) as judge,
+    ):
+        problem = living_on(first, second, idle)
+        assert await asyncio.gather(*(judge.reward(problem, ADD) for _ in range(8))) == [1.0] * 8
+        assert len(requests) == 8
+
+
+async def test_a_server_that_has_something_to_do_gets_nothing_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call, "PATIENCE", 0.0)
+    told = 0
+
+    def tell() -> bytes:
+        nonlocal told
+        told += 1
+        return BUSY
+
+    async with (
+        telling(tell) as (busy, heads),
+        telling(lambda: WELL) as (stuck, _),
+        AsyncClient([busy, stuck], deadline=100) as judge,
+    ):
+        monkeypatch.setattr(endpoints, "SILENCE", 0.01)
+        waiting = asyncio.create_task(judge.reward(living_on(stuck, busy), ADD))
+        await until(lambda: told > 3)
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+    assert not any(head.startswith(b"POST") for head in heads)
+
+
+async def test_an_answer_counts_also_while_the_server_does_not_tell_how_it_is() -> None:
+    async with (
+        telling(lambda: b"", answers=True) as (address, heads),
+        AsyncClient(address, deadline=100) as judge,
+    ):
+        assert await judge.reward(SUMS, ADD) == 1.0
+    assert [head.split()[0] for head in heads] == [b"POST", b"GET"]
+
+
+async def test_an_event_loop_that_is_held_up_takes_no_server_for_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "SILENCE", 0.01)
+    monkeypatch.setattr(endpoints, "HEALTH_SECONDS", 0.05)
+    async with telling(lambda: b"") as (address, heads), AsyncClient(address, deadline=None) as judge:
+        waiting = asyncio.create_task(judge.reward(SUMS, ADD))
+        await until(lambda: judge._endpoints.all[0]._asking)
+        time.sleep(0.05 + 2 * endpoints.LATE)  # noqa: ASYNC251
+        await until(lambda: judge._endpoints.all[0]._probing is None)
+        assert judge._endpoints.all[0].well
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+    assert sum(head.startswith(b"POST") for head in heads) == 1
+
+
+@pytest.mark.parametrize("how", ["hangs", "drips"])
+async def test_nothing_is_left_of_a_client_that_is_closed_while_calls_wait(how: str) -> None:
+    before = asyncio.all_tasks()
+    async with failing(how) as (address, connections):
+        judge = AsyncClient(address, deadline=None)
+        calls = [asyncio.create_task(judge.reward(SUMS, ADD)) for _ in range(3)]
+        await until(lambda: sum(head.startswith(b"POST") for head in connections) == 3)
+        await judge.__aexit__(None, None, None)
+        assert all(each.cancelled() for each in calls)
+        ours = {task for task in asyncio.all_tasks() - before if "failing" not in str(task.get_coro())}
+        assert not ours
+        assert judge._calls._looking is None
+        assert judge._endpoints.all[0]._session is judge._endpoints.all[0]._asking is None
+
+
+async def test_problems_are_remembered_up_to_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asynchronous, "PROBLEM_BYTES", 1500)
+    async with answering(response(200, ACCEPTED)) as (address, _), AsyncClient(address, deadline=100) as judge:
+        for size in (10, 100, 2000, 300, 300):
+            await judge.evaluate(Problem(problem_id="p", tests=(TestCase("x" * size),)), ADD)
+            assert judge._written_bytes == sum(len(each.data) for each in judge._written.values())
+            assert judge._written_bytes <= 1500 or len(judge._written) == 1
+        assert len(judge._written) == 2
 
 
 async def test_a_problem_goes_back_to_its_own_server_when_that_is_well_again() -> None:
