@@ -30,8 +30,9 @@ from microcoder.evaluator.client import (
     endpoints,
 )
 from microcoder.evaluator.client.endpoints import Endpoint, Endpoints
+from microcoder.sandbox.limits import Limits
 
-from ..events import until
+from ..events import HELD, PATIENT, until
 from .conftest import ADD, SUMS, WRONG, Server
 
 Start = Callable[..., Server]
@@ -436,6 +437,18 @@ async def test_a_server_that_has_something_to_do_gets_nothing_of_others(monkeypa
         waiting.cancel()
         await asyncio.wait((waiting,))
     assert not any(head.startswith(b"POST") for head in heads)
+
+
+async def test_our_server_tells_whether_a_worker_is_idle(server: Server) -> None:
+    problem = Problem(problem_id="held", tests=(TestCase(),), limits=Limits(**PATIENT))
+    with server.http() as http:
+        async with AsyncClient(server.address, deadline=None) as judge:
+            held = [asyncio.create_task(judge.reward(problem, f"{HELD}# {n}")) for n in range(2)]
+            await until(lambda: http.get("/health").json() == {"status": "ok", "idle": False})
+            for each in held:
+                each.cancel()
+            await asyncio.wait(held)
+        await until(lambda: http.get("/health").json() == {"status": "ok", "idle": True})
 
 
 async def test_an_answer_counts_also_while_the_server_does_not_tell_how_it_is() -> None:
