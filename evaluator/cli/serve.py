@@ -31,6 +31,7 @@ def main(options: Serve) -> int:
         from ..server import process, supervisor
         from ..server.logs import logger
         from ..server.settings import Caps, Queue, Settings
+        from ..server.verdicts import VERDICTS, check
     except ModuleNotFoundError as error:
         raise UsageError(f"serve needs {error.name}: pip install 'microcoder[serve]'") from None
     for_engine = engine_options(options)
@@ -67,6 +68,8 @@ def main(options: Serve) -> int:
             log_level=options.log_level,
             engines=options.engines,
         )
+        if options.verdict_cache:
+            check(state / VERDICTS)
         log = logger(options.log_format, options.log_level)
         if not options.ray:
             for told in capacity.check(workers, Limits()):

@@ -9,6 +9,7 @@
     service     the work: admission, one judgement for equal programs, caches, history, drain
     verdicts    the verdict cache that survives restarts
     history     the latest judgements, for reading
+    troubles    what keeps parts of it from their work, told once
     metrics     what Prometheus collects
     figures     where several engine processes keep it
     connections how long each may keep the server waiting, and how many there may be

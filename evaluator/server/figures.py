@@ -27,10 +27,15 @@ class Figures:
         folder.mkdir(exist_ok=True)
         for file in folder.iterdir():
             file.unlink()
-        for engine in range(engines):
-            for kind in KINDS:
-                with self._file(kind, engine).open("wb") as file:
-                    os.posix_fallocate(file.fileno(), 0, SIZE)
+        try:
+            for engine in range(engines):
+                for kind in KINDS:
+                    with self._file(kind, engine).open("wb") as file:
+                        os.posix_fallocate(file.fileno(), 0, SIZE)
+        except OSError:
+            for file in folder.iterdir():
+                file.unlink()
+            raise
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 A problem travels once. It is kept in memory, and as a file in a folder that all engine processes of a server share, so
 that what one of them was sent all of them know. Both are bounded: what was not asked for longest goes first, and the
-client is told to send it again.
+client is told to send it again. Where the folder cannot be written to problems are held in memory only.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from ...sandbox.shortage import in_thread
+from ...sandbox.shortage import in_thread, refused
 from ..datasets.misspelt import misspelt, together
 from ..datasets.native import DataTests, lacks_data
 from ..datasets.rows import check_arguments
@@ -25,6 +28,10 @@ from .decode import JSON, MSGPACK, Decoder, bad_field
 from .errors import BadRequest, Conflict, UnknownProblem
 from .settings import Caps
 
+PART = "."
+"""How the name of a file begins that is being written."""
+PART_SECONDS = 60.0
+"""After which nobody writes it any more: who did was killed."""
 LARGE = 64 * 1024
 """Bytes from which hashing leaves the event loop."""
 _problems = Decoder(Problem)
@@ -47,14 +54,24 @@ class Held(msgspec.Struct, frozen=True):
 class Problems:
     """All problems that this engine process can reach."""
 
-    def __init__(self, folder: Path, caps: Caps, preset: Checker | None, *, memory: int, disk: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        caps: Caps,
+        preset: Checker | None,
+        *,
+        memory: int,
+        disk: int,
+        trouble: Callable[[str | None], None],
+    ) -> None:
+        """``trouble`` is told, in a thread, why a problem was not written; None: one was."""
         self._folder = folder
         self._caps = caps
         self._preset = preset
         self._memory, self._disk = memory, disk
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._bytes = 0
-        folder.mkdir(parents=True, exist_ok=True)
+        self._trouble = trouble
 
     def __len__(self) -> int:
         return len(self._held)
@@ -84,12 +101,15 @@ class Problems:
         """As it was registered. Raises UnknownProblem."""
         file = self._file(digest)
         data = await in_thread(_read, file)
-        if data is None or await _digest(data) != digest:
+        if data is not None and await _digest(data) != digest:  # damaged: it can be registered again
+            await in_thread(_remove, file)
+            data = None
+        if data is None:
             raise UnknownProblem("this problem is not registered here", digests=[digest])
         return data
 
-    async def register(self, digest: str, data: bytes, media: str) -> Held:
-        """Keep a problem for later requests, those to other engine processes included."""
+    async def register(self, digest: str, data: bytes, media: str) -> tuple[Held, bool]:
+        """Keep a problem for later requests. Whether other engine processes will find it."""
         self._file(digest)
         found = await _digest(data)
         if found != digest:
@@ -97,8 +117,7 @@ class Problems:
         if kind(data) != media:
             raise BadRequest(f"the body is not {media}", path="$")
         held = self._held.get(digest) or await self._hold(digest, data, media, "$")
-        await in_thread(self._write, digest, data)
-        return held
+        return held, await in_thread(self._write, digest, data)
 
     async def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
         held = await self._look_at(digest, data, media, path)
@@ -129,20 +148,42 @@ class Problems:
             raise BadRequest("a digest is 64 hexadecimal digits, lower case", path="digest")
         return self._folder / digest
 
-    def _write(self, digest: str, data: bytes) -> None:
+    def _write(self, digest: str, data: bytes) -> bool:
+        """Whether it is there now."""
         file = self._folder / digest
-        if not file.exists():
-            part = file.with_name(f".{digest}.{os.getpid()}")
-            part.write_bytes(data)
-            part.replace(file)
-            self._make_room()
+        try:
+            if file.exists() and file.stat().st_size == len(data):
+                return True
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._put(file, data)
+            self.make_room()
+        except OSError as error:
+            self._trouble(error.strerror or str(error))
+            return False
+        self._trouble(None)
+        return True
 
-    def _make_room(self) -> None:
+    def _put(self, file: Path, data: bytes) -> None:
+        """All of it, or nothing."""
+        descriptor, part = tempfile.mkstemp(prefix=PART, dir=self._folder)
+        try:
+            with open(descriptor, "wb") as writing:
+                writing.write(data)
+            os.replace(part, file)
+        except BaseException:
+            _remove(Path(part))
+            raise
+
+    def make_room(self) -> None:
+        """Remove what was asked for longest ago, where there is too much, and what was left half written."""
         files: list[tuple[float, int, Path]] = []
         for file in self._folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 stat = file.stat()
-                files.append((stat.st_mtime, stat.st_size, file))
+                if not file.name.startswith(PART):
+                    files.append((stat.st_mtime, stat.st_size, file))
+                elif time.time() - stat.st_mtime > PART_SECONDS:
+                    file.unlink()
         total = sum(size for _, size, _ in files)
         for _, size, file in sorted(files)[:-1]:
             if total <= self._disk:
@@ -191,8 +232,17 @@ async def _digest(data: bytes) -> str:
 
 
 def _read(file: Path) -> bytes | None:
+    """None where it is not there, or cannot be read. Raises OSError where this process lacks something for it."""
     try:
-        os.utime(file)  # asked for now
+        with contextlib.suppress(OSError):
+            os.utime(file)  # asked for now
         return file.read_bytes()
-    except FileNotFoundError:
+    except OSError as error:
+        if refused(error):
+            raise
         return None
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink()

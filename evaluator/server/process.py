@@ -183,16 +183,22 @@ def main() -> int:
     shared = socket.socket(fileno=descriptor)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
     path = socket_path(settings.state, settings.engine)
-    path.unlink(missing_ok=True)
     own = socket.socket(socket.AF_UNIX)
-    own.bind(str(path))
+    sockets = [shared, own]
     try:
-        run(settings, [shared, own], beats)
+        path.unlink(missing_ok=True)
+        own.bind(str(path))
+    except OSError as error:
+        sockets.remove(own)
+        print(f"microcoder-eval: engine {settings.engine}: others cannot ask it: {path}: {error}", file=sys.stderr)
+    try:
+        run(settings, sockets, beats)
     except MicrocoderError as error:
         print(f"microcoder-eval: engine {settings.engine}: {error}", file=sys.stderr)
         return 3 if isinstance(error, JailUnavailable) else 2
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
     return 0
 
 

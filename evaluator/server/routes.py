@@ -120,7 +120,10 @@ async def register(request: Asking, digest: FromPath[str]) -> Response[bytes]:
     service = service_of(request)
     if service.draining:
         raise Unavailable("the server is going down", retry_after=1.0)
-    held = await service.problems.register(digest, await body_of(request).read(), media)
+    data = await body_of(request).read()
+    held, kept = await service.problems.register(digest, data, media)
+    if not kept and "own" not in request.query_params:
+        await siblings_of(request).register(digest, data, media)
     problem = held.problem
     made = Registered(
         digest=held.digest, problem_id=problem.problem_id, tests=len(problem.tests), warnings=held.warnings

@@ -11,7 +11,8 @@ import os
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ from .metrics import Metrics
 from .problems import Held, Problems
 from .settings import Settings
 from .troubles import Troubles
-from .verdicts import Verdicts
+from .verdicts import VERDICTS, Verdicts
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -112,6 +113,7 @@ class Service:
             evaluator.preset,
             memory=settings.problem_memory,
             disk=settings.problem_bytes,
+            trouble=partial(self.troubles.tell, "problems"),
         )
         self.history = History(settings.history, settings.engine)
         self.queue = FairQueue(places(evaluator))
@@ -119,7 +121,13 @@ class Service:
         self._closed = False
         self._verdicts: Verdicts | None = None
         if settings.verdicts:
-            self._verdicts = Verdicts(state / "verdicts.sqlite", settings.verdicts, damaged=self._damaged)
+            self._verdicts = Verdicts(
+                state / VERDICTS,
+                settings.verdicts,
+                most=settings.verdict_bytes,
+                damaged=self._damaged,
+                trouble=partial(self.troubles.tell, "verdicts"),
+            )
         self._judging: Shared[bytes, _Judged] = Shared(
             settings.remembered,
             worth=_is_verdict,
@@ -143,6 +151,8 @@ class Service:
     async def __aenter__(self) -> Service:
         if self._verdicts is not None:
             await self._verdicts.open()
+        with suppress(OSError):  # it is made with the first problem
+            await in_thread(self.problems.make_room)
         self._ticking = asyncio.create_task(self._tick())
         return self
 

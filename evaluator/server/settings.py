@@ -84,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Finished judgements in memory, so that equal programs are judged once."""
     verdicts: int = 0
     """Entries of the verdict cache in the folder. 0: there is none."""
+    verdict_bytes: int = 1024 * MIB
+    """Of that cache."""
     history: int = 500
     """Judgements that can be read on the status page. 0: none, and nothing of any program is shown."""
 

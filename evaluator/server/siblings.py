@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,14 +66,26 @@ class Siblings:
         try:
             async with self._others[engine].get(path) as answer:
                 return Response(await answer.read(), status_code=answer.status, media_type=JSON)
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError, OSError):
             raise Unavailable(f"engine {engine} does not answer", retry_after=1.0) from None
+
+    async def register(self, digest: str, data: bytes, media: str) -> None:
+        """A problem that could not be written to the folder where they would find it. Those that do not answer will
+        ask their clients for it."""
+
+        async def send(other: aiohttp.ClientSession) -> None:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                path = f"/v1/problems/{digest}?own"
+                async with other.put(path, data=data, headers={"content-type": media}) as answer:
+                    await answer.read()
+
+        await asyncio.gather(*map(send, self._others.values()))
 
     async def _ask(self, engine: str) -> EngineStatus | None:
         try:
             async with self._others[engine].get("/v1/status?own") as answer:
                 return msgspec.json.decode(await answer.read(), type=EngineStatus)
-        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
             return None
 
 

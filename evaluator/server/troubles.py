@@ -25,6 +25,13 @@ class Troubles:
             self._told[what] = why
             self._log.warning("something is short or out of order", what=what, why=why)
 
+    def tell(self, what: str, why: str | None) -> None:
+        """``met``, or with None ``over``."""
+        if why is None:
+            self.over(what)
+        else:
+            self.met(what, why)
+
     def over(self, what: str) -> None:
         """It went well."""
         if self._told and self._told.pop(what, None) is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -80,8 +82,12 @@ def report(number: int) -> Report:
     return Report(problem_id=str(number), status=Status.ACCEPTED, passed=1, total=1, tests=())
 
 
+def verdicts(folder: Path, entries: int = 1000, *, most: int = 1 << 30, **told: Callable[[Any], object]) -> Verdicts:
+    return Verdicts(folder / "v", entries, most=most, **{"damaged": pytest.fail, "trouble": lambda _: None, **told})
+
+
 async def test_the_oldest_verdicts_go_first(tmp_path: Path) -> None:
-    cache = Verdicts(tmp_path / "v", 10, damaged=lambda what: pytest.fail(what))
+    cache = verdicts(tmp_path, 10, damaged=pytest.fail)
     await cache.open()
     for number in range(40):
         cache.put(b"%d" % number, report(number))
@@ -94,7 +100,7 @@ async def test_the_oldest_verdicts_go_first(tmp_path: Path) -> None:
 async def test_a_file_damaged_anywhere_is_noticed(tmp_path: Path, place: int, size: int) -> None:
     told: list[str] = []
     for _ in range(2):
-        cache = Verdicts(tmp_path / "v", 1000, damaged=told.append)
+        cache = verdicts(tmp_path, damaged=told.append)
         await cache.open()
         for number in range(50):
             found = await cache.get(b"%d" % number)
@@ -104,7 +110,7 @@ async def test_a_file_damaged_anywhere_is_noticed(tmp_path: Path, place: int, si
         data = bytearray((tmp_path / "v").read_bytes())
         data[place : place + size] = bytes(size)
         (tmp_path / "v").write_bytes(data)
-    cache = Verdicts(tmp_path / "v", 1000, damaged=told.append)
+    cache = verdicts(tmp_path, damaged=told.append)
     await cache.open()
     found = [await cache.get(b"%d" % number) for number in range(50)]
     assert all(each in (None, report(number)) for number, each in enumerate(found))
