@@ -1,9 +1,11 @@
 """Does the judge hold when one program in ten attacks it? ``python -m microcoder.bench.soak``.
 
 Runs thousands of programs through one evaluator: ordinary ones, right and wrong, whose verdicts are known, and hostile
-ones: bombs of memory, output, files and threads, daemons, killers, hangs, loops, giant outputs, forged frames. Now and
-then a jail is killed from outside. Every program must get a verdict of the expected kind; at the end no process,
-descriptor, file or mount may be left, and memory must not have grown. Prints a table and writes ``results/soak.json``.
+ones: bombs of memory, output, files and threads, daemons, killers, hangs, loops, giant outputs, forged frames, values
+and outputs that are dear to compare, text that would change what others find, and what would cost the judge its
+verdict. Now and then a jail is killed from outside. Every program must get a verdict of the expected kind; at the end
+no process, descriptor, file or mount may be left, and memory must not have grown. Prints a table and writes
+``results/soak.json``.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..evaluator import Evaluator, Problem, Report
+    from ..sandbox.limits import Limits
 
 MIB = 1 << 20
 SAMPLES = 200
@@ -106,6 +109,15 @@ ORDINARY = (
     Kind("crashing", "runtime_error", f"{_READ}print([a, b][a])\nprint([][b])\n"),
     Kind("exiting", "runtime_error", f"import sys\n{_SUM}sys.exit(a + 1)\n"),
     Kind("no program", "compile_error", f"{_SUM}print(\n"),
+    Kind("right, with numpy", "accepted",
+         f"import numpy\nassert numpy.geterr()['divide'] == 'warn'\n{_READ}print(numpy.array([a, b]).sum())\n"),
+    Kind("right, with numbers of numpy", "accepted",
+         f"import numpy\nnumpy.random.seed(7)\nassert numpy.random.randint(10**6) == 585903\n{_SUM}"),
+    Kind("right, lifted", "accepted", "def f(*numbers): return str(sum(numbers))\n", "lifted"),
+    Kind("right, replayed", "accepted", "def f(*numbers): return sum(numbers)\n", "replayed"),
+    Kind("right, unordered", "accepted", f"{_READ}print(b, a, sep='\\n')\n", "unordered"),
+    Kind("right, checked", "accepted", f"{_READ}print(a, b)\n", "checked"),
+    Kind("wrong, checked", "wrong_answer", _SUM.replace("a + b", "a, a"), "checked"),
 )  # fmt: skip
 
 HOSTILE = tuple(
@@ -182,12 +194,53 @@ HOSTILE = tuple(
              "import builtins, sys\nbuiltins.len = builtins.print = None\nsys.modules.clear()\n"),
         Kind("a long integer", "wrong_answer", "print('9' * 1_000_000)\n"),
         Kind("noise", "wrong_answer", "import os\nos.write(1, os.urandom(100_000))\n"),
+        # Values and outputs that are dear to look at.
+        Kind("a huge decimal", "wrong_answer time_limit_exceeded",
+             "from decimal import Decimal\ndef f(*_): return Decimal('1e3000000')\n", "lifted"),
+        Kind("colliding items", "wrong_answer",
+             "def f(*_): return {k * 2305843009213693951 for k in range(3000)}\n", "lifted"),
+        Kind("a long range", "wrong_answer runtime_error time_limit_exceeded memory_limit_exceeded",
+             "def f(*_): return range(10**12)\n", "replayed"),
+        Kind("a deep value", "wrong_answer runtime_error",
+             "def f(*_):\n  x = []\n  for _ in range(10**5): x = [x]\n  return x\n", "replayed"),
+        Kind("an object with all attributes", "wrong_answer runtime_error",
+             "class X:\n  def __getattr__(self, name): return self\ndef f(*_): return X()\n", "replayed"),
+        Kind("end of a replayed process", "runtime_error", "import os\ndef f(*_): os._exit(0)\n", "replayed"),
+        Kind("words in one line", "wrong_answer", "print('1 ' * 500_000)\n", "unordered"),
+        Kind("empty lines", "wrong_answer", "print('\\n' * 1_000_000)\n", "unordered"),
+        Kind("carriage returns", "wrong_answer", "import sys\nsys.stdout.write('\\r' * 1_000_000)\n", "unordered"),
+        # What would change what others find.
+        Kind("a module in text", "accepted", f'"""\nimport numpy.typing.tests.data.pass.random\n"""\n{_SUM}'),
+        Kind("a module in dead code", "accepted", f"if 0:\n  import numpy.f2py.__main__.x\n{_SUM}"),
+        Kind("numpy changed", "accepted",
+             f"import numpy\nnumpy.random.seed(0)\nnumpy.seterr(all='raise')\nnumpy.set_printoptions(1)\n{_SUM}"),
+        Kind("interpreter changed", "accepted",
+             "import os, random, sys, warnings\nrandom.seed(0)\nos.environ.clear()\nwarnings.simplefilter('error')\n"
+             f"assert not hasattr(sys, 'mark')\nsys.mark = 1\nsys.setrecursionlimit(60)\n{_SUM}"),
+        Kind("input of the next test", "wrong_answer",
+             "import os\nown, seen = input(), '?'\nfor fd in range(3, 80):\n  try: text = os.pread(fd, 100, 0)\n"
+             "  except OSError: continue\n  if text.strip() and text.decode('latin-1').strip() != own: seen = text\n"
+             "print(seen)\n"),
+        # What would cost the judge its verdict.
+        Kind("a sparse output", "wrong_answer", "import os\nos.truncate(1, 1_000_000)\n"),
+        Kind("many modules in dead code", "accepted",
+             "if 0:\n" + "".join(f" import os.a{n}\n" for n in range(2000)) + _SUM),
+        Kind("a long name of a module", "accepted", f"if 0:\n import {'a' * 100_000}\n{_SUM}"),
+        Kind("garbage for a checker", "wrong_answer", "print('x')\n", "checked"),
+        Kind("nothing for a checker", "wrong_answer", "pass\n", "checked"),
+        Kind("killed by its own limit", "runtime_error time_limit_exceeded",
+             "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (0, 0))\nwhile True: pass\n"),
+        Kind("killed by its own timer", "runtime_error time_limit_exceeded",
+             "import ctypes, struct\nlibc = ctypes.CDLL(None)\nevent = ctypes.create_string_buffer(64)\n"
+             "struct.pack_into('<Qii', event, 0, 0, 9, 0)\ntimer = ctypes.c_int(0)\n"
+             "libc.syscall(222, 1, event, ctypes.byref(timer))\n"
+             "libc.syscall(223, timer.value, 0, struct.pack('<qqqq', 0, 0, 0, 1000), 0)\nwhile True: pass\n"),
     )
 )  # fmt: skip
 
 
 def problems() -> dict[str, Problem]:
-    from ..evaluator import Problem, TestCase
+    from ..evaluator import Checker, Problem, TestCase
     from ..sandbox.limits import Limits
 
     limits = Limits(
@@ -210,7 +263,39 @@ def problems() -> dict[str, Problem]:
             problem_id="methods", mode="call", entry_class="Solution", entry_point="add", tests=calls, limits=limits
         ),
         "large": Problem(problem_id="large", tests=(TestCase("", "x" * 500_000 + "\n"),), limits=limits),
+        "lifted": _asserts("lifted", [f"assert int(f({n}, {n + 1})) == {2 * n + 1}" for n in range(3)], limits),
+        "replayed": _asserts("replayed", [_TRIES.format(n, n + 1, 2 * n + 1) for n in range(3)], limits),
+        "unordered": Problem(
+            problem_id="unordered",
+            tests=tuple(TestCase(f"{n} {n + 1}\n", f"{n}\n{n + 1}\n") for n in range(6)),
+            checker=Checker(type="default", flags="unordered_lines"),
+            limits=limits,
+        ),
+        "checked": Problem(
+            problem_id="checked", tests=sums, checker=Checker(type="python", source=_CHECKER), limits=limits
+        ),
     }
+
+
+_TRIES = """
+try:
+    found = f({}, {})
+except ValueError:
+    found = None
+assert sum([found]) == {}
+"""
+_CHECKER = """
+def check(input, output, expected):
+    return sum(int(number) for number in output.split()) == int(expected)
+"""
+
+
+def _asserts(name: str, codes: Sequence[str], limits: Limits) -> Problem:
+    from ..evaluator import Checker, Problem, TestCase
+
+    tests = tuple(TestCase(code=code) for code in codes)
+    checker = Checker(type="assert")
+    return Problem(problem_id=name, mode="assert", entry_point="f", tests=tests, checker=checker, limits=limits)
 
 
 # ---------------------------------------------------------------------------------------------------- what is found
