@@ -27,7 +27,7 @@ from ..sandbox.worker import Work
 from .comparing import NothingToCompareWith
 from .control import failure_of_control
 from .problem import Problem
-from .report import Report, explanation, not_run
+from .report import REFUSED, Report, explanation, not_run
 from .status import Status
 
 FAILED = "every worker that ran this program failed, the last with"
@@ -136,7 +136,8 @@ class Attempt:
             raise failure
         failures = self.failures + self.new
         if refused:
-            raise WorkerFailure(f"{FAILED}: {failure}" + (f"; {self._told()}" if short else ""))
+            words = f"{FAILED}: {failure}" + (f"; {self._told()}" if short else "")
+            raise WorkerFailure(f"{REFUSED}: {words}" if isinstance(failure, HostShortage) else words)
         if failures < MOST:
             return self._again(new=True, failures=failures)
         raise (WorkerFailure if isinstance(failure, NothingToCompareWith | ToolchainFailed) else Broken)(

@@ -16,6 +16,8 @@ from .problem import Problem
 from .status import Status
 from .submission import Submission
 
+REFUSED = "the host refused the judge what it needs"
+"""Begins the message of a report."""
 VIOLATION = "sandbox violation"
 """How the message begins of a program that broke the sandbox."""
 _ALONE = 256
@@ -135,6 +137,11 @@ class Report(Encodable, frozen=True, kw_only=True, omit_defaults=True):
             and self.message is not None
             and self.message.startswith(f"{VIOLATION}: ")
         )
+
+    @property
+    def judge_refused(self) -> bool:
+        """Whether the host had no descriptor, process or room left for the judge, which says nothing of the program."""
+        return self.status is Status.SYSTEM_ERROR and (self.message or "").startswith(f"{REFUSED}: ")
 
     @property
     def rule(self) -> str | None:

@@ -3,8 +3,8 @@
 Every call has an id of its own, so that sending it again is safe. A server that is lost, silent or overloaded (429,
 502, 503, 504) is asked again, with growing pauses, until the deadline, while all others are asked at once. One that
 gives an answer which is none (500, no verdict, a page of others), or refuses the call, is not asked again by that call;
-when none is left, there is no verdict. A problem travels to each server once: calls name its digest, and a server that
-does not know it is sent the problem first.
+when none is left, there is no verdict. Nor is one whose judge failed on the program. A problem travels to each server
+once: calls name its digest, and a server that does not know it is sent the problem first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..report import Report, not_run
 from ..server.messages import ErrorResponse, EvaluateResponse
 from ..status import Status
 from ..submission import Submission
-from .call import Calls, Later, Unusable
+from .call import Calls, Later, Undecided, Unusable
 from .endpoints import Answer, Endpoint, Endpoints, NoAnswer, TooLarge
 from .errors import JudgeFailed, JudgeUnavailable, RequestRefused
 
@@ -210,7 +210,7 @@ async def _send(endpoint: Endpoint, method: str, path: str, body: bytes) -> Answ
 
 
 def _response(endpoint: Endpoint, answer: Answer) -> EvaluateResponse:
-    """With the verdict on one program. Raises Unusable."""
+    """With the verdict on one program. Raises Undecided, Unusable."""
     try:
         response = _responses.decode(answer.body)
     except _UNREADABLE as error:
@@ -220,6 +220,8 @@ def _response(endpoint: Endpoint, answer: Answer) -> EvaluateResponse:
     result = response.results[0]
     if result.place != 0 or result.reward != result.report.reward:
         raise Unusable(f"{endpoint.address}: the answer contradicts itself")
+    if result.report.status is Status.SYSTEM_ERROR:
+        raise Undecided(f"{endpoint.address}: {result.report.message}", response)
     return response
 
 

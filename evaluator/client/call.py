@@ -1,6 +1,7 @@
 """One call: whom it has asked, and whom it asks next.
 
 It asks the server that holds its problem. When that fails, it asks another one at once, and the same one again later.
+Where a judge itself failed on the program, another one may not.
 When it has waited for long, and another server tells that it has nothing to do, it asks that one as well, and takes the
 answer that comes first: a server may be well, and its queue long, or what is behind it stuck. A server that is not ours
 does not tell what it has to do; one with less than half as many of our calls is taken for idle.
@@ -43,8 +44,17 @@ class Unusable(Exception):
     """The server gives this call an answer that is none."""
 
 
+class Undecided(Exception):
+    """The answer of a judge that failed. Others may do better."""
+
+    def __init__(self, message: str, answer: Any) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
 Ask = Callable[[Endpoint], Coroutine[Any, Any, T]]
-"""Raises Later, Unusable, RequestRefused."""
+"""Raises Later, Unusable, Undecided, RequestRefused."""
+_Trouble = Later | Unusable | Undecided | RequestRefused
 
 
 class Calls(Generic[T]):
@@ -57,8 +67,9 @@ class Calls(Generic[T]):
         self._looking: asyncio.TimerHandle | None = None
 
     async def answer(self, digest: str, ask: Ask[T], seconds: float | None) -> T:
-        """Of the first server that has one. Raises RequestRefused where those that are well refuse it, JudgeUnavailable
-        where there is none in so many seconds, or never will be. Cancelling cancels what was asked."""
+        """Of the first server that has one, and where all that are well are undecided, of one of these. Raises
+        RequestRefused where they refuse it, JudgeUnavailable where there is none in so many seconds, or never will be.
+        Cancelling cancels what was asked."""
         call = _Call(self._endpoints, digest, ask)
         self._waiting[call] = None
         if self._looking is None:
@@ -114,6 +125,7 @@ class _Call(Generic[T]):
         self._not_before: dict[Endpoint, float] = {}
         self._failures: dict[Endpoint, int] = {}
         self._refusal: RequestRefused | None = None
+        self._undecided: Undecided | None = None
         self.why: str | None = None
         """What was wrong the last time."""
 
@@ -121,12 +133,16 @@ class _Call(Generic[T]):
         try:
             while True:
                 if not self._asked:
-                    self._begin(await self._next())
+                    endpoint = await self._next()
+                    if endpoint is None:
+                        assert self._undecided is not None
+                        return self._undecided.answer
+                    self._begin(endpoint)
                 task = await self._ended.get()
                 endpoint = self._asked.pop(task)
                 try:
                     return task.result()
-                except (Later, Unusable, RequestRefused) as trouble:
+                except (Later, Unusable, Undecided, RequestRefused) as trouble:
                     self._failed(endpoint, trouble)
         finally:
             for task in self._asked:
@@ -147,9 +163,12 @@ class _Call(Generic[T]):
         self._asked[task] = endpoint
         task.add_done_callback(self._ended.put_nowait)
 
-    async def _next(self) -> Endpoint:
-        """Waits where nobody may be asked at present. Raises RequestRefused, JudgeUnavailable where nobody will be."""
+    async def _next(self) -> Endpoint | None:
+        """Waits where nobody may be asked at present. None: what is undecided remains so. Raises RequestRefused,
+        JudgeUnavailable where nobody will be."""
         while (chosen := self._endpoints.choose(self._digest, self._not_before)) is None:
+            if self._undecided is not None:
+                return None
             if self._refusal is not None:
                 raise self._refusal
             if all(self._not_before.get(endpoint) == math.inf for endpoint in self._endpoints.all):
@@ -157,7 +176,7 @@ class _Call(Generic[T]):
             await self._endpoints.change(self._not_before)
         return chosen
 
-    def _failed(self, endpoint: Endpoint, trouble: Later | Unusable | RequestRefused) -> None:
+    def _failed(self, endpoint: Endpoint, trouble: _Trouble) -> None:
         self.why = str(trouble)
         if isinstance(trouble, Later):
             failures = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
@@ -167,4 +186,6 @@ class _Call(Generic[T]):
             self._not_before[endpoint] = math.inf
         if isinstance(trouble, RequestRefused):
             self._refusal = self._refusal or trouble
+        elif isinstance(trouble, Undecided):
+            self._undecided = self._undecided or trouble
         _logger.info("%s", self.why)

@@ -316,6 +316,8 @@ class Service:
                 of_all = Submission(code=submission.code, language=submission.language, files=submission.files)
                 with refusals("judging"):
                     report = await self.evaluator.evaluate(held.problem, of_all)
+                if report.judge_refused:
+                    raise HostShortage(report.message)
         except TimeoutError:
             raise self._later(WaitedTooLong(f"no turn came within {longest:g} seconds")) from None
         except ValueError as error:  # the problem was looked at when it came; this is the second line

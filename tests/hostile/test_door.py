@@ -151,6 +151,25 @@ def test_a_server_without_descriptors_goes_on(own: Callable[..., Server]) -> Non
     wait_until(answers)
 
 
+def test_a_jail_that_finds_no_descriptor_is_no_verdict_but_503(own: Callable[..., Server]) -> None:
+    server = own("--workers", "1")
+    assert judged(server, ADD) == 1.0
+    process = psutil.Process(server.process.pid)
+    body = {"problem": PROBLEM, "submissions": [{"code": f"{ADD}# again"}]}
+    with server.http() as http:
+        assert http.get("/health").status_code == 200
+        before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        jails = process.children()
+        for jail in jails:
+            jail.kill()
+        wait_until(lambda: not set(jails) & set(process.children()))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        answer = http.post("/v1/evaluate", json=body)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), answer.text
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+        assert http.post("/v1/evaluate", json=body).json()["results"][0]["reward"] == 1.0
+
+
 ROUTES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "evaluate": ("POST", "/v1/evaluate", {"json": {"problem": PROBLEM, "submissions": [{"code": ADD}]}}),
     "several": (

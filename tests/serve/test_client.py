@@ -166,10 +166,12 @@ async def test_no_server_is_none_or_an_exception_and_never_0() -> None:
             await judge.reward(SUMS, ADD)
 
 
+_BROKEN = {"problem_id": "p", "status": "system_error", "passed": 0, "total": 1, "tests": [{"status": "skipped"}]}
+UNDECIDED = msgspec.msgpack.encode({"results": [{"place": 0, "reward": None, "report": _BROKEN}]})
+
+
 async def test_a_failure_of_the_judge_is_none_or_an_exception() -> None:
-    report = {"problem_id": "p", "status": "system_error", "passed": 0, "total": 1, "tests": [{"status": "skipped"}]}
-    body = msgspec.msgpack.encode({"results": [{"place": 0, "reward": None, "report": report}]})
-    async with answering(response(200, body)) as (address, _):
+    async with answering(response(200, UNDECIDED)) as (address, _):
         async with AsyncClient(address, deadline=20) as judge:
             assert await judge.reward(SUMS, ADD) is None
         async with AsyncClient(address, failures="raise", deadline=20) as judge:
@@ -366,6 +368,20 @@ async def test_what_one_server_refuses_another_may_take() -> None:
         async with AsyncClient([bad, other], deadline=100) as judge:
             with pytest.raises(RequestRefused, match="which token"):
                 await judge.reward(SUMS, ADD)
+
+
+async def test_what_one_judge_fails_on_another_may_judge() -> None:
+    async with (
+        answering(response(200, UNDECIDED)) as (bad, requests),
+        answering(response(200, ACCEPTED)) as (good, _),
+        answering(response(200, UNDECIDED)) as (other, others),
+    ):
+        async with AsyncClient([bad, good], deadline=100) as judge:
+            assert await judge.reward(living_on(bad, good), ADD) == 1.0
+            assert len(requests) == 1
+        async with AsyncClient([bad, other], deadline=100) as judge:
+            assert (await judge.evaluate(SUMS, ADD)).status is Status.SYSTEM_ERROR
+            assert (len(requests), len(others)) == (2, 1)
 
 
 @asynccontextmanager
