@@ -190,7 +190,12 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Programs judged at the same time, by all engines together. Without it: one for each processor."""
     ray: Annotated[str | None, _address, _plain] = None
     """Judge on the nodes of a Ray cluster: that at this address (HOST:PORT), or else the one that this machine is in.
-    Without --workers on all its processors, as nodes come and go; with it, Ray is asked for so many."""
+    Without --workers on all its processors that are free, as nodes come and go; with it, Ray is asked for so many."""
+    actor_workers: Annotated[int | None, _workers, _plain] = None
+    """With --ray: at most so many workers in one actor, each with a processor of the same node. Without it: 16."""
+    actor_wait: Annotated[float | None, _seconds, _plain] = None
+    """With --ray: how long to wait at the start while no node has a processor free. More than the 10 without it where
+    Ray's autoscaler has to start a node first."""
     run_all: Annotated[bool, _argument("")] = False
     """Run all tests of a program, not only up to the first failure."""
     scores: Annotated[bool, _argument("")] = False

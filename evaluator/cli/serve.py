@@ -12,9 +12,11 @@ import stat
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from ...sandbox import capacity
 from ...sandbox.limits import Limits
+from ..cluster.options import host_and_port
 from .engine import engine_options
 from .errors import DONE, UsageError
 from .options import Serve
@@ -37,6 +39,7 @@ def main(options: Serve) -> int:
     for_engine = engine_options(options)
     tokens = _tokens(options)
     _check_address(options, tokens)
+    for_actors = _actor_options(options)
     workers = options.workers or (0 if options.ray else len(os.sched_getaffinity(0)))
     for_engine["workers"] = workers
     if options.ray and options.engines > 1 and not workers:
@@ -47,6 +50,7 @@ def main(options: Serve) -> int:
         settings = Settings(
             **for_engine,
             ray=options.ray,
+            **for_actors,
             tokens=tokens,
             hosts=None if tokens or options.insecure or options.unix else (*_LOOPBACK, _authority(options.host)),
             caps=Caps(
@@ -100,6 +104,20 @@ def _tokens(options: Serve) -> tuple[str, ...]:
         if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
             raise UsageError(f"a token has {SHORTEST} characters at least, ASCII, without white space")
     return tokens
+
+
+def _actor_options(options: Serve) -> dict[str, Any]:
+    """Those of RayEvaluator that were given."""
+    found = {name: value for name in ("actor_workers", "actor_wait") if (value := getattr(options, name)) is not None}
+    if options.ray is None:
+        for name in found:
+            raise UsageError(f"--{name.replace('_', '-')} needs --ray")
+    else:
+        try:
+            host_and_port(options.ray)
+        except ValueError as error:
+            raise UsageError(f"--ray: {error}") from None
+    return found
 
 
 def _check_address(options: Serve, tokens: tuple[str, ...]) -> None:

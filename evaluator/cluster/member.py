@@ -28,10 +28,12 @@ _encode = msgspec.msgpack.Encoder().encode
 class Waiting:
     """A program on its way."""
 
-    def __init__(self, number: int, parcel: Parcel, submission: Submission, asked_at: float) -> None:
+    def __init__(self, number: int, parcel: Parcel, submission: Submission, asked_at: float, nobody: float) -> None:
         self.parcel = parcel
         self.asked = Asked.of(number, parcel.digest, submission)
         self.asked_at = asked_at
+        self.nobody = nobody
+        """Seconds that it waits while no actor is there."""
         self.future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self.member: Member | None = None
         """Who holds it."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ..problem import Problem
+from .library import ClusterUnavailable
 
 BYTES = 1 << 30
 """Of problems kept in the store, and by each actor; the latest is kept whatever its size."""
@@ -31,7 +32,7 @@ class Parcels:
         self._bytes = 0
 
     def parcel(self, problem: Problem) -> Parcel:
-        """Raises ValueError for text that is not Unicode."""
+        """Raises ValueError for text that is not Unicode, and ClusterUnavailable where there is no store."""
         held = self._held.get(id(problem))  # the entry keeps the problem alive, so its id stays its own
         if held is not None:
             self._held.move_to_end(id(problem))
@@ -42,6 +43,8 @@ class Parcels:
         # as a local evaluator would.
         reference = self._references.get(digest)
         if reference is None:
+            if not self._ray.is_initialized():  # Ray would start a cluster
+                raise ClusterUnavailable("this process is not connected to a Ray cluster any more")
             reference = self._references[digest] = self._ray.put(problem)
         made = self._held[id(problem)] = Parcel(problem, digest, len(data), reference)
         self._bytes += made.size

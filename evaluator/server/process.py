@@ -93,6 +93,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket], beats: int | 
     if settings.ray is None:
         evaluator = Evaluator(workers=settings.workers, **options)
     else:
+        options |= {name: value for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name))}
         evaluator = RayEvaluator(settings.ray, workers=settings.workers or None, **options)
     async with evaluator, Siblings(settings) as siblings, Service(settings, evaluator, metrics, log) as service:
         app = Gate(application(service, siblings), settings, metrics, log)

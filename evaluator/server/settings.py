@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """With a cluster, 0 is all processors that it has."""
     ray: str | None = None
     """Address of the Ray cluster that judges; None: this machine does."""
+    actor_workers: int | None = None
+    """As RayEvaluator has it, likewise the next; None: its default."""
+    actor_wait: float | None = None
     jail: str = "auto"
     python: str | None = None
     packages: tuple[str, ...] | None = None
