@@ -16,6 +16,7 @@ rejudge      the same reports under another rule, without running anything
 asserts/     tests that are assertions: read and compared, or run apart from the program
 compare/     rules that decide whether an output is the expected one
 comparing/   processes in which that is decided for outputs that are not small
+memory       how much of problems and verdicts is kept for later
 version      which microcoder this is
 problem, submission, report, status   the types in files, on the wire and in the API
 datasets/    problems and programs from the files that data sets are published as
@@ -29,6 +30,7 @@ integrations/  adapters for RL trainers and harnesses
 from __future__ import annotations
 
 from .engine import Evaluator
+from .memory import Memory
 from .problem import Checker, Problem, TestCase
 from .report import Report, TestResult
 from .status import Status
@@ -38,6 +40,7 @@ from .sync import SyncEvaluator
 __all__ = [
     "Checker",
     "Evaluator",
+    "Memory",
     "Problem",
     "Report",
     "Status",

@@ -11,13 +11,13 @@ import asyncio
 import functools
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import NoReturn
 
 import msgspec
 
+from ..sandbox.bounded import Bounded
 from ..sandbox.errors import JailUnavailable, LanguageUnavailable, SandboxError, WorkerFailure
 from ..sandbox.execution import Execution, Outcome
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
@@ -34,15 +34,16 @@ from ..sandbox.protocol import Mode
 from ..sandbox.shared import Shared
 from ..sandbox.turns import Turns
 from ..sandbox.worker import Inputs, Work, Worker
-from .asserts.session import CompileFailed, Session
+from .asserts.session import CompileFailed, Rulings, Session
 from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .compare import preset as find_preset
 from .comparing import Comparing
 from .judgement import Judgement
+from .memory import Kept, Memory
 from .prepared import Prepared
 from .problem import Problem, TestCase
-from .report import VIOLATION, Report, not_run
+from .report import VIOLATION, Report, not_run, packed, unpacked
 from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
@@ -52,10 +53,6 @@ SOURCE_BYTES = 4 << 20
 _TOO_LONG = f"the source and its files are longer than {SOURCE_BYTES} bytes"
 PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
-PREPARED_BYTES = 1 << 30
-"""Of their inputs and expected outputs; the latest problem is kept whatever its size."""
-REMEMBERED_BYTES = 64 << 20
-"""Of reports that are remembered."""
 SPLIT_TESTS = 32
 """A program is split over idle workers when each part has at least so many tests."""
 
@@ -73,8 +70,8 @@ class Evaluator(Streams):
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
     benefit_of_doubt  no verdict instead of a rejection where a program broke its worker, or made a checker crash
-    cache       verdicts remembered, so that identical programs of a problem are judged once, at most
-                REMEMBERED_BYTES of them; 0: none
+    cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
+    memory      bytes that are kept of problems, verdicts and checkers
 
     Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
     programs, SandboxError for options that make no sense. The methods raise ValueError for a problem that makes no
@@ -95,6 +92,7 @@ class Evaluator(Streams):
         keep_outputs: int = 0,
         benefit_of_doubt: bool = False,
         cache: int = 4096,
+        memory: Memory | None = None,
         unsafe_no_jail: bool = False,
     ) -> None:
         self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
@@ -108,13 +106,14 @@ class Evaluator(Streams):
         self._jail_name, self._unsafe = jail, unsafe_no_jail
         self._python = python
         self._packages = PROGRAM_PACKAGES if packages is None else tuple(packages)
+        self._memory = memory = memory or Memory()
         self._cache: Shared[object, Report] = Shared(
-            cache, worth=_is_verdict, size=lambda report: report.size, most=REMEMBERED_BYTES
+            cache, worth=_is_verdict, size=len, most=memory.verdicts, pack=packed, unpack=unpacked
         )
         self._executing: Shared[object, Execution | CompileError] = Shared()
         self._preparing: Shared[int, Prepared] = Shared()
-        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
-        self._prepared_bytes = 0
+        self._prepared: Bounded[int, Prepared] = Bounded(memory.prepared, PREPARED)
+        self._rulings: Rulings = Bounded(memory.rulings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: Pool | None = None
         self._builder: Builder | None = None
@@ -147,13 +146,26 @@ class Evaluator(Streams):
     def checkers(self) -> Checkers:
         """Runs checkers, in a pool of their own that starts with the first of them."""
         if self._checkers is None:
-            self._checkers = Checkers(self.pool.launcher, self.workers, benefit_of_doubt=self.benefit_of_doubt)
+            self._checkers = Checkers(
+                self.pool.launcher, self.workers, self._memory.checkers, benefit_of_doubt=self.benefit_of_doubt
+            )
         return self._checkers
 
     @property
     def jail(self) -> str:
         """Name of the jail in use."""
         return self.pool.launcher.jail.name
+
+    @property
+    def kept(self) -> dict[str, Kept]:
+        """What it keeps for later, by the names of Memory."""
+        memory = self._memory
+        return {
+            "prepared": Kept(self._prepared.bytes, memory.prepared),
+            "verdicts": Kept(self._cache.bytes, memory.verdicts),
+            "rulings": Kept(self._rulings.bytes, memory.rulings),
+            "checkers": Kept(self._checkers.bytes if self._checkers else 0, memory.checkers),
+        }
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an Evaluator lives in one process: pass its options, or a SyncEvaluator, which starts anew")
@@ -280,7 +292,6 @@ class Evaluator(Streams):
     async def _prepare(self, problem: Problem) -> Prepared:
         prepared = self._prepared.get(id(problem))
         if prepared is not None:
-            self._prepared.move_to_end(id(problem))
             return prepared
         if problem.mode != "assert":
             return self._keep(Prepared(problem, self.preset))
@@ -292,10 +303,7 @@ class Evaluator(Streams):
 
     def _keep(self, prepared: Prepared) -> Prepared:
         """It keeps the problem alive, so its id stays its own."""
-        self._prepared[id(prepared.given)] = prepared
-        self._prepared_bytes += prepared.size
-        while len(self._prepared) > 1 and (len(self._prepared) > PREPARED or self._prepared_bytes > PREPARED_BYTES):
-            self._prepared_bytes -= self._prepared.popitem(last=False)[1].size
+        self._prepared[id(prepared.given)] = prepared, prepared.size
         return prepared
 
     async def _judge(self, prepared: Prepared, submission: Submission) -> Report:
@@ -496,7 +504,7 @@ class Evaluator(Streams):
             attempt.start(PYTHON, made)
             return made
 
-        session = Session(worker, code, prepared.limits, work)
+        session = Session(worker, code, prepared.limits, work, self._rulings)
         for test in tests:
             if judgement.decided:
                 break

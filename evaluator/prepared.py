@@ -26,6 +26,8 @@ OVERHEAD = 0.002
 """Seconds that a test takes besides its own."""
 FLAGS = 2048
 """Different ones that the tests of a problem may have."""
+TEST, ASSERTION, CHARACTER = 192, 1280, 100
+"""Bytes of memory that a test takes when it is ready; an assertion; for each character of one that is lifted."""
 UNSEEN = 0.1
 """Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
 
@@ -56,8 +58,11 @@ class Prepared:
         else:
             self.inputs = Inputs([test.input.encode() for test in problem.tests])
         self.expected = [test.output.encode() for test in problem.tests]
-        self.size = self.inputs.size + sum(map(len, self.expected))
-        """Bytes."""
+        texts = self.inputs.size + sum(map(len, self.expected))
+        lifted = sum(len(test.reading.source) for test in self.assertions if test.lifted is not None)
+        objects = TEST * len(self.expected) + ASSERTION * len(self.assertions) + CHARACTER * lifted
+        self.size = problem.size + texts + objects
+        """Bytes of memory, roughly, with those of the problem."""
         self.limits = problem.effective_limits
         self.scoring = Scoring(problem) if problem.groups else None
         self.prelude = problem.prelude.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 import msgspec
@@ -24,6 +25,8 @@ CheckerType = Literal[
     "testlib",
     "python",
 ]
+TEST = 96
+"""Bytes of memory that a test takes besides its texts."""
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[^\W\d]\w*(?![\s\S])", max_length=255)]
 Name = Annotated[str, msgspec.Meta(max_length=1000)]
 """They come back in every report, and errors name them."""
@@ -137,6 +140,15 @@ class Problem(ValidText, frozen=True, kw_only=True):
                     raise ValueError(f"tests[{number}].code: required when mode is assert")
         if self.groups:
             _check_groups(self.groups, {test.group for test in self.tests})
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes, roughly."""
+        checker = self.checker
+        texts = [self.prelude, self.statement, self.starter_code, checker.source, *checker.files.values()]
+        for test in self.tests:
+            texts += test.input, test.output, test.code
+        return sum(sys.getsizeof(text) for text in texts if text) + TEST * len(self.tests)
 
     @property
     def effective_limits(self) -> Limits:

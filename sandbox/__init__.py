@@ -21,6 +21,7 @@ doctor       whether judging is safe here
 selfcheck    the programs with which the doctor finds out
 errors       what can go wrong on this side of the jail
 
+bounded      what was asked for last, up to so many bytes
 shared       one computation for all who wait for it
 alarm        what is set far more often than it rings
 turns        turns of the event loop for others, in what would be long in one go

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
+
+from .bounded import ENTRY, Bounded
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -20,7 +21,8 @@ class Shared(Generic[K, T]):
 
     remembered  results kept, those that were asked for last; 0: none
     worth       whether a result is to be remembered
-    size        bytes of a result, of which at most ``most`` are remembered together
+    size        bytes of a result, of which at most ``most`` are remembered together; a larger one is not
+    pack        makes of a result what is remembered of it, ``unpack`` the result again
     """
 
     def __init__(
@@ -28,15 +30,16 @@ class Shared(Generic[K, T]):
         remembered: int = 0,
         *,
         worth: Callable[[T], bool] | None = None,
-        size: Callable[[T], int] | None = None,
+        size: Callable[[Any], int] | None = None,
         most: int = 0,
+        pack: Callable[[T], Any] = lambda result: result,
+        unpack: Callable[[Any], T] = lambda kept: kept,
     ) -> None:
         self.remembered = remembered
         self._worth = worth
         self._size = size
-        self._most = most
-        self._bytes = 0
-        self._results: OrderedDict[K, T] = OrderedDict()
+        self._pack, self._unpack = pack, unpack
+        self._results: Bounded[K, Any] = Bounded(most, remembered)
         self._running: dict[K, _Computation[T]] = {}
         """Those that may be joined."""
         self._tasks: set[asyncio.Task[T]] = set()
@@ -52,6 +55,11 @@ class Shared(Generic[K, T]):
         return len(self._results)
 
     @property
+    def bytes(self) -> int:
+        """Of results that are remembered."""
+        return self._results.bytes
+
+    @property
     def running(self) -> int:
         """Computations that somebody waits for."""
         return len(self._running) + len(self._alone)
@@ -59,8 +67,7 @@ class Shared(Generic[K, T]):
     async def result(self, key: K, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What is remembered, what comes of the computation that is under way, or what comes of a new one."""
         if key in self._results:
-            self._results.move_to_end(key)
-            return self._results[key]
+            return self._unpack(self._results.get(key))
         computation = self._running.get(key) or self._start(key, compute)
         task, waiting = computation.task, computation.waiting
         waiter = asyncio.get_running_loop().create_future()
@@ -96,7 +103,6 @@ class Shared(Generic[K, T]):
     def forget(self) -> None:
         """All results. What is under way goes on."""
         self._results.clear()
-        self._bytes = 0
 
     def cancel(self) -> None:
         """All that is under way. Results stay."""
@@ -133,14 +139,10 @@ class Shared(Generic[K, T]):
             self._remember(key, task.result())
 
     def _remember(self, key: K, result: T) -> None:
-        size = self._size(result) if self._size else 0
-        if size > self._most:
-            return
-        self._results[key] = result
-        self._bytes += size
-        while len(self._results) > self.remembered or self._bytes > self._most:
-            _, old = self._results.popitem(last=False)
-            self._bytes -= self._size(old) if self._size else 0
+        kept = self._pack(result)
+        size = self._size(kept) if self._size else -ENTRY
+        if size <= self._results.most:
+            self._results[key] = kept, size
 
     def _leave(self, key: K, computation: _Computation[T]) -> bool:
         """Nobody can join it any more. Whether that was possible until now."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from microcoder.sandbox.bounded import ENTRY
 from microcoder.sandbox.shared import Shared
 
 pytestmark = pytest.mark.asyncio
@@ -274,13 +275,27 @@ async def test_what_is_remembered_is_bounded_in_bytes() -> None:
     async def named(name: str) -> str:
         return name
 
-    shared: Shared[str, str] = Shared(100, size=len, most=10)
-    for name in ("aaaa", "bbbb", "x" * 11, "cc", "ddd"):
+    most = 1000 + 3 * ENTRY
+    names = "a" * 400, "b" * 400, "x" * (most + 1), "c" * 200, "d" * 300
+    shared: Shared[str, str] = Shared(100, size=len, most=most)
+    for name in names:
         assert await shared.result(name, lambda name=name: named(name)) == name
-    assert [name in shared for name in ("aaaa", "bbbb", "x" * 11, "cc", "ddd")] == [False, True, False, True, True]
+    assert [name in shared for name in names] == [False, True, False, True, True]
+    assert shared.bytes == 900 + 3 * ENTRY
     shared.forget()
-    await shared.result("e" * 10, lambda: named("e" * 10))
+    await shared.result("e" * most, lambda: named("e" * most))
     assert len(shared) == 1
+    await shared.close()
+
+
+async def test_results_are_packed_to_be_remembered() -> None:
+    async def made() -> list[int]:
+        return [1, 2, 3]
+
+    shared: Shared[str, list[int]] = Shared(9, size=len, most=1 << 10, pack=bytes, unpack=list)
+    first, again = [await shared.result("a", made) for _ in range(2)]
+    assert first == again == [1, 2, 3] and first is not again
+    assert shared.bytes == 3 + ENTRY
     await shared.close()
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import asyncio
 import functools
-import hashlib
+import itertools
 import json
 import time
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,8 @@ from .speculation import asserted_builtins, called_names, free_names, innermost_
 if TYPE_CHECKING:
     from ..problem import Problem
 
-KEPT = 32
-"""Rulings on what programs returned that a replayed test remembers: rollouts often return the same."""
+READ, READ_CODE = 512, 8 * 1024
+"""Tests whose reading is remembered, and characters of such a test: its reading takes a hundred times as many bytes."""
 LINE = 8 * 1024
 """Bytes of what one call of a lifted test returned that are looked at here; the worst take a few milliseconds."""
 LARGE = 256 * 1024
@@ -34,6 +33,7 @@ PATIENCE = 0.02
 """Processor seconds that all checks of a test may take here."""
 PAUSE = 0.002
 CALL_SHOWN = 100
+_numbers = itertools.count()
 
 
 class Ruling(Encodable, frozen=True):
@@ -65,7 +65,13 @@ class Reading:
             self.speculative = "" if self.lifted else speculative(tree)
 
 
-read = functools.lru_cache(maxsize=512)(Reading)
+_remembered = functools.lru_cache(READ)(Reading)
+
+
+def read(code: str, prelude: str, entry_point: str | None) -> Reading:
+    """Raises ValueError, as Reading does."""
+    remember = len(code) + len(prelude) <= READ_CODE
+    return (_remembered if remember else Reading)(code, prelude, entry_point)
 
 
 class Assertion:
@@ -88,8 +94,8 @@ class Assertion:
         """Whether it crashes its process then."""
         self.inputs: Inputs | None = None
         """The operations as inputs, once they have been sent."""
-        self.rulings: OrderedDict[bytes, Any] = OrderedDict()
-        """The one thing that is kept of answers: what the test says of exactly these."""
+        self.number = next(_numbers)
+        """Its own in this process."""
 
     def ask(self, operations: bytes, *, mutations: bool = True, stop: bool | None = None, seed: bool = False) -> bytes:
         """Standard input for the program's side. ``stop`` None: as the test is read."""
@@ -166,21 +172,6 @@ class Assertion:
     def _call(self, place: int) -> str:
         assert self.operations is not None
         return show_call(self.operations, place) if place >= 0 else "the test"
-
-    def remembered(self, request: bytes) -> tuple[bytes, Any]:
-        """The key under which the reply to a `replay` is kept, and the reply. What is not small has no key."""
-        if len(request) > LARGE:
-            return b"", None
-        key = hashlib.sha256(request).digest()
-        if key in self.rulings:
-            self.rulings.move_to_end(key)
-        return key, self.rulings.get(key)
-
-    def remember(self, key: bytes, reply: Any) -> None:
-        if key:
-            self.rulings[key] = reply
-        if len(self.rulings) > KEPT:
-            self.rulings.popitem(last=False)
 
 
 def is_plain(data: Any, depth: int = 0) -> bool:

@@ -11,10 +11,12 @@ the program: it could have no verdict at will otherwise.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import msgspec
 
+from ...sandbox.bounded import Bounded
 from ...sandbox.execution import Execution, Outcome
 from ...sandbox.limits import Limits
 from ...sandbox.protocol import Mode
@@ -48,6 +50,10 @@ class _Reply(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
+REPLY = 256
+"""Bytes of a reply without its texts."""
+
+
 class _Spent:
     """What all processes took that had to do with one program and one test, other than those that no answer was in."""
 
@@ -66,12 +72,18 @@ class _Spent:
         return "wall_time" if self.wall_time > TIMES * limits.wall_seconds else None
 
 
+Rulings = Bounded[tuple[int, bytes], _Reply]
+"""By number of the test and digest of what it was told: the one thing that is kept of answers is what a test says of
+exactly these. Rollouts often return the same."""
+
+
 class Session:
-    def __init__(self, worker: Worker, program: bytes, limits: Limits, make_work: MakeWork) -> None:
+    def __init__(self, worker: Worker, program: bytes, limits: Limits, make_work: MakeWork, rulings: Rulings) -> None:
         self._worker = worker
         self._program = program
         self._limits = limits
         self._make_work = make_work
+        self._rulings = rulings
 
     async def judge(self, test: Assertion, ran: Execution | None) -> tuple[Execution | None, Ruling | None]:
         """What the program did last, and the ruling; None: how the program ended decides. Raises CompileFailed.
@@ -150,15 +162,17 @@ class Session:
         self, test: Assertion, operations: bytes, answers: bytes, *, stop: bool, decide: bool = True, anew: bool = False
     ) -> _Reply:
         request = test.replay(operations, answers, decide=decide, stop=stop)
-        key, reply = test.remembered(request)
+        small = len(request) <= LARGE
+        key = test.number, hashlib.sha256(request).digest() if small else b""
+        reply = self._rulings.get(key)
         if reply is None or anew:
             source = test.reading.source if decide else test.reading.speculative
             execution = await self._run("replay", Inputs([request]), source.encode())
             reply = _read_reply(execution, decide=decide)
             if isinstance(execution, Execution):
                 reply = msgspec.structs.replace(reply, cpu_time=execution.cpu_time, wall_time=execution.wall_time)
-                if execution.outcome is Outcome.FINISHED and len(reply.ops) <= LARGE:
-                    test.remember(key, reply)
+                if small and execution.outcome is Outcome.FINISHED and len(reply.ops) <= LARGE:
+                    self._rulings[key] = reply, len(reply.ops) + len(reply.error) + REPLY
         return reply
 
     async def _run(self, mode: Mode, inputs: Inputs, source: bytes) -> Execution | str:

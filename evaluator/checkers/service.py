@@ -40,8 +40,6 @@ from .python import PythonChecker, driver
 
 KEPT = 256
 """Checkers that are kept, compiled, for their next output."""
-KEPT_BYTES = 256 * MIB
-"""Of them together."""
 FLOOR = 2.0
 """Processor seconds that a checker may take for any output."""
 FACTOR = 20
@@ -56,18 +54,24 @@ _Ready = tuple[Program, Inputs | None]
 class Checkers:
     """``decide`` for each output; ``close`` at the end."""
 
-    def __init__(self, launcher: Launcher, places: int, *, benefit_of_doubt: bool = False) -> None:
-        """With the benefit of the doubt, a checker that breaks has decided nothing, whatever it was asked of."""
+    def __init__(self, launcher: Launcher, places: int, most: int, *, benefit_of_doubt: bool = False) -> None:
+        """``most``: bytes of checkers that are kept. With the benefit of the doubt, a checker that breaks has decided
+        nothing, whatever it was asked of."""
         self._benefit_of_doubt = benefit_of_doubt
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
-        self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT, size=_size, most=KEPT_BYTES)
+        self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT, size=_size, most=most)
         self._measuring: Shared[Reference, None] = Shared()
 
     async def close(self) -> None:
         async with AsyncExitStack() as ends:
             for part in (self._pool, self._measuring, self._ready):
                 ends.push_async_callback(part.close)
+
+    @property
+    def bytes(self) -> int:
+        """Of checkers that are kept."""
+        return self._ready.bytes
 
     def pids(self) -> list[int]:
         return self._pool.pids()

@@ -222,6 +222,11 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Folder for problems and verdicts that outlive the server. Without it: a temporary one."""
     verdict_cache: Annotated[int, _size, _plain] = 0
     """Verdicts to keep in that folder, so that a restart does not forget them. 0: none."""
+    cache_memory: Annotated[int, _bytes] = 2048 * MIB
+    """Memory for what is kept for later, by all engines together: problems, verdicts, history. docs/serve.md has the
+    shares."""
+    cache_disk: Annotated[int, _bytes] = 4096 * MIB
+    """The same on the disk: problems and verdicts in the folder."""
     history: Annotated[int, _size] = 500
     """Judgements that can be read on the status page."""
     no_history: Annotated[bool, _argument("")] = False

@@ -66,6 +66,8 @@ def main(options: Serve) -> int:
             queue=Queue(length=options.max_queue, per_client=max(1, options.max_queue // 2), seconds=options.max_wait),
             drain_seconds=options.drain,
             state=str(state),
+            memory=options.cache_memory,
+            disk=options.cache_disk,
             verdicts=options.verdict_cache,
             history=0 if options.no_history else options.history,
             log_format=options.log_format,

@@ -17,12 +17,12 @@ import hashlib
 import json
 import re
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ...sandbox.bounded import Bounded
 from ..datasets.base import BadRow, Row, Unusable, as_list, as_object
 from ..datasets.cases import parse
 from ..datasets.formats import format_of
@@ -30,7 +30,7 @@ from ..datasets.rows import check_arguments
 from ..problem import Problem
 
 BYTES = 1 << 30
-"""Of truths whose problems are remembered; the latest is kept whatever its size."""
+"""Of problems that are remembered; the latest is kept whatever its size."""
 _TESTS = {"inputs", "outputs", "assert_case", "functional"}
 
 
@@ -42,12 +42,10 @@ def problem_of(truth: Any, *, field: str = "ground_truth", statement: str | None
 
 
 class Truths:
-    """Problems that were made already. Bounded by the bytes of their truths."""
+    """Problems that were made already, up to so many bytes."""
 
     def __init__(self, most: int = BYTES) -> None:
-        self._most = most
-        self._held: OrderedDict[bytes, tuple[Problem, int]] = OrderedDict()
-        self._bytes = 0
+        self.held: Bounded[bytes, Problem] = Bounded(most)
         self._lock = threading.Lock()
 
     def problem(self, truth: Any, *, field: str = "ground_truth", statement: str | None = None) -> Problem:
@@ -57,18 +55,16 @@ class Truths:
         text = _text(truth, field)
         key = hashlib.sha256(text + b"\0" + (statement or "").encode("utf-8", "surrogatepass")).digest()
         with self._lock:
-            held = self._held.get(key)
-            if held is not None:
-                self._held.move_to_end(key)
-                return held[0]
+            held = self.held.get(key)
+        if held is not None:
+            return held
         problem = _read(text, field, statement)
+        size = problem.size
         with self._lock:
-            held = self._held.setdefault(key, (problem, len(text)))
-            if held[0] is problem:
-                self._bytes += len(text)
-            while self._bytes > self._most and len(self._held) > 1:
-                self._bytes -= self._held.popitem(last=False)[1][1]
-            return held[0]
+            held = self.held.get(key)
+            if held is None:
+                self.held[key] = problem, size
+        return held or problem
 
 
 def with_class(problem: Problem, code: str) -> Problem:

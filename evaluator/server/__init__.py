@@ -1,6 +1,7 @@
 """The evaluator as a server: many clients, one at a time or in bulk, for as long as a training run lasts.
 
     settings    what the operator decides: caps, queue, tokens; travels from the command to each engine process
+    budget      memory and disk, divided among all that is kept
     messages    requests and answers, as types
     errors      every answer that is not a verdict, with its HTTP status
     decode      bytes of a request to those types; says which field is bad

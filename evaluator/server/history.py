@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 import msgspec
 
 from ..problem import Problem
-from ..report import Report, TestResult
+from ..report import Report, TestResult, packed, unpacked
 from .messages import Judgement, Latest, Shown, Slow
 
 PROBLEMS = 512
@@ -19,8 +19,8 @@ SLOWEST = 10
 CODE = 64 * 1024
 TEXT = 4096
 """Characters of a program, and of an input or output, that can be read."""
-BYTES = 64 << 20
-"""Of programs and reports that are remembered."""
+ENTRY = 2048
+"""Bytes of memory that a judgement takes besides its program and its report."""
 TESTS = 200
 """Tests of one judgement that can be read."""
 
@@ -28,8 +28,12 @@ TESTS = 200
 class _Entry(msgspec.Struct):
     latest: Latest
     code: str | None
-    report: Report
-    size: int
+    report: bytes
+    """Packed."""
+
+    @property
+    def size(self) -> int:
+        return len(self.report) + sys.getsizeof(self.code) + ENTRY
 
 
 class _Cost(msgspec.Struct):
@@ -43,12 +47,15 @@ class _Cost(msgspec.Struct):
 class History:
     """Of one engine process."""
 
-    def __init__(self, size: int, engine: int) -> None:
+    def __init__(self, size: int, engine: int, most: int) -> None:
+        """``size``: judgements; ``most``: bytes of them together, the latest is kept whatever its size."""
         self.size = size
+        self.most = most
         self._engine = engine
         self._count = 0
         self._entries: deque[_Entry] = deque()
-        self._bytes = 0
+        self.bytes = 0
+        """Of the judgements that are kept."""
         self._costs: OrderedDict[str, _Cost] = OrderedDict()
 
     def add(self, client: str, digest: str, code: str | None, language: str, report: Report, *, cached: bool) -> None:
@@ -72,11 +79,11 @@ class History:
             cached=cached,
         )
         code = _cut(code, CODE)
-        entry = _Entry(latest, code, report, report.size + sys.getsizeof(code))
+        entry = _Entry(latest, code, packed(report))
         self._entries.append(entry)
-        self._bytes += entry.size
-        while len(self._entries) > self.size or (self._bytes > BYTES and len(self._entries) > 1):
-            self._bytes -= self._entries.popleft().size
+        self.bytes += entry.size
+        while len(self._entries) > self.size or (self.bytes > self.most and len(self._entries) > 1):
+            self.bytes -= self._entries.popleft().size
         if not cached:
             self._add_cost(digest, report)
 
@@ -110,12 +117,13 @@ class History:
         entry = self._find(number)
         if entry is None:
             return None
-        run = [(test, result) for test, result in enumerate(entry.report.tests) if result.status.value != "skipped"]
+        report = unpacked(entry.report)
+        run = [(test, result) for test, result in enumerate(report.tests) if result.status.value != "skipped"]
         run.sort(key=lambda item: item[1].status.value == "accepted")  # what failed comes first
         return Judgement(
             latest=entry.latest,
             code=entry.code,
-            report=msgspec.structs.replace(entry.report, tests=()),
+            report=msgspec.structs.replace(report, tests=()),
             tests=[_shown(test, result, problem) for test, result in run[:TESTS]],
             held=problem is not None,
         )

@@ -9,6 +9,7 @@ import msgspec
 from ...sandbox.validated import Validated
 from ..datasets.programs import Completion, extracted
 from ..extract import Found
+from ..memory import Kept
 from ..problem import Name, Problem
 from ..report import Report
 from ..submission import Submission
@@ -192,6 +193,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Programs of /run_code, which have no verdict."""
     problems: int
     """Held in memory."""
+    kept: dict[str, Kept]
+    """What is kept for later, and may be, by the names of `budget.KINDS`; what is on the disk, by engine 0."""
     loop_lag: float
     """Longest delay of the event loop in the last ten seconds, in seconds."""
     slowest: list[Slow]

@@ -6,12 +6,15 @@ With several engine processes any of them answers for all (the multi-process mod
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ..memory import Kept
 from ..report import Report
 from ..status import Status
+from .budget import KINDS
 from .figures import count_as
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,6 +63,8 @@ class Metrics:
         self._missing_names: set[str] = set()
         self._workers = gauge("workers", "Workers.", "state")
         self._waiting = gauge("queue_length", "Programs that wait for a turn.")
+        self._kept = gauge("kept_bytes", "What is kept for later.", "what")
+        self._kept_most = gauge("kept_allowed_bytes", "What may be kept for later.", "what")
         self._queue_time = histogram("queue", "Time from the request to a worker.", _LONG)
         self._run_time = histogram("run", "Time from a worker to the verdict.", _LONG)
         self._lag = histogram("event_loop_lag", "How late the event loop wakes up.", _LAG)
@@ -71,6 +76,9 @@ class Metrics:
             self._cache_hits.labels(cache)
         for what in TROUBLES:
             self._troubles.labels(what)
+        for what in KINDS:
+            self._kept.labels(what)
+            self._kept_most.labels(what)
         for state in ("busy", "idle"):
             self._workers.labels(state)
         self._seen_restarts = 0
@@ -120,6 +128,12 @@ class Metrics:
         now = time.process_time()
         self._own_cpu.inc(now - self._seen_cpu)
         self._seen_cpu = now
+
+    def kept(self, kept: Mapping[str, Kept]) -> None:
+        """Called now and then, with what is kept by the names of budget.KINDS."""
+        for what, size in kept.items():
+            self._kept.labels(what).set(size.bytes)
+            self._kept_most.labels(what).set(size.most)
 
     def text(self) -> bytes:
         """Of all engine processes."""

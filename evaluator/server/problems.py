@@ -12,12 +12,12 @@ import hashlib
 import os
 import tempfile
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from ...sandbox.bounded import Bounded
 from ...sandbox.shortage import in_thread, refused
 from ..datasets.misspelt import misspelt, together
 from ..datasets.native import DataTests, lacks_data
@@ -46,7 +46,6 @@ class Held(msgspec.Struct, frozen=True):
 
     digest: str
     problem: Problem
-    size: int
     warnings: tuple[str, ...] = ()
     """What to say of fields that are not read."""
 
@@ -68,17 +67,18 @@ class Problems:
         self._folder = folder
         self._caps = caps
         self._preset = preset
-        self._memory, self._disk = memory, disk
-        self._held: OrderedDict[str, Held] = OrderedDict()
-        self._bytes = 0
+        self.in_memory: Bounded[str, Held] = Bounded(memory)
+        self._disk = disk
+        self.on_disk = 0
+        """Bytes in the folder when it was looked at last."""
         self._trouble = trouble
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self.in_memory)
 
     def held(self, digest: str) -> Held | None:
         """Only what is in memory."""
-        return self._held.get(digest)
+        return self.in_memory.get(digest)
 
     async def named(self, raw: msgspec.Raw, media: str, path: str) -> Held:
         """The problem that a request names: by digest, or by writing it down."""
@@ -86,16 +86,15 @@ class Problems:
         if data[:1] == b'"' if media == JSON else data[0] >> 5 == 5 or data[0] in (0xD9, 0xDA, 0xDB):
             return await self.get(_strings.decode(data, media, path))
         digest = await _digest(data)
-        return self._held.get(digest) or await self._hold(digest, data, media, path)
+        return self.in_memory.get(digest) or await self._hold(digest, data, media, path)
 
     async def get(self, digest: str) -> Held:
         """Raises UnknownProblem."""
-        held = self._held.get(digest)
+        held = self.in_memory.get(digest)
         if held is not None:
-            self._held.move_to_end(digest)
             return held
         data = await self.data(digest)
-        return self._held.get(digest) or await self._hold(digest, data, kind(data), "$")
+        return self.in_memory.get(digest) or await self._hold(digest, data, kind(data), "$")
 
     async def data(self, digest: str) -> bytes:
         """As it was registered. Raises UnknownProblem."""
@@ -116,19 +115,15 @@ class Problems:
             raise Conflict(f"the SHA-256 of the body is {found}, the address says {digest}")
         if kind(data) != media:
             raise BadRequest(f"the body is not {media}", path="$")
-        held = self._held.get(digest) or await self._hold(digest, data, media, "$")
+        held = self.in_memory.get(digest) or await self._hold(digest, data, media, "$")
         return held, await in_thread(self._write, digest, data)
 
     async def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
         held = await self._look_at(digest, data, media, path)
-        if digest in self._held:  # somebody else sent it meanwhile
-            return self._held[digest]
-        self._held[digest] = held
-        self._bytes += held.size
-        while self._bytes > self._memory and len(self._held) > 1:
-            _, old = self._held.popitem(last=False)
-            self._bytes -= old.size
-        return held
+        meanwhile = self.in_memory.get(digest)
+        if meanwhile is None:
+            self.in_memory[digest] = held, held.problem.size
+        return meanwhile or held
 
     async def _look_at(self, digest: str, data: bytes, media: str, path: str) -> Held:
         """Raises BadRequest."""
@@ -139,7 +134,7 @@ class Problems:
             await check(problem, self._caps, self._preset)
         except ValueError as error:
             raise bad_field(error, path) from None
-        return Held(digest, problem, len(data), tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK)))
+        return Held(digest, problem, tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK)))
 
     # -- the folder; in threads
 
@@ -190,6 +185,7 @@ class Problems:
                 break
             file.unlink(missing_ok=True)
             total -= size
+        self.on_disk = total
 
 
 def kind(data: bytes) -> str:

@@ -91,7 +91,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket], beats: int | 
         "unsafe_no_jail": settings.unsafe_no_jail,
     }
     if settings.ray is None:
-        evaluator = Evaluator(workers=settings.workers, **options)
+        evaluator = Evaluator(workers=settings.workers, memory=settings.budget.evaluator, **options)
     else:
         options |= {name: value for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name))}
         evaluator = RayEvaluator(settings.ray, workers=settings.workers or None, **options)

@@ -31,9 +31,6 @@ from .errors import BadRequest, TooLarge, Unavailable
 from .messages import Result
 from .service import Asked, Client, Service, until
 
-TRUTHS = 256 << 20
-"""Bytes of ground truth whose problems are remembered."""
-
 
 class GetRewardRequest(msgspec.Struct, frozen=True, kw_only=True):
     query: list[str] | str = []
@@ -64,7 +61,6 @@ class _Sample(msgspec.Struct, frozen=True):
 
 _openrlhf = Decoder(GetRewardRequest)
 _slime = Decoder(RemoteRmRequest)
-_truths = Truths(TRUTHS)
 
 
 @post("/get_reward", status_code=200)
@@ -140,15 +136,15 @@ async def _judge(service: Service, client: Client, samples: list[_Sample]) -> li
 
 async def _asked(service: Service, place: int, sample: _Sample) -> Asked:
     try:
-        data, code = await in_thread(_written, sample)
+        data, code = await in_thread(_written, service.truths, sample)
     except BadRow as error:
         raise BadRequest(f"{error.reason}", path=".".join(filter(None, (sample.path, error.field)))) from None
     held = await service.problems.named(msgspec.Raw(data), MSGPACK, sample.path)
     return Asked(place, Submission(code=code), held)
 
 
-def _written(sample: _Sample) -> tuple[bytes, str | None]:
+def _written(truths: Truths, sample: _Sample) -> tuple[bytes, str | None]:
     """The problem as it is registered, and the program; in a thread, for both may be large."""
-    problem = _truths.problem(sample.label, field="label", statement=sample.statement)
+    problem = truths.problem(sample.label, field="label", statement=sample.statement)
     code = submission_of(text_of(response_of(sample.query, sample.prompt)), "python").code
     return msgspec.msgpack.encode(with_class(problem, code or "")), code

@@ -27,9 +27,11 @@ from ...sandbox.turns import Turns
 from ..cluster import RayEvaluator
 from ..datasets.misspelt import misspelt, together
 from ..datasets.programs import FIELDS
-from ..engine import REMEMBERED_BYTES, Evaluator
+from ..engine import Evaluator
+from ..integrations.truth import Truths
+from ..memory import Kept
 from ..problem import Problem
-from ..report import Report
+from ..report import Report, packed, unpacked
 from ..status import Status
 from ..submission import Submission
 from ..version import identity
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between two looks at the clock, for the lag of the event loop."""
+DISK_SECONDS = 10.0
+"""Between two looks at how much the state folder holds."""
 LARGE = 256 * 1024
 """Characters of a program from which hashing leaves the event loop."""
 RECENT = 10
@@ -107,32 +111,38 @@ class Service:
         self.log = log
         self.troubles = Troubles(metrics, log)
         state = Path(settings.state)
+        budget = self._budget = settings.budget
         self.problems = Problems(
             state / "problems",
             settings.caps,
             evaluator.preset,
-            memory=settings.problem_memory,
-            disk=settings.problem_bytes,
+            memory=budget.problems,
+            disk=budget.problem_files,
             trouble=partial(self.troubles.tell, "problems"),
         )
-        self.history = History(settings.history, settings.engine)
+        self.truths = Truths(budget.truths)
+        self.history = History(settings.history, settings.engine, budget.history)
         self.queue = FairQueue(places(evaluator))
         self.draining = False
         self._closed = False
+        self._verdict_file = 0
+        """Bytes of the verdict cache when it was looked at last."""
         self._verdicts: Verdicts | None = None
         if settings.verdicts:
             self._verdicts = Verdicts(
                 state / VERDICTS,
                 settings.verdicts,
-                most=settings.verdict_bytes,
+                most=budget.verdict_file,
                 damaged=self._damaged,
                 trouble=partial(self.troubles.tell, "verdicts"),
             )
         self._judging: Shared[bytes, _Judged] = Shared(
             settings.remembered,
             worth=_is_verdict,
-            size=lambda judged: judged.report.size,
-            most=REMEMBERED_BYTES,
+            size=len,
+            most=budget.evaluator.verdicts,
+            pack=lambda judged: packed(judged.report),
+            unpack=lambda data: _Judged(unpacked(data)),
         )
         self._ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._body_bytes = 0
@@ -151,9 +161,7 @@ class Service:
     async def __aenter__(self) -> Service:
         if self._verdicts is not None:
             await self._verdicts.open()
-        with suppress(OSError):  # it is made with the first problem
-            await in_thread(self.problems.make_room)
-        self._ticking = asyncio.create_task(self._tick())
+        self._ticking = asyncio.gather(self._tick(), self._look_at_disk())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -438,6 +446,7 @@ class Service:
             cached=self._cached,
             ran=self._ran,
             problems=len(self.problems),
+            kept=self.kept(),
             loop_lag=max(self._lags),
             slowest=self.history.slowest(),
             latest=self.history.latest(),
@@ -456,6 +465,31 @@ class Service:
                 held = None
         return self.history.judgement(number, held.problem if held else None)
 
+    def kept(self) -> dict[str, Kept]:
+        """By the names of budget.KINDS, those that concern this engine."""
+        budget = self._budget
+        kept = self.evaluator.kept if isinstance(self.evaluator, Evaluator) else {}
+        kept |= {
+            "problems": Kept(self.problems.in_memory.bytes, budget.problems),
+            "truths": Kept(self.truths.held.bytes, budget.truths),
+            "verdicts": Kept(self._judging.bytes, budget.evaluator.verdicts),
+            "history": Kept(self.history.bytes, budget.history),
+        }
+        if self.settings.engine == 0:  # which tells of what all share
+            kept["problem_files"] = Kept(self.problems.on_disk, budget.problem_files)
+            kept["verdict_file"] = Kept(self._verdict_file, budget.verdict_file)
+        return kept
+
+    async def _look_at_disk(self) -> None:
+        """Now and then: what others wrote counts, too, and nobody but us removes what is left half written."""
+        while True:
+            with suppress(OSError, HostShortage):  # it is made with the first problem
+                await in_thread(self.problems.make_room)
+            if self._verdicts is not None:
+                with suppress(HostShortage):
+                    self._verdict_file = await in_thread(self._verdicts.size)
+            await asyncio.sleep(DISK_SECONDS)
+
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         second = loop.time() + 1
@@ -472,6 +506,7 @@ class Service:
                 self._lags.append(0.0)
                 judge = self.evaluator
                 self.queue.resize(places(judge))
+                self.metrics.kept(self.kept())
                 self.metrics.state(
                     busy=judge.busy, workers=judge.workers, waiting=self.waiting, restarts=judge.restarts
                 )

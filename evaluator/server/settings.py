@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from ...sandbox.limits import MIB
+from .budget import Budget, divided
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -79,16 +80,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     """Folder for problems, verdicts, metrics and the sockets between engine processes. Its owner's alone."""
-    problem_bytes: int = 4096 * MIB
-    """Of problems kept in that folder."""
-    problem_memory: int = 1024 * MIB
-    """Of problems kept in memory."""
+    memory: int = 2048 * MIB
+    """Bytes of memory for what all engine processes together keep for later; `budget` divides them."""
+    disk: int = 4096 * MIB
+    """Bytes of problems and verdicts in that folder."""
     remembered: int = 4096
     """Finished judgements in memory, so that equal programs are judged once."""
     verdicts: int = 0
     """Entries of the verdict cache in the folder. 0: there is none."""
-    verdict_bytes: int = 1024 * MIB
-    """Of that cache."""
     history: int = 500
     """Judgements that can be read on the status page. 0: none, and nothing of any program is shown."""
 
@@ -98,3 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: int = 0
     """Which of the engine processes this is."""
     engines: int = 1
+
+    @property
+    def budget(self) -> Budget:
+        """Of this engine process."""
+        return divided(self.memory, self.disk, self.engines)

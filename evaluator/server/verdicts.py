@@ -16,6 +16,7 @@ import os
 import sqlite3
 import stat
 import time
+import zlib
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ import msgspec
 
 from ...sandbox.errors import MicrocoderError
 from ...sandbox.limits import MIB
-from ..report import Report
+from ..report import Report, packed, unpacked
 
 VERDICTS = "verdicts.sqlite"
 """Name of the file, in the state folder."""
@@ -43,7 +44,6 @@ _COLUMNS = ("key", "time", "report", "sum")
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """After these the connection is as good as before."""
 _FOR_GOOD = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
-_reports = msgspec.msgpack.Decoder(Report)
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Verdicts:
 
     def put(self, key: bytes, report: Report) -> None:
         """Returns at once; the entry is written soon after."""
-        entry = msgspec.msgpack.encode(report)
+        entry = packed(report)
         if len(entry) > self._most // 4:
             return
         if self._waiting + len(entry) > WAITING_BYTES:
@@ -178,8 +178,8 @@ class Verdicts:
             return None
         report, found = row
         if isinstance(report, bytes) and found == _sum(key, report):
-            with contextlib.suppress(msgspec.MsgspecError):
-                return _reports.decode(report)
+            with contextlib.suppress(msgspec.MsgspecError, zlib.error):
+                return unpacked(report)
         self._damaged("an entry: its check sum does not fit")
         database.execute("DELETE FROM verdicts WHERE key = ?", (key,))
         return None

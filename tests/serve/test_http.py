@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from microcoder.evaluator import Problem, TestCase
+from microcoder.evaluator.server.budget import KINDS
 from microcoder.evaluator.server.messages import EvaluateResponse, StatusResponse
 
 from ..events import HELD, PATIENT, TELLS, let_go, running, wait_until
@@ -258,6 +259,8 @@ def test_metrics_have_closed_labels(http: httpx2.Client) -> None:
         assert f"microcoder_{name}_bucket" in text
     for name in ("workers", "worker_restarts_total", "program_cpu_seconds_total", "cache_hits_total", "queue_length"):
         assert f"\nmicrocoder_{name}" in text
+    for what in KINDS:
+        assert f'microcoder_kept_bytes{{what="{what}"}}' in text
     assert "sums" not in text and "such" not in text
 
 

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -195,6 +196,27 @@ def test_engines_are_one_server_and_are_started_again(start: Start) -> None:
     server.close()
     assert server.process.returncode == 0
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_the_budget_is_that_of_the_whole_server(start: Start) -> None:
+    most = 64 << 20
+    server = start("--engines", "2", "--cache-memory", str(most), "--cache-disk", str(most))
+    engines(server)
+    with Client(server.address, deadline=100) as judge:
+        assert all(each.accepted for each in judge.evaluate_many((SUMS, f"{ADD}# {number}") for number in range(20)))
+
+    def kept(http: httpx2.Client, name: str) -> dict[str, float]:
+        found = re.findall(rf'microcoder_{name}{{what="(\w+)"}} (\S+)', http.get("/metrics").text)
+        return {what: float(value) for what, value in found}
+
+    with server.http() as http:
+        wait_until(lambda: kept(http, "kept_bytes")["problem_files"] and kept(http, "kept_bytes")["verdicts"])
+        allowed = kept(http, "kept_allowed_bytes")
+        disk = allowed.pop("problem_files") + allowed.pop("verdict_file")
+        assert most - 100 < disk <= most and most - 100 < sum(allowed.values()) <= most
+        status = http.get("/v1/status").json()["engines"]
+        assert sum(engine["kept"]["history"]["most"] for engine in status) == allowed["history"]
+    server.close()
 
 
 def test_a_stopped_engine_is_replaced_and_its_calls_are_judged_by_others(start: Start) -> None:

@@ -192,8 +192,8 @@ async def test_the_file_is_bounded_by_bytes(tmp_path: Path) -> None:
     most = 1 << 20
     async with Cache(tmp_path, most=most) as cache:
         for number in range(300):
-            cache.cache.put(b"%d" % number, report(number, f"{number}" * 5000))
-        cache.cache.put(b"large", report(1, "x" * most))
+            cache.cache.put(b"%d" % number, report(number, random.Random(number).randbytes(10_000).hex()))
+        cache.cache.put(b"large", report(1, random.Random(1).randbytes(most).hex()))
         assert await cache.cache.get(b"299") and not await cache.cache.get(b"large")
         assert not await cache.cache.get(b"0")
     assert most // 2 < cache.file.stat().st_size < 2 * most

@@ -1,0 +1,28 @@
+"""How much memory an evaluator keeps for later, and how much it has kept."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..sandbox.limits import MIB
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes, at most. Of each kind the latest is kept whatever its size."""
+
+    prepared: int = 1024 * MIB
+    """Problems that are ready for their next program, as they are held; with the texts of the problem."""
+    verdicts: int = 64 * MIB
+    """Reports that are remembered, so that equal programs are judged once. A larger one is not."""
+    rulings: int = 32 * MIB
+    """What replayed tests have said of answers."""
+    checkers: int = 256 * MIB
+    """Checkers, compiled."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Of one kind."""
+
+    bytes: int
+    most: int
+    """Bytes that are allowed."""
