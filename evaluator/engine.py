@@ -27,11 +27,13 @@ from ..sandbox.kinds import PYTHON
 from ..sandbox.languages import LANGUAGES, Builder, CompileError
 from ..sandbox.languages import Program as RunnableProgram
 from ..sandbox.languages.builder import MEMORY as COMPILER_MEMORY
+from ..sandbox.languages.cache import sweep_all
 from ..sandbox.limits import Limits
 from ..sandbox.names import FILES, unplaceable
 from ..sandbox.pool import Pool
 from ..sandbox.protocol import Mode
 from ..sandbox.shared import Shared
+from ..sandbox.shortage import in_thread
 from ..sandbox.turns import Turns
 from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Rulings, Session
@@ -171,6 +173,7 @@ class Evaluator(Streams):
         raise TypeError("an Evaluator lives in one process: pass its options, or a SyncEvaluator, which starts anew")
 
     async def __aenter__(self) -> Evaluator:
+        await in_thread(sweep_all)
         jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)
         interpreter = probe(self._python, self._packages)
         interpreter.require_packages()

@@ -16,6 +16,7 @@ execution    what was seen when one test ran
 names        names of files that a program may bring
 capacity     how many workers the host has room for
 shortage     what the host had too little of while a program ran
+temporary    folders that do not outlive their process for long
 cgroups      limits and counters of the host's control groups
 doctor       whether judging is safe here
 selfcheck    the programs with which the doctor finds out

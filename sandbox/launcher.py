@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from pathlib import Path
 
 from .identity import identities
@@ -19,6 +17,7 @@ from .kinds import PYTHON, Kind, Starts
 from .protocol import Configure, frame
 from .seccomp import Filter, program_filter, runner_filter
 from .shortage import refusals
+from .temporary import TemporaryFolder
 
 _INSIDE = Path(__file__).with_name("inside")
 _START = "import sys; sys.path.insert(0, sys.argv[2]); from inside.main import main; main()"
@@ -69,10 +68,11 @@ class Launcher:
             undo.callback(os.close, errors)
             plain = os.memfd_create("standard-streams")  # a regular file, as tests have: programs inherit the streams
             passed_on.callback(os.close, plain)
-            folder = None if self.jail.isolates else Path(tempfile.mkdtemp(prefix="microcoder-"))
-            undo.callback(_remove, folder)
+            folder = None if self.jail.isolates else TemporaryFolder("jail")
+            if folder is not None:
+                undo.callback(folder.remove)
             spec = self._spec(kind, inside.fileno(), isolated=folder is None)
-            greeting = self._configure(kind, spec, folder)
+            greeting = self._configure(kind, spec, None if folder is None else folder.path)
             command = self.jail.command(spec)
             for fd in command.temporary_fds:
                 passed_on.callback(os.close, fd)
@@ -178,7 +178,7 @@ class Jailed:
         process: subprocess.Popen[bytes],
         sock: socket.socket,
         errors: int,
-        folder: Path | None,
+        folder: TemporaryFolder | None,
         greeting: bytes,
     ) -> None:
         self.process = process
@@ -230,9 +230,5 @@ class Jailed:
             os.close(self._errors)
             os.close(self.ended)
             self._errors = None
-        _remove(self._folder)
-
-
-def _remove(folder: Path | None) -> None:
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+        if self._folder is not None:
+            self._folder.remove()

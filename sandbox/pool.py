@@ -66,17 +66,17 @@ class Pool:
         raise JailUnavailable("\n".join(failures))
 
     async def __aenter__(self) -> Pool:
+        async def start() -> None:
+            self._idle[PYTHON].append(await self._start(PYTHON))
+
         try:
-            results = await asyncio.gather(*(self._start(PYTHON) for _ in range(self.places)), return_exceptions=True)
-        except asyncio.CancelledError:
-            self.shortages.close()
+            results = await asyncio.gather(*(start() for _ in range(self.places)), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+        except BaseException:
+            await self.close()
             raise
-        started = [r for r in results if isinstance(r, Worker)]
-        self._idle[PYTHON] += started
-        for result in results:
-            if isinstance(result, BaseException):
-                await self.close()
-                raise result
         return self
 
     async def __aexit__(self, *_: object) -> None:

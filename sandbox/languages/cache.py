@@ -9,14 +9,15 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import shutil
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
 
 from ..limits import MIB
+from ..temporary import TemporaryFolder, sweep
 
+PROGRAMS, HEADERS = "programs", "headers"
 BYTES = 1024 * MIB
 """Of programs, give or take what is written between two looks. The least recently used go first."""
 _LOOK_EVERY = 32 * MIB
@@ -26,23 +27,32 @@ _LOOK_EVERY = 32 * MIB
 @cache
 def folder() -> Path:
     """Where things are kept."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    place = Path(os.environ.get("MICROCODER_CACHE") or home / "microcoder")
+    place = _wanted()
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=place):
             return place
     except OSError:
-        place = Path(tempfile.mkdtemp(prefix="microcoder-"))
-        atexit.register(shutil.rmtree, place, ignore_errors=True)
-        return place
+        made = TemporaryFolder("cache")
+        atexit.register(made.remove)
+        return made.path
+
+
+def sweep_all() -> None:
+    """Remove what killed processes of this user left here and where temporary files are."""
+    sweep(Path(tempfile.gettempdir()), _wanted() / PROGRAMS, _wanted() / HEADERS)
+
+
+def _wanted() -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("MICROCODER_CACHE") or home / "microcoder")
 
 
 class Cache:
     """Programs by key, a hexadecimal digest of all that they are made from. Safe between processes and threads."""
 
     def __init__(self, place: Path | None = None, size: int = BYTES) -> None:
-        self._place = place or folder() / "programs"
+        self._place = place or folder() / PROGRAMS
         self._size = size
         self._written = _LOOK_EVERY
 
@@ -60,15 +70,10 @@ class Cache:
         path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            number, name = tempfile.mkstemp(dir=self._place)
-            try:
-                with os.fdopen(number, "wb") as file:
-                    file.write(data)
-                _used(name)
-                os.replace(name, path)
-            except OSError:
-                os.unlink(name)
-                raise
+            with TemporaryFolder("program", self._place) as made:
+                (made / key).write_bytes(data)
+                _used(made / key)
+                os.replace(made / key, path)
             self._written += len(data)
             if self._written >= _LOOK_EVERY:
                 self._written = 0
@@ -86,7 +91,7 @@ class Cache:
                 path.unlink(missing_ok=True)
 
 
-def _used(path: str | Path) -> None:
+def _used(path: Path) -> None:
     """Now, by a clock that is finer than the file system's own: that one moves in steps of milliseconds."""
     now = time.time_ns()
     os.utime(path, ns=(now, now))

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -23,8 +22,9 @@ from ..jails.base import Mount
 from ..kinds import NATIVE, Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
+from ..temporary import TemporaryFolder
 from .base import COMPILER_STACK, Language, Program, Recipe, names_streams, path_of
-from .cache import folder
+from .cache import HEADERS, folder
 from .toolchain import ask, inside, libraries, real, shown
 
 FLAGS = ("-O2", "-pipe", "-static", "-s", "-DONLINE_JUDGE", "-fmax-errors=10", "-fdiagnostics-color=never")
@@ -87,7 +87,7 @@ class Gcc(Language):
         if not self._plus:
             return None
         text = "\0".join((self.version(), real(self._driver) or "", *self._flags))
-        place = folder() / "headers" / hashlib.sha256(text.encode()).hexdigest()[:24]
+        place = folder() / HEADERS / hashlib.sha256(text.encode()).hexdigest()[:24]
         return place if _kept(place) else None
 
     @cached_property
@@ -158,7 +158,7 @@ def _file_of(driver: str, part: str) -> str:
 
 @cache
 def _threads() -> bytes:
-    with tempfile.TemporaryDirectory(prefix="microcoder-") as place:
+    with TemporaryFolder("build") as place:
         source = Path(place, "threads.c")
         source.write_bytes(_THREADS)
         ask("gcc", "-O2", "-D_GNU_SOURCE", "-c", str(source), "-o", f"{place}/threads.o")
@@ -186,9 +186,15 @@ def _compile_headers(driver: str, flags: list[str], place: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # others who want it wait
         if wanted.exists():
             return
-        made = Path(held.enter_context(tempfile.TemporaryDirectory(dir=place.parent)), "stdc++.h.gch")
+        made = held.enter_context(TemporaryFolder("headers", place.parent)) / "stdc++.h.gch"
         argv = [driver, *flags, "-x", "c++-header", os.path.normpath(header[1]), "-o", str(made)]
-        done = subprocess.run(argv, capture_output=True, check=False, timeout=300, env={**os.environ, "LC_ALL": "C"})
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            check=False,
+            timeout=300,
+            env={**os.environ, "LC_ALL": "C", "TMPDIR": str(made.parent)},
+        )
         if done.returncode:
             return
         wanted.parent.mkdir(exist_ok=True)
@@ -200,7 +206,7 @@ def _compile_headers(driver: str, flags: list[str], place: Path) -> None:
 
 
 def _dependencies(driver: str) -> str:
-    with tempfile.NamedTemporaryFile(suffix=".cpp") as file:
-        file.write(b"#include <bits/stdc++.h>\n")
-        file.flush()
-        return ask(driver, "-M", file.name)
+    with TemporaryFolder("build") as place:
+        source = place / "headers.cpp"
+        source.write_bytes(b"#include <bits/stdc++.h>\n")
+        return ask(driver, "-M", str(source))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..jails.base import Mount
 from ..kinds import NATIVE, Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
+from ..temporary import TemporaryFolder
 from .base import COMPILER_STACK, Language, Program, Recipe, names_streams
 from .cache import folder
 from .toolchain import ask, inside, libraries, real, shown
@@ -70,12 +70,12 @@ class Go(Language):
         if done.exists():
             return
         has = set(ask(self._go, "list", "std", environment=self._environment(str(self._compiled))).split())
-        with tempfile.TemporaryDirectory(prefix="microcoder-") as work:
+        with TemporaryFolder("build") as work:
             source = Path(work, _FILE)
             imports = "\n".join(f'import _ "{name}"' for name in _AHEAD if name in has)
             source.write_text(f"package main\n{imports}\nfunc main() {{}}\n")
             argv = [self._go, "build", "-trimpath", "-o", f"{work}/{OUTPUT}", str(source)]
-            ask(*argv, environment=self._environment(str(self._compiled)))
+            ask(*argv, environment=self._environment(str(self._compiled)) | {"GOTMPDIR": str(work)})
         for path in self._compiled.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
         done.touch()

@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ToolchainFailed
 from ..jails.base import Mount
+from ..temporary import TemporaryFolder
 
 _LOADED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 
@@ -19,7 +19,7 @@ _LOADED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 def ask(*argv: str, environment: dict[str, str] | None = None) -> str:
     """What a program of the toolchain prints, on both streams. Raises ToolchainFailed."""
     try:
-        with tempfile.TemporaryDirectory() as folder:  # where one that crashes leaves its log
+        with TemporaryFolder("build") as folder:  # where one that crashes leaves its log
             done = subprocess.run(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -30,7 +30,7 @@ def ask(*argv: str, environment: dict[str, str] | None = None) -> str:
                 timeout=60,
                 check=True,
                 cwd=folder,
-                env={**os.environ, "LC_ALL": "C", **(environment or {})},
+                env={**os.environ, "LC_ALL": "C", "TMPDIR": str(folder), **(environment or {})},
             )
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stdout", None) or "").strip()
