@@ -6,6 +6,7 @@ Those that use the fixture `demo` run the real one.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
+import psutil
 import pytest
 
 from microcoder.evaluator.cli import main
@@ -32,7 +34,7 @@ from microcoder.evaluator.submission import Submission
 from microcoder.sandbox.errors import JailUnavailable
 from microcoder.sandbox.limits import Limits
 
-from .events import wait_until
+from .events import descendants, wait_until
 
 DEMO = Path(__file__).resolve().parent.parent / "examples" / "demo.jsonl"
 
@@ -550,8 +552,12 @@ def test_a_file_that_is_being_written_is_refused_whole(
         assert command(file, "-q", "-o", name, *how) == 2
         assert f"{name.name}: another process writes it" in said(capsys)
     assert out.read_bytes() == before
+    judging = descendants(process.pid)  # nothing isolates them: they do not end with their parent
     process.kill()
     process.wait()
+    for each in judging:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
     options = ["--unsafe-no-jail", "--resume", "--limits.cpu-time", 0.2]
     assert command(file, "-q", "-o", link, *options) == 0
     assert [report.name for report in reports(out)] == ["quick", "endless"]

@@ -28,6 +28,7 @@ from microcoder.evaluator.server.routes import application
 from microcoder.evaluator.server.service import Client, Service
 from microcoder.evaluator.server.settings import Settings
 from microcoder.evaluator.server.siblings import Siblings
+from microcoder.evaluator.server.tokens import Tokens
 from microcoder.sandbox.errors import SandboxError
 from microcoder.sandbox.languages import LANGUAGES, Builder
 from microcoder.sandbox.languages.cache import Cache
@@ -274,8 +275,9 @@ async def test_the_body_of_a_request_counts_until_its_stream_has_ended(service: 
         if message.get("more_body") is False:
             answered.set()
 
-    async with Siblings(service.settings) as siblings:
-        app = Gate(application(service, siblings), service.settings, service.metrics, service.log)
+    tokens = Tokens(service.settings.tokens)
+    async with Siblings(service.settings, tokens) as siblings:
+        app = Gate(application(service, siblings), service.settings, tokens, service.metrics, service.log)
         headers = [(b"content-type", b"application/json"), (b"host", b"localhost")]
         path = "/v1/evaluate/stream"
         scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}

@@ -171,6 +171,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
       0    ended by SIGTERM or SIGINT, after what was taken in had been finished
       2    the command line cannot be used, the address is taken, or the engines do not stay up
       3    no jail works here; ask doctor
+      130  ended at once by a second SIGINT; 143 likewise (SIGTERM), or before it had begun
     """
 
     host: Annotated[str, _argument("ADDRESS")] = "127.0.0.1"

@@ -6,19 +6,20 @@ import contextlib
 import fcntl
 import ipaddress
 import os
-import shutil
+import signal
 import socket
 import stat
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from ...sandbox import capacity
+from ...sandbox.languages.cache import sweep_all
 from ...sandbox.limits import Limits
+from ...sandbox.temporary import TemporaryFolder
 from ..cluster.options import host_and_port
 from .engine import engine_options
-from .errors import DONE, UsageError
+from .errors import UsageError
 from .options import Serve
 
 TOKEN = "MICROCODER_TOKEN"
@@ -29,10 +30,13 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 def main(options: Serve) -> int:
     """The whole command; returns the exit code. A mistake of the user is raised."""
+    # While there is nothing to leave, a signal ends the process as it ends any.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         from ..server import process, supervisor
-        from ..server.logs import logger
+        from ..server.logs import logger, outlet
         from ..server.settings import Caps, Queue, Settings
+        from ..server.signals import Signals
         from ..server.verdicts import VERDICTS, check
     except ModuleNotFoundError as error:
         raise UsageError(f"serve needs {error.name}: pip install 'microcoder[serve]'") from None
@@ -46,7 +50,13 @@ def main(options: Serve) -> int:
         raise UsageError("--ray with --engines needs --workers: the engines share out so many processors")
     if options.engines > workers > 0:
         raise UsageError(f"--engines {options.engines} but only {workers} workers: each engine needs one at least")
-    with _state(options.state) as state, _listening(options) as listening:
+    address = None if options.unix else _resolved(options)
+    reread = (lambda: _tokens(options, again=True)) if options.token_file else None
+    signals = Signals()
+    signals.of_server(reloads=reread is not None)
+    errors = outlet(options.log_format)
+    sweep_all()
+    with _state(options.state) as (state, held), _listening(options, address) as listening:
         settings = Settings(
             **for_engine,
             ray=options.ray,
@@ -82,15 +92,18 @@ def main(options: Serve) -> int:
                 log.warning("the host is short of room", what=told)
         log.info("listening", address=_address(listening), workers=workers, engines=options.engines)
         if options.engines == 1:
-            process.run(settings, [listening])
+            process.run(settings, [listening], signals, errors, tokens=reread)
         else:
-            supervisor.run(settings, listening, log)
-    process.leave(DONE)
-    return DONE
+            supervisor.run(settings, listening, log, signals, tokens=reread, held=held)
+    process.leave(signals.exit_code, errors)
+    return signals.exit_code
 
 
-def _tokens(options: Serve) -> tuple[str, ...]:
+def _tokens(options: Serve, *, again: bool = False) -> tuple[str, ...]:
+    """Raises UsageError. ``again``: from a file that may be read twice, and never has one wait."""
     if options.token_file:
+        if again and not options.token_file.is_file():
+            raise UsageError(f"--token-file: {options.token_file}: not a file, or not there any more")
         try:
             text = options.token_file.read_text()
         except (OSError, UnicodeDecodeError) as error:
@@ -136,39 +149,75 @@ def _check_address(options: Serve, tokens: tuple[str, ...]) -> None:
         )
 
 
+_Address = tuple[socket.AddressFamily, int, int, str, tuple[object, ...]]
+
+
+def _resolved(options: Serve) -> _Address:
+    """What to listen on. Asking for a name may take its time."""
+    try:
+        return socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as error:
+        raise _unusable(options, error) from None
+
+
 @contextlib.contextmanager
-def _listening(options: Serve) -> Generator[socket.socket]:
-    if options.unix:
-        path = options.unix
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISSOCK(path.lstat().st_mode):
-                raise UsageError(f"--unix: {path} is there, and is no socket")
-            path.unlink()  # of a server that ended; a lock on it would outlive nothing either
-        listening = socket.socket(socket.AF_UNIX)
+def _listening(options: Serve, address: _Address | None) -> Generator[socket.socket]:
+    if address is None:
+        assert options.unix is not None
+        with _listening_unix(options.unix) as listening:
+            yield listening
+        return
+    family, kind, protocol, _, name = address
+    with socket.socket(family, kind, protocol) as listening:
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(name)
+        except OSError as error:
+            raise _unusable(options, error) from None
+        yield listening
+
+
+def _unusable(options: Serve, error: OSError) -> UsageError:
+    return UsageError(f"--host {options.host} --port {options.port}: {error.strerror or error}")
+
+
+@contextlib.contextmanager
+def _listening_unix(path: Path) -> Generator[socket.socket]:
+    """A socket of a server that was killed is replaced; at the end the path is left to whoever has it by then."""
+    with socket.socket(socket.AF_UNIX) as listening:
         mask = os.umask(0o177)
         try:
+            _make_way(path)
             listening.bind(str(path))
+            bound = path.lstat().st_ino
         except OSError as error:
             raise UsageError(f"--unix: {path}: {error.strerror or error}") from None
         finally:
             os.umask(mask)
         try:
-            with listening:
-                yield listening
+            yield listening
         finally:
-            path.unlink(missing_ok=True)
-        return
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_ino == bound:
+                    path.unlink()
+
+
+def _make_way(path: Path) -> None:
+    """Raises UsageError, OSError."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        raise UsageError(f"--host {options.host} --port {options.port}: {error.strerror or error}") from None
-    with listening:
-        yield listening
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise UsageError(f"--unix: {path} is there, and is no socket")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.settimeout(1.0)
+            other.connect(str(path))
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:  # nobody listens
+        path.unlink()
+    except TimeoutError:
+        raise UsageError(f"--unix: {path} is in use by another server") from None
+    else:
+        raise UsageError(f"--unix: {path} is in use by another server")
 
 
 def _address(listening: socket.socket) -> str:
@@ -184,14 +233,13 @@ def _authority(host: str) -> str:
 
 
 @contextlib.contextmanager
-def _state(folder: Path | None) -> Generator[Path]:
-    """The folder, its owner's alone and this server's alone."""
+def _state(folder: Path | None) -> Generator[tuple[Path, tuple[int, ...]]]:
+    """The folder, its owner's and this server's alone; and what engines hold, so that nobody removes it sooner."""
     if folder is None:
-        made = Path(tempfile.mkdtemp(prefix="microcoder-serve-"))
-        try:
-            yield made
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        made = TemporaryFolder("serve")
+        assert made.lock is not None
+        with made as path:
+            yield path, (made.lock,)
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -204,4 +252,4 @@ def _state(folder: Path | None) -> Generator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"--state: {folder} is in use by another server") from None
-        yield folder.resolve()
+        yield folder.resolve(), ()

@@ -22,7 +22,10 @@
     sandbox_fusion, remote_rewards   routes for clients of others: verl, OpenRLHF, slime
     page.*      the status page, as the browser gets it
     openapi     the description of the interface, made from the types
+    tokens      who is let in, from one request to the next
     logs        structured logs
+    outlet      standard error, written by a thread: no reader of the log holds up who writes
+    signals     what signals ask of a process: to end in order, to end at once, to read the tokens again
     process     one engine process: evaluator, service, HTTP server, signals
     supervisor  several of them behind one socket
 

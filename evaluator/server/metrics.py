@@ -55,6 +55,7 @@ class Metrics:
         self._troubles = counter(
             "troubles_total", "Requests put off for want of something, problems and verdicts not kept.", "what"
         )
+        self._log_dropped = counter("log_lines_dropped_total", "Lines of the log that nobody took in time.")
         self._dropped = counter(
             "connections_dropped_total", "Connections given up, by what they were waited for.", "waited_for"
         )
@@ -91,6 +92,10 @@ class Metrics:
     def trouble(self, what: str) -> None:
         """``what``: one of TROUBLES."""
         self._troubles.labels(what).inc()
+
+    def log_dropped(self, lines: int) -> None:
+        """Lines of the log were given up."""
+        self._log_dropped.inc(lines)
 
     def verdict(self, report: Report, cache: str | None) -> None:
         """``cache``: memory or disk, where the verdict was known; None where the program ran."""

@@ -1,8 +1,8 @@
 """One engine process: evaluator, service and HTTP server on sockets that are open already.
 
 The supervisor starts it as ``python -m microcoder.evaluator.server.process SOCKET PIPE``, with its settings on standard
-input, which stays open: when it ends, the supervisor has ended, and so does the process. Once it is ready it writes to
-the pipe, as long as its event loop turns.
+input, which stays open: further lines have other tokens, and when it ends, so does the process, for the supervisor
+wants it to, or has ended. Once it is ready it writes to the pipe, as long as its event loop turns.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
-import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvicorn
@@ -29,12 +29,18 @@ from ..cluster import RayEvaluator
 from ..engine import Evaluator
 from .connections import Connections, room_for
 from .gate import Gate
-from .logs import logger
+from .logs import logger, outlet
 from .metrics import Metrics
+from .outlet import Outlet
 from .routes import application
 from .service import Service
 from .settings import Settings
 from .siblings import Siblings, socket_path
+from .signals import Signals
+from .tokens import Tokens, read_again
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 BACKLOG = 4096
 CUT_OFF = 5.0
@@ -42,6 +48,9 @@ CUT_OFF = 5.0
 THREADS = "microcoder-reads"
 BEAT = 0.5
 """Seconds between two words to the supervisor."""
+SAID = 1 << 24
+"""Most bytes of a line from the supervisor."""
+DONE, UNUSABLE, NO_JAIL = 0, 2, 3
 PATIENCE = 1.0
 """Seconds for threads to end when all else has."""
 
@@ -56,28 +65,98 @@ class _Threads(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-def leave(code: int) -> None:
+def leave(code: int, errors: Outlet) -> None:
     """End this process, as the last of all, where a thread of a server still reads: Python would wait for it."""
     until = time.monotonic() + PATIENCE
     for thread in threading.enumerate():
         if thread.name.startswith(THREADS):
             thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():
+                errors.drain()
                 os._exit(code)
 
 
-def run(settings: Settings, sockets: list[socket.socket], beats: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises JailUnavailable."""
+def run(
+    settings: Settings,
+    sockets: list[socket.socket],
+    signals: Signals,
+    errors: Outlet,
+    *,
+    tokens: Callable[[], tuple[str, ...]] | None = None,
+    beats: int | None = None,
+) -> None:
+    """Serve until a signal or the supervisor wants an end. Raises JailUnavailable.
+
+    ``tokens`` reads them again, for SIGHUP. ``beats`` is the pipe to the supervisor, where there is one.
+    """
     for each in sockets:
         each.listen(BACKLOG)  # connections wait while the workers start
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sockets, beats))
+        runner.run(_serve(settings, sockets, signals, errors, tokens, beats))
 
 
-async def _serve(settings: Settings, sockets: list[socket.socket], beats: int | None) -> None:
-    asyncio.get_running_loop().set_default_executor(_Threads())
+async def _serve(
+    settings: Settings,
+    sockets: list[socket.socket],
+    signals: Signals,
+    errors: Outlet,
+    read: Callable[[], tuple[str, ...]] | None,
+    beats: int | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Threads())
     log = logger(settings.log_format, settings.log_level, engine=settings.engine)
     metrics = Metrics(settings.engine)
+    errors.dropped = metrics.log_dropped
+    tokens = Tokens(settings.tokens)
+    end = _End(signals)
+    again = asyncio.Event()
+
+    def look() -> None:
+        if signals.reload():
+            again.set()
+        end.look()
+
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(signals.watched(lambda: loop.call_soon_threadsafe(look)))
+            if read is not None:
+                await stack.enter_async_context(_beside(_read_tokens(again, read, tokens, log)))
+            if beats is not None:
+                await stack.enter_async_context(_beside(_hear_supervisor(tokens, end)))
+            evaluator = await stack.enter_async_context(_evaluator(settings))
+            siblings = await stack.enter_async_context(Siblings(settings, tokens))
+            service = await stack.enter_async_context(Service(settings, evaluator, metrics, log))
+            room = room_for(evaluator.workers)
+            connections = Connections(room, settings.queue.body_bytes, metrics.dropped)
+            protocol: Any = connections.protocol  # a callable is all that is asked for
+            config = uvicorn.Config(
+                Gate(application(service, siblings), settings, tokens, metrics, log),
+                http=protocol,
+                loop="none",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+            )
+            server = end.server = _Server(config, service, connections)
+            # What is there now stays. A collection that looked at all of it would keep everybody waiting for 30 ms.
+            gc.collect()
+            gc.freeze()
+            if beats is not None:
+                await stack.enter_async_context(_beside(_beat(beats)))
+            log.info("ready", pid=os.getpid(), workers=evaluator.workers, jail=evaluator.jail, connections=room)
+            await server.serve(sockets)
+    except asyncio.CancelledError:
+        if not end.cancelled:
+            raise
+    log.info("ended")
+
+
+def _evaluator(settings: Settings) -> Evaluator | RayEvaluator:
     options: dict[str, Any] = {
         "jail": settings.jail,
         "python": settings.python,
@@ -91,75 +170,85 @@ async def _serve(settings: Settings, sockets: list[socket.socket], beats: int | 
         "unsafe_no_jail": settings.unsafe_no_jail,
     }
     if settings.ray is None:
-        evaluator = Evaluator(workers=settings.workers, memory=settings.budget.evaluator, **options)
-    else:
-        options |= {name: value for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name))}
-        evaluator = RayEvaluator(settings.ray, workers=settings.workers or None, **options)
-    async with evaluator, Siblings(settings) as siblings, Service(settings, evaluator, metrics, log) as service:
-        app = Gate(application(service, siblings), settings, metrics, log)
-        room = room_for(evaluator.workers)
-        connections = Connections(room, settings.queue.body_bytes, metrics.dropped)
-        protocol: Any = connections.protocol  # a callable is all that is asked for
-        config = uvicorn.Config(
-            app,
-            http=protocol,
-            loop="none",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=round(settings.drain_seconds + CUT_OFF),
-        )
-        server = _Server(config, service, connections)
-        work = [] if beats is None else [_watch_supervisor(server), _beat(beats)]
-        beside = [asyncio.create_task(each) for each in work]
-        # What is there now stays. A collection that looked at all of it would keep everybody waiting for 30 ms.
-        gc.collect()
-        gc.freeze()
-        log.info("ready", pid=os.getpid(), workers=evaluator.workers, jail=evaluator.jail, connections=room)
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await server.serve(sockets)
-        finally:
-            for task in beside:
-                task.cancel()
-        log.info("ended")
+        return Evaluator(workers=settings.workers, memory=settings.budget.evaluator, **options)
+    options |= {name: value for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name))}
+    return RayEvaluator(settings.ray, workers=settings.workers or None, **options)
+
+
+class _End:
+    """How the task that serves ends: in order once it has taken something in, else at once."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+        self._task = asyncio.current_task()
+        self.server: _Server | None = None
+        self.cancelled = False
+
+    def in_order(self) -> None:
+        """The supervisor wants it."""
+        self._signals.end = True
+        self.look()
+
+    def look(self) -> None:
+        """At what the signals ask for."""
+        if self._signals.end and self.server is not None:
+            self.server.end()
+        if self._signals.at_once is not None or (self._signals.end and self.server is None):
+            self._at_once()
+
+    def _at_once(self) -> None:
+        if self.cancelled:
+            return
+        self.cancelled = True
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off is not worth a traceback
+        if self.server is not None:
+            self.server.give_up()
+        assert self._task is not None
+        self._task.cancel()
 
 
 class _Server(uvicorn.Server):
-    """Looks after the connections; drains the service when it is told to end."""
+    """Looks after the connections. Told to end, it goes on answering until what was taken in is done: whoever waits for
+    it asks meanwhile whether the server is still there."""
 
     def __init__(self, config: uvicorn.Config, service: Service, connections: Connections) -> None:
         super().__init__(config)
         self._service = service
         self._connections = connections
         self._loop = asyncio.get_running_loop()
+        self._until: float | None = None
+        """When the time for that is over."""
 
     @contextlib.contextmanager
-    def capture_signals(self):
-        """As uvicorn does, but an end by SIGTERM is an ordinary one: the signal is not raised again."""
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def capture_signals(self) -> Generator[None]:
+        """They are taken already."""
+        yield
 
     async def on_tick(self, counter: int) -> bool:
-        self._connections.sweep(self._loop.time())
+        now = self._loop.time()
+        self._connections.sweep(now)
+        if self._until is not None and (self._service.finished or now >= self._until):
+            self.config.timeout_graceful_shutdown = round(max(0.0, self._until - now) + CUT_OFF)
+            self.should_exit = True
         return await super().on_tick(counter)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.end()
-
     def end(self) -> None:
-        if self.should_exit:
-            self.force_exit = True  # asked twice
-        self.should_exit = True
-        self._loop.call_soon_threadsafe(self._service.drain)
+        if self._until is None:
+            self._until = self._loop.time() + self._service.settings.drain_seconds
+            self._service.drain()
+
+    def give_up(self) -> None:
+        self._service.give_up()
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _beat(pipe: int) -> None:
@@ -169,41 +258,67 @@ async def _beat(pipe: int) -> None:
         await asyncio.sleep(BEAT)
 
 
-async def _watch_supervisor(server: _Server) -> None:
-    gone = asyncio.Event()
+async def _read_tokens(
+    wanted: asyncio.Event, read: Callable[[], tuple[str, ...]], tokens: Tokens, log: FilteringBoundLogger
+) -> None:
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        if (found := await asyncio.to_thread(read_again, read, log)) is not None:
+            tokens.replace(found)
+
+
+async def _hear_supervisor(tokens: Tokens, end: _End) -> None:
+    reader = asyncio.StreamReader(limit=SAID)
     loop = asyncio.get_running_loop()
-    loop.add_reader(0, gone.set)
-    await gone.wait()
-    loop.remove_reader(0)
-    server.end()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    with contextlib.closing(transport):
+        while line := await reader.readline():
+            tokens.replace(msgspec.json.decode(line, type=tuple[str, ...]))
+        end.in_order()
 
 
 def main() -> int:
     """An engine process of a supervisor."""
     descriptor, beats = map(int, sys.argv[1:])
+    signals = Signals()
+    signals.of_engine()
     shared = socket.socket(fileno=descriptor)
-    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    path = socket_path(settings.state, settings.engine)
-    own = socket.socket(socket.AF_UNIX)
-    sockets = [shared, own]
+    with open(0, "rb", buffering=0, closefd=False) as told:  # no byte more than the line: there may be another
+        settings = msgspec.json.decode(told.readline(), type=Settings)
+    errors = outlet(settings.log_format)
+    code = DONE
     try:
-        path.unlink(missing_ok=True)
-        own.bind(str(path))
-    except OSError as error:
-        sockets.remove(own)
-        print(f"microcoder-eval: engine {settings.engine}: others cannot ask it: {path}: {error}", file=sys.stderr)
-    try:
-        run(settings, sockets, beats)
+        with _own_socket(settings) as own:
+            run(settings, [shared, *own], signals, errors, beats=beats)
     except MicrocoderError as error:
         print(f"microcoder-eval: engine {settings.engine}: {error}", file=sys.stderr)
-        return 3 if isinstance(error, JailUnavailable) else 2
-    finally:
-        with contextlib.suppress(OSError):
+        code = NO_JAIL if isinstance(error, JailUnavailable) else UNUSABLE
+    leave(code, errors)
+    return code
+
+
+@contextlib.contextmanager
+def _own_socket(settings: Settings) -> Generator[list[socket.socket]]:
+    """By which the others ask it; none where there is no room for one. At the end the path is left to whoever has it by
+    then."""
+    path = socket_path(os.open(settings.state, os.O_PATH), settings.engine)
+    with socket.socket(socket.AF_UNIX) as own:
+        try:
             path.unlink(missing_ok=True)
-    return 0
+            own.bind(str(path))
+            bound = path.stat().st_ino
+        except OSError as error:
+            print(f"microcoder-eval: engine {settings.engine}: others cannot ask it: {error}", file=sys.stderr)
+            yield []
+            return
+        try:
+            yield [own]
+        finally:
+            with contextlib.suppress(OSError):
+                if path.stat().st_ino == bound:
+                    path.unlink()
 
 
 if __name__ == "__main__":
-    code = main()
-    leave(code)
-    sys.exit(code)
+    sys.exit(main())

@@ -404,9 +404,15 @@ class Service:
         if not self.draining:
             self.draining = True
             self.log.info("draining", waiting=self.queue.waiting, running=self.queue.inside)
-            asyncio.get_running_loop().call_later(self.settings.drain_seconds, self._give_up)
+            asyncio.get_running_loop().call_later(self.settings.drain_seconds, self.give_up)
 
-    def _give_up(self) -> None:
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is judged, and nothing waits for it."""
+        return not (self.queue.inside or self.queue.waiting)
+
+    def give_up(self) -> None:
+        """Whoever still waits is told that there will be no verdict."""
         self._closed = True
         if running := self._judging.running:
             self.log.warning("drained too long", given_up=running)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,34 +19,33 @@ from .errors import NotFound, Unavailable
 from .history import LISTED, SLOWEST
 from .messages import EngineStatus, StatusResponse
 from .settings import Settings
+from .tokens import Tokens
 
 SECONDS = 2.0
 """For a sibling to answer; one that does not is left out."""
 
 
-def socket_path(state: str, engine: int) -> Path:
-    return Path(state) / f"engine-{engine}.sock"
+def socket_path(folder: int, engine: int) -> Path:
+    """By the descriptor of the state folder, whose own path may be longer than that of a socket can be."""
+    return Path(f"/proc/self/fd/{folder}/engine-{engine}.sock")
 
 
 class Siblings:
-    """``async with Siblings(settings) as siblings``."""
+    """``async with Siblings(settings, tokens) as siblings``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
         self._history = bool(settings.history)
-        self._headers = {"authorization": f"Bearer {settings.tokens[0]}"} if settings.tokens else {}
-        self._sockets = {
-            str(engine): str(socket_path(settings.state, engine))
-            for engine in range(settings.engines)
-            if engine != settings.engine
-        }
+        self._tokens = tokens
+        self._state = settings.state
+        self._engines = [engine for engine in range(settings.engines) if engine != settings.engine]
         self._others: dict[str, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Siblings:
-        for engine, path in self._sockets.items():
-            self._others[engine] = aiohttp.ClientSession(
+        self._folder = os.open(self._state, os.O_PATH)
+        for engine in self._engines:
+            self._others[str(engine)] = aiohttp.ClientSession(
                 "http://localhost",
-                connector=aiohttp.UnixConnector(path),
-                headers=self._headers,
+                connector=aiohttp.UnixConnector(str(socket_path(self._folder, engine))),
                 timeout=aiohttp.ClientTimeout(total=SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -54,6 +54,7 @@ class Siblings:
     async def __aexit__(self, *_: object) -> None:
         for other in self._others.values():
             await other.close()
+        os.close(self._folder)
 
     async def status(self, own: EngineStatus) -> StatusResponse:
         found = await asyncio.gather(*(self._ask(engine) for engine in self._others))
@@ -64,7 +65,7 @@ class Siblings:
         if engine not in self._others:
             raise NotFound("there is no such engine")
         try:
-            async with self._others[engine].get(path) as answer:
+            async with self._others[engine].get(path, headers=self._tokens.header) as answer:
                 return Response(await answer.read(), status_code=answer.status, media_type=JSON)
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise Unavailable(f"engine {engine} does not answer", retry_after=1.0) from None
@@ -76,14 +77,14 @@ class Siblings:
         async def send(other: aiohttp.ClientSession) -> None:
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
                 path = f"/v1/problems/{digest}?own"
-                async with other.put(path, data=data, headers={"content-type": media}) as answer:
+                async with other.put(path, data=data, headers={**self._tokens.header, "content-type": media}) as answer:
                     await answer.read()
 
         await asyncio.gather(*map(send, self._others.values()))
 
     async def _ask(self, engine: str) -> EngineStatus | None:
         try:
-            async with self._others[engine].get("/v1/status?own") as answer:
+            async with self._others[engine].get("/v1/status?own", headers=self._tokens.header) as answer:
                 return msgspec.json.decode(await answer.read(), type=EngineStatus)
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
             return None

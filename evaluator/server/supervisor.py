@@ -2,7 +2,8 @@
 
 All of them accept from the same listening socket, so when one ends no connection that was not accepted yet is lost:
 another takes it. The parent only watches: it ends what is silent, starts again what ended, and gives up where one never
-gets ready. An engine that is ready says so twice a second; its clients hear of its end, and ask another.
+gets ready. An engine that is ready says so twice a second; its clients hear of its end, and ask another. The tokens are
+read by the parent alone, so that all engines have the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,8 @@ import msgspec
 from ...sandbox.errors import JailUnavailable, SandboxError
 from .figures import Figures
 from .settings import Settings
+from .signals import Signals
+from .tokens import read_again
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -36,14 +40,19 @@ SILENCE = 3.0
 """Seconds without a word after which an engine that was ready is stopped, or in an endless loop."""
 LATE = 15.0
 """Seconds beyond the drain after which an engine is killed."""
+AT_ONCE = 2.0
+"""Seconds after which it is killed where all should end at once."""
 NO_JAIL = 3
 
 
 class _Engine:
-    def __init__(self, settings: Settings, listening: socket.socket, figures: Figures | None) -> None:
+    def __init__(
+        self, settings: Settings, listening: socket.socket, figures: Figures | None, held: Sequence[int]
+    ) -> None:
         self.settings = settings
         self._listening = listening
         self._figures = figures
+        self._held = held
         self.failures = 0
         """Ends since it was ready."""
         self.start_at: float | None = None
@@ -59,16 +68,33 @@ class _Engine:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "microcoder.evaluator.server.process", *map(str, descriptors)],
             stdin=subprocess.PIPE,
-            pass_fds=descriptors,
+            stderr=sys.stderr.fileno(),
+            pass_fds=[*descriptors, *self._held],
             env=os.environ | (self._figures.environment if self._figures else {}),
             start_new_session=True,  # Ctrl-C in a terminal is for the parent, which drains them
         )
         os.close(beats)
         self.start_at = None
+        self._tell(self.settings)  # and the pipe stays open
+
+    def use(self, tokens: tuple[str, ...]) -> None:
+        """Now, and whenever it is started again."""
+        self.settings = msgspec.structs.replace(self.settings, tokens=tokens)
+        if self.start_at is None:
+            self._tell(tokens)
+
+    def _tell(self, what: object) -> None:
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(msgspec.json.encode(self.settings) + b"\n")
-            self.process.stdin.flush()  # and stays open
+            self.process.stdin.write(msgspec.json.encode(what) + b"\n")
+            self.process.stdin.flush()
+
+    def end(self) -> None:
+        """In order, once it is far enough for that."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.terminate()
 
     def silent(self, *, missed: float) -> bool:
         """Whether it was ready, and has said nothing for long. ``missed``: seconds in which nobody listened."""
@@ -93,8 +119,19 @@ class _Engine:
             self.process.stdin.close()
 
 
-def run(settings: Settings, listening: socket.socket, log: FilteringBoundLogger) -> None:
-    """Until SIGTERM or SIGINT. Raises JailUnavailable or SandboxError when engines do not stay up."""
+def run(
+    settings: Settings,
+    listening: socket.socket,
+    log: FilteringBoundLogger,
+    signals: Signals,
+    *,
+    tokens: Callable[[], tuple[str, ...]] | None = None,
+    held: Sequence[int] = (),
+) -> None:
+    """Until a signal wants an end. Raises JailUnavailable or SandboxError when engines do not stay up.
+
+    ``tokens`` reads them again, for SIGHUP. ``held``: descriptors that are to stay open as long as an engine lives.
+    """
     try:
         figures = Figures(Path(settings.state) / "metrics", settings.engines)
     except OSError as error:
@@ -102,24 +139,24 @@ def run(settings: Settings, listening: socket.socket, log: FilteringBoundLogger)
         figures = None
     listening.listen(4096)  # connections wait while the engines start
     share, more = divmod(settings.workers, settings.engines)
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda caught, _: asked.append(caught))
-    engines = [
-        _Engine(msgspec.structs.replace(settings, engine=place, workers=share + (place < more)), listening, figures)
-        for place in range(settings.engines)
-    ]
-    looked = time.monotonic()
+    engines: list[_Engine] = []
     try:
-        while not asked:
+        for place in range(0 if signals.end else settings.engines):
+            of_one = msgspec.structs.replace(settings, engine=place, workers=share + (place < more))
+            engines.append(_Engine(of_one, listening, figures, held))
+        looked = time.monotonic()
+        while not signals.end:
             now = time.monotonic()
             missed, looked = max(0.0, now - looked - 2 * LOOK), now  # this process may have been stopped, too
+            if signals.reload() and tokens is not None and (found := read_again(tokens, log)) is not None:
+                for engine in engines:
+                    engine.use(found)
             for engine in engines:
                 _look_after(engine, missed, log)
             time.sleep(LOOK)
     finally:
         listening.close()
-        _end(engines, settings.drain_seconds + LATE, log)
+        _end(engines, settings.drain_seconds + LATE, signals, log)
 
 
 def _look_after(engine: _Engine, missed: float, log: FilteringBoundLogger) -> None:
@@ -145,16 +182,21 @@ def _look_after(engine: _Engine, missed: float, log: FilteringBoundLogger) -> No
         raise SandboxError(f"engine {engine.settings.engine} ended {MOST} times without being ready; see above")
 
 
-def _end(engines: list[_Engine], seconds: float, log: FilteringBoundLogger) -> None:
-    running = [engine for engine in engines if engine.start_at is None]
-    for engine in running:
-        engine.process.terminate()
-    until = time.monotonic() + seconds
-    for engine in running:
-        try:
-            engine.process.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            log.error("an engine did not end", engine=engine.settings.engine)
-            engine.process.kill()
-            engine.process.wait()
+def _end(engines: list[_Engine], seconds: float, signals: Signals, log: FilteringBoundLogger) -> None:
+    started = [engine for engine in engines if engine.start_at is None]
+    for engine in started:
+        engine.end()
+    until, hurried = time.monotonic() + seconds, False
+    while running := [engine for engine in started if engine.process.poll() is None]:
+        if signals.at_once is not None and not hurried:
+            hurried, until = True, time.monotonic() + AT_ONCE
+            for engine in running:
+                engine.process.send_signal(signal.SIGINT)
+        if time.monotonic() >= until:
+            for engine in running:
+                log.error("an engine did not end", engine=engine.settings.engine)
+                engine.process.kill()
+                engine.process.wait()
+        time.sleep(LOOK / 4)
+    for engine in started:
         engine.ended()

@@ -23,6 +23,7 @@ from microcoder.evaluator.server.routes import application
 from microcoder.evaluator.server.service import Service
 from microcoder.evaluator.server.settings import Queue, Settings
 from microcoder.evaluator.server.siblings import Siblings
+from microcoder.evaluator.server.tokens import Tokens
 
 from ..events import HELD, PATIENT, finish, until
 from .conftest import ADD, SUMS, WRONG, Server
@@ -63,13 +64,13 @@ def settings(tmp_path: Path, **more: object) -> Settings:
 async def app(tmp_path: Path) -> AsyncIterator[tuple[Service, httpx2.AsyncClient]]:
     chosen = settings(tmp_path, verdicts=100, queue=Queue(length=6, per_client=3, seconds=5))
     log = logger("json", "error")
-    metrics = Metrics()
+    metrics, tokens = Metrics(), Tokens(())
     async with (
         Evaluator(workers=1, cache=0) as evaluator,
-        Siblings(chosen) as siblings,
+        Siblings(chosen, tokens) as siblings,
         Service(chosen, evaluator, metrics, log) as service,
     ):
-        gate: Any = Gate(application(service, siblings), chosen, metrics, log)
+        gate: Any = Gate(application(service, siblings), chosen, tokens, metrics, log)
         transport = httpx2.ASGITransport(gate)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield service, http

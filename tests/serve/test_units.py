@@ -127,6 +127,7 @@ def test_the_bytes_of_an_object_say_what_they_are(value: dict[str, bool]) -> Non
 def test_threads_that_read_hold_up_no_end() -> None:
     source = """
 import asyncio, time
+from microcoder.evaluator.server.logs import outlet
 from microcoder.evaluator.server.process import leave, _Threads
 
 async def main():
@@ -137,6 +138,6 @@ async def main():
     await began.wait()
 
 asyncio.run(main())
-leave(7)
+leave(7, outlet("json"))
 """
     assert subprocess.run([sys.executable, "-c", source], check=False, timeout=SECONDS).returncode == 7
