@@ -4,6 +4,7 @@ engine       Evaluator, the asyncio engine: order, batches, early stop, retry
 streams      what every evaluator can do that can judge one program
 sync         the same for callers without an event loop
 background   an event loop in a thread of its own
+dropped      what is dropped without having been closed
 attempt      how a program is run this time; whose fault a failure is where the host was short of something
 control      a program of ours in the place of one that workers broke on
 violations   programs that broke the sandbox, kept

@@ -11,9 +11,10 @@ import asyncio
 import functools
 import os
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -41,6 +42,7 @@ from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .compare import preset as find_preset
 from .comparing import Comparing
+from .dropped import Part, close_all, when_dropped
 from .judgement import Judgement
 from .memory import Kept, Memory
 from .prepared import Prepared
@@ -77,7 +79,8 @@ class Evaluator(Streams):
 
     Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
     programs, SandboxError for options that make no sense. The methods raise ValueError for a problem that makes no
-    sense; whatever a program does becomes a Report. On exit those who still wait get CancelledError.
+    sense; whatever a program does becomes a Report. On exit those who still wait get CancelledError. One that is dropped
+    instead ends its processes when it is collected.
     """
 
     def __init__(
@@ -120,6 +123,9 @@ class Evaluator(Streams):
         self._pool: Pool | None = None
         self._builder: Builder | None = None
         self._checkers: Checkers | None = None
+        self._parts: list[Part] = []
+        """What has processes."""
+        self._dropped: weakref.finalize[..., Any] | None = None
 
     @property
     def pool(self) -> Pool:
@@ -151,6 +157,7 @@ class Evaluator(Streams):
             self._checkers = Checkers(
                 self.pool.launcher, self.workers, self._memory.checkers, benefit_of_doubt=self.benefit_of_doubt
             )
+            self._parts.append(self._checkers)
         return self._checkers
 
     @property
@@ -173,23 +180,28 @@ class Evaluator(Streams):
         raise TypeError("an Evaluator lives in one process: pass its options, or a SyncEvaluator, which starts anew")
 
     async def __aenter__(self) -> Evaluator:
+        if self._pool is not None:
+            raise RuntimeError("the evaluator is started already: enter it once")
         await in_thread(sweep_all)
         jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)
         interpreter = probe(self._python, self._packages)
         interpreter.require_packages()
         self._pool = await Pool.open(jails, interpreter, self.workers)
         self._loop = asyncio.get_running_loop()
+        self._parts = [self._pool, self._comparing]
+        self._dropped = when_dropped(self, self._parts)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Everything ends, the last first, also where a part fails or the caller gives up."""
         async with AsyncExitStack() as ends:
-            pool, self._pool = self._pool, None
-            checkers, self._checkers = self._checkers, None
-            comparing, self._comparing = self._comparing, Comparing()
-            for part in (pool, checkers, comparing, self._preparing, self._executing, self._cache):
-                if part is not None:
-                    ends.push_async_callback(part.close)
+            self._pool = self._checkers = None
+            self._comparing = Comparing()
+            if self._dropped is not None:
+                self._dropped.detach()
+            ends.push_async_callback(close_all, self._parts)
+            for part in (self._preparing, self._executing, self._cache):
+                ends.push_async_callback(part.close)
 
     # -- judging
 

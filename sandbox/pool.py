@@ -97,10 +97,23 @@ class Pool:
         finally:
             self.shortages.close()
 
+    def kill(self) -> None:
+        """End all jails now, from any thread. ``close`` still has to be awaited, or ``bury`` called."""
+        for worker in (*self._workers(), *self._starting):
+            worker.kill_jail()
+
+    def bury(self) -> None:
+        """``close``, where the event loop has ended."""
+        for worker in (*self._workers(), *self._starting):
+            worker.bury()
+        self.shortages.close()
+
     def pids(self) -> list[int]:
         """Outermost processes of the running jails. Of one that broke, the number may be another process's by now."""
-        held = (*self._busy, *(worker for kind in self._idle.values() for worker in kind))
-        return [worker.pid for worker in held if worker.healthy]
+        return [worker.pid for worker in self._workers() if worker.healthy]
+
+    def _workers(self) -> list[Worker]:
+        return [*self._busy, *(worker for kind in self._idle.values() for worker in kind)]
 
     @property
     def busy(self) -> int:

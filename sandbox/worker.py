@@ -212,8 +212,17 @@ class Worker(asyncio.Protocol):
     def kill(self) -> None:
         """End the jail now; ``close`` still has to be awaited."""
         self._fail(WorkerFailure("killed"))
+        self.kill_jail()
+
+    def kill_jail(self) -> None:
+        """From any thread: who waits for the worker is told by its event loop."""
         if hasattr(self, "_jailed"):
             self._jailed.kill()
+
+    def bury(self) -> None:
+        """``close``, where the event loop has ended."""
+        if hasattr(self, "_jailed"):
+            self._jailed.bury()
 
     async def close(self) -> None:
         """Let the runner end; kill it when it does not. Nothing is left of it afterwards."""

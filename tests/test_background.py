@@ -24,7 +24,7 @@ TRUTH = json.dumps({"inputs": ["1 2\n"], "outputs": ["3\n"]})
 
 BEGIN = f"""
 import asyncio, gc, os, sys, signal, json, multiprocessing
-from microcoder.evaluator import Problem, SyncEvaluator, TestCase
+from microcoder.evaluator import Checker, Evaluator, Problem, SyncEvaluator, TestCase
 from microcoder.evaluator.integrations import trl, verl
 from microcoder.evaluator.integrations.judge import Judge, shared_judge
 ADD, TRUTH = {ADD!r}, {TRUTH!r}
@@ -89,6 +89,53 @@ while (psutil.Process().children() or threading.active_count() > 1) and time.mon
 print(psutil.Process().children(), threading.active_count())
 """
     assert run(code).split() == ["1.0", "[]", "1"]
+
+
+DROP = """
+import psutil, time, weakref
+LARGE = Problem(problem_id="large", tests=(TestCase("", "x " * 20_000),))
+CHECKED = Problem(problem_id="checked", tests=(TestCase("1 2\\n", "3\\n"),), checker=Checker(
+    type="python", source="def check(input, output, expected): return output == expected"))
+async def use():
+    evaluator = await Evaluator(workers=2, cache=0).__aenter__()
+    for problem, code in (SUM, ADD), (LARGE, "print('x ' * 20_000)"), (CHECKED, ADD):
+        print((await evaluator.evaluate(problem, code)).status.value)
+    return evaluator
+def children(): return psutil.Process().children(recursive=True)
+def descriptors(): return len(os.listdir("/proc/self/fd"))
+"""
+
+
+def test_an_evaluator_that_is_dropped_in_an_event_loop_leaves_nothing() -> None:
+    code = """
+async def main():
+    await asyncio.sleep(0); before = descriptors()
+    evaluator = await use(); print(len(children()) > 6)
+    del evaluator; gc.collect()
+    until = time.monotonic() + 60
+    while (children() or descriptors() > before) and time.monotonic() < until: await asyncio.sleep(0.01)
+    print(children(), descriptors() - before)
+asyncio.run(main())
+"""
+    assert run(DROP + code).split() == ["accepted"] * 3 + ["True", "[]", "0"]
+
+
+def test_an_evaluator_that_is_dropped_after_its_event_loop_leaves_nothing() -> None:
+    code = """
+before = descriptors(); evaluator = asyncio.run(use()); print(len(children()) > 6)
+child = os.fork()  # which drops a copy
+if not child: del evaluator; gc.collect(); os._exit(0)
+os.waitpid(child, 0); print(len(children()) > 6)
+del evaluator; gc.collect(); print(children(), descriptors() - before)
+"""
+    assert run(DROP + code).split() == ["accepted"] * 3 + ["True", "True", "[]", "0"]
+
+
+async def test_an_evaluator_is_entered_once() -> None:
+    async with Evaluator(workers=1) as evaluator:
+        with pytest.raises(RuntimeError, match="is started already"):
+            await evaluator.__aenter__()
+        assert (await evaluator.evaluate(SUM, ADD)).accepted
 
 
 MAKE = {"evaluator": lambda: SyncEvaluator(workers=1), "judge": Judge, "client": lambda: Client("http://127.0.0.1:9")}

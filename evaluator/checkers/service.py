@@ -73,6 +73,12 @@ class Checkers:
         """Of checkers that are kept."""
         return self._ready.bytes
 
+    def kill(self) -> None:
+        self._pool.kill()
+
+    def bury(self) -> None:
+        self._pool.bury()
+
     def pids(self) -> list[int]:
         return self._pool.pids()
 

@@ -89,6 +89,12 @@ class ComparingProcess:
         if self._process.returncode is None:
             self._process.kill()
 
+    def bury(self) -> None:
+        """``close``, where the event loop has ended."""
+        self.kill()
+        self._process.wait()
+        self._socket.close()
+
     async def close(self) -> None:
         """Nothing is left of it afterwards."""
         self.kill()

@@ -59,6 +59,14 @@ class Comparing:
                 ends.push_async_callback(self._end, process)
             ends.push_async_callback(self._measuring.close)
 
+    def kill(self) -> None:
+        for process in tuple(self._all):
+            process.kill()
+
+    def bury(self) -> None:
+        for process in tuple(self._all):
+            process.bury()
+
     def pids(self) -> list[int]:
         return [process.pid for process in self._all]
 
