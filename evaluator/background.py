@@ -9,7 +9,9 @@ parent's event loop would change what the parent waits for.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
+import socket
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
@@ -129,11 +131,19 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
+class _Loop(uvloop.Loop):
+    """Looks up addresses in threads of Python. Those of libuv would be waited for at the exit of a forked child, which
+    does not have them: it would crash."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **how: Any) -> Any:
+        return await self.run_in_executor(None, functools.partial(socket.getaddrinfo, host, port, **how))
+
+
 class _Running(Generic[S]):
     """The loop and its thread, with what is used there."""
 
     def __init__(self, name: str, make: Callable[[], S]) -> None:
-        self._loop = uvloop.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._turn, name=name, daemon=True)
         self._thread.start()
         try:

@@ -79,8 +79,8 @@ class Evaluator(Streams):
 
     Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
     programs, SandboxError for options that make no sense. The methods raise ValueError for a problem that makes no
-    sense; whatever a program does becomes a Report. On exit those who still wait get CancelledError. One that is dropped
-    instead ends its processes when it is collected.
+    sense; whatever a program does becomes a Report. On exit those who still wait get CancelledError. An Evaluator
+    that is dropped instead ends its processes when it is collected.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class Evaluator(Streams):
         self._prepared: Bounded[int, Prepared] = Bounded(memory.prepared, PREPARED)
         self._rulings: Rulings = Bounded(memory.rulings)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
         self._pool: Pool | None = None
         self._builder: Builder | None = None
         self._checkers: Checkers | None = None
@@ -187,19 +188,22 @@ class Evaluator(Streams):
         interpreter = probe(self._python, self._packages)
         interpreter.require_packages()
         self._pool = await Pool.open(jails, interpreter, self.workers)
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._process = asyncio.get_running_loop(), os.getpid()
         self._parts = [self._pool, self._comparing]
         self._dropped = when_dropped(self, self._parts)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Everything ends, the last first, also where a part fails or the caller gives up."""
+        """Everything ends, the last first, also where a part fails or the caller gives up; but nothing of a parent."""
+        parts, self._parts = self._parts, []
+        self._pool = self._checkers = None
+        self._comparing = Comparing()
+        if self._dropped is not None:
+            self._dropped.detach()
+        if self._process != os.getpid():
+            return
         async with AsyncExitStack() as ends:
-            self._pool = self._checkers = None
-            self._comparing = Comparing()
-            if self._dropped is not None:
-                self._dropped.detach()
-            ends.push_async_callback(close_all, self._parts)
+            ends.push_async_callback(close_all, parts)
             for part in (self._preparing, self._executing, self._cache):
                 ends.push_async_callback(part.close)
 
@@ -239,10 +243,11 @@ class Evaluator(Streams):
     # -- within
 
     def _check_loop(self) -> None:
-        if self._pool is not None and self._loop is not asyncio.get_running_loop():
-            raise RuntimeError(
-                "this Evaluator was started on another event loop: start one on each, or use SyncEvaluator"
-            )
+        if self._pool is None:
+            return
+        if self._loop is not asyncio.get_running_loop() or self._process != os.getpid():
+            started = "this Evaluator was started on another event loop, or before a fork"
+            raise RuntimeError(f"{started}: start one on each, or use SyncEvaluator")
 
     async def _execute(
         self,

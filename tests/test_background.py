@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import json
 import pickle
@@ -66,6 +67,37 @@ def test_a_forked_child_has_its_own(name: str) -> None:
 def test_a_child_that_uses_nothing_leaves_that_of_its_parent_alone() -> None:
     code = "judge = shared_judge()\nboth(lambda: os.getpid() != parent or judge.judge_now(ANSWER, TRUTH).reward)"
     assert run(f"parent = os.getpid()\n{code}").split() == ["1.0", "True", "7", "1.0"]
+
+
+def test_a_child_of_one_that_has_looked_up_an_address_ends_as_it_should() -> None:
+    code = """
+from microcoder.evaluator.client import Client
+with Client("http://localhost:9", deadline=0.2) as client:
+    print(client.reward(SUM, ADD))
+    both(lambda: os.getpid() != parent or client.reward(SUM, ADD))
+"""
+    assert run(f"parent = os.getpid()\n{code}").split() == ["None", "None", "True", "7", "None"]
+
+
+def test_what_lives_on_an_event_loop_says_so_in_a_child_and_leaves_that_of_its_parent_alone() -> None:
+    code = """
+from microcoder.evaluator import Evaluator
+from microcoder.evaluator.client import AsyncClient
+loop = asyncio.new_event_loop(); do = loop.run_until_complete
+evaluator, nowhere = do(Evaluator(workers=1, cache=0).__aenter__()), AsyncClient("http://localhost:9", deadline=0.2)
+def judge(): return do(evaluator.evaluate(SUM, ADD)).reward, do(nowhere.reward(SUM, ADD)), evaluator.restarts
+print(judge())
+child = os.fork()
+if not child:
+    for use in lambda: do(evaluator.evaluate(SUM, ADD)), lambda: do(nowhere.reward(SUM, ADD)):
+        try: use()
+        except RuntimeError as error: print("or before a fork" in str(error), flush=True)
+    do(evaluator.__aexit__(None, None, None)); do(nowhere.__aexit__(None, None, None)); sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(judge())
+do(evaluator.__aexit__(None, None, None)); do(nowhere.__aexit__(None, None, None)); loop.close()
+"""
+    assert run(code).splitlines() == ["(1.0, None, 0)", "True", "True", "7", "(1.0, None, 0)"]
 
 
 def test_a_pool_of_forked_processes_has_rewards() -> None:
@@ -170,6 +202,15 @@ def test_it_can_be_pickled_and_is_open_where_it_was(name: str) -> None:
         else:
             assert again.evaluate(SUM, ADD).accepted
         again.__exit__(None, None, None)
+
+
+async def test_an_asynchronous_client_in_use_can_be_pickled() -> None:
+    async with AsyncClient("http://127.0.0.1:9", deadline=0.1, name="tests") as used:
+        assert await used.reward(SUM, ADD) is None
+        for again in (pickle.loads(pickle.dumps(used)), copy.deepcopy(used)):
+            async with again:
+                assert await again.reward(SUM, ADD) is None
+                assert again._options == used._options
 
 
 def test_reward_functions_can_be_pickled(monkeypatch: pytest.MonkeyPatch) -> None:

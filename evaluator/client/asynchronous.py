@@ -10,7 +10,9 @@ once: calls name its digest, and a server that does not know it is sent the prob
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
+import os
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
@@ -86,8 +88,17 @@ class AsyncClient:
                 for address in addresses
             ]
         )
+        self._options: dict[str, Any] = {
+            "token": token,
+            "name": name,
+            "deadline": deadline,
+            "failures": failures,
+            "connections": connections,
+            "connect_seconds": connect_seconds,
+        }
         self._loop: asyncio.AbstractEventLoop | None = None
-        """On which it has connections."""
+        self._process = 0
+        """On which, and in which, it has connections."""
         self._deadline = deadline
         self._failures = failures
         self._connections = connections
@@ -97,10 +108,18 @@ class AsyncClient:
         self._calls: Calls[EvaluateResponse] = Calls(self._endpoints)
         self._calling: Shared[None, EvaluateResponse] = Shared()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """One that connects anew."""
+        addresses = [endpoint.address for endpoint in self._endpoints.all]
+        return functools.partial(AsyncClient, addresses, **self._options), ()
+
     async def __aenter__(self) -> AsyncClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Those who still wait get CancelledError. Nothing of a parent ends."""
+        if self._loop is not None and self._process != os.getpid():
+            return
         async with AsyncExitStack() as ends:
             for part in (*self._endpoints.all, self._registering, self._calling):
                 ends.push_async_callback(part.close)
@@ -110,9 +129,12 @@ class AsyncClient:
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
         loop = asyncio.get_running_loop()
-        if (self._loop or loop) is not loop:
-            raise RuntimeError("this AsyncClient was used on another event loop: make one on each, or use Client")
-        self._loop = loop
+        if self._loop is None:
+            self._loop, self._process = loop, os.getpid()
+        elif self._loop is not loop or self._process != os.getpid():
+            raise RuntimeError(
+                "this AsyncClient was used on another event loop, or before a fork: make one on each, or use Client"
+            )
         submission = Submission(code=program) if isinstance(program, str) else program
         try:
             "".join((submission.code or "", *submission.files.values())).encode()
