@@ -31,8 +31,6 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``microcoder-eval``; returns the exit code. A mistake of the user is a sentence on stderr."""
-    from .options import parse
-
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, as by `2>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
@@ -43,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         try:
+            from .options import parse
+
             module, options = parse(arguments)
             return importlib.import_module(module, __package__).main(options)
         finally:

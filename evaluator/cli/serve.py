@@ -95,7 +95,7 @@ def main(options: Serve) -> int:
             process.run(settings, [listening], signals, errors, tokens=reread)
         else:
             supervisor.run(settings, listening, log, signals, tokens=reread, held=held)
-    process.leave(signals.exit_code, errors)
+    process.leave(signals.exit_code, errors, at_once=signals.at_once is not None)
     return signals.exit_code
 
 

@@ -19,7 +19,7 @@ from ...sandbox.limits import MIB
 
 ROOM = 4 * MIB
 """Bytes that may wait."""
-LAST = 3.0
+LAST, LAST_AT_ONCE = 3.0, 0.2
 """Seconds that the end of the process waits for what is still to be written."""
 
 
@@ -32,6 +32,7 @@ class Outlet(io.RawIOBase):
     def __init__(self, descriptor: int, tell: Callable[[int], bytes], room: int = ROOM) -> None:
         super().__init__()
         self.dropped: Callable[[int], object] = lambda lines: None
+        self.last = LAST
         self._descriptor = descriptor
         self._tell = tell
         self._room = room
@@ -54,7 +55,7 @@ class Outlet(io.RawIOBase):
     def drain(self) -> None:
         """Wait a little for what is still to be written."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._bytes, LAST)
+            self._changed.wait_for(lambda: not self._bytes, self.last)
 
     # -- a stream
 

@@ -31,7 +31,7 @@ from .connections import Connections, room_for
 from .gate import Gate
 from .logs import logger, outlet
 from .metrics import Metrics
-from .outlet import Outlet
+from .outlet import LAST_AT_ONCE, Outlet
 from .routes import application
 from .service import Service
 from .settings import Settings
@@ -65,8 +65,10 @@ class _Threads(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-def leave(code: int, errors: Outlet) -> None:
+def leave(code: int, errors: Outlet, *, at_once: bool = False) -> None:
     """End this process, as the last of all, where a thread of a server still reads: Python would wait for it."""
+    if at_once:
+        errors.last = LAST_AT_ONCE
     until = time.monotonic() + PATIENCE
     for thread in threading.enumerate():
         if thread.name.startswith(THREADS):
@@ -294,7 +296,7 @@ def main() -> int:
     except MicrocoderError as error:
         print(f"microcoder-eval: engine {settings.engine}: {error}", file=sys.stderr)
         code = NO_JAIL if isinstance(error, JailUnavailable) else UNUSABLE
-    leave(code, errors)
+    leave(code, errors, at_once=signals.at_once is not None)
     return code
 
 
