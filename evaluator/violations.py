@@ -39,5 +39,7 @@ def keep(problem: Problem, submission: Submission) -> None:
         if place.exists() and place.stat().st_size + len(row) > BYTES:
             place.replace(folder() / OLD)
         descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with open(descriptor, "ab") as file:
-            file.write(row)
+        with open(descriptor, "ab", buffering=0) as file:
+            end = file.tell()
+            if file.write(row) < len(row):  # the disk is full now
+                file.truncate(end)

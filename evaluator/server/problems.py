@@ -153,7 +153,7 @@ class Problems:
             self._put(file, data)
             self.make_room()
         except OSError as error:
-            self._trouble(error.strerror or str(error))
+            self._trouble(f"{self._folder}: {error.strerror or error}")
             return False
         self._trouble(None)
         return True

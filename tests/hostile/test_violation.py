@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -152,6 +153,17 @@ async def test_what_is_kept_is_bounded(problem, kept, monkeypatch):
     assert {path.name for path in kept.parent.glob("*.jsonl")} == {violations.NAME, violations.OLD}
     assert all(path.stat().st_size <= 3000 for path in kept.parent.iterdir())
     assert "# 8" in kept.read_text()
+
+
+async def test_no_half_of_a_row_is_left_where_the_disk_is_full(problem, kept):
+    violations.keep(problem(ONE_TEST), Submission(code=SUM))
+    before, (soft, hard) = kept.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, hard))
+    try:
+        violations.keep(problem(ONE_TEST), Submission(code=SUM))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert kept.read_bytes() == before
 
 
 @pytest.mark.parametrize("most", [1, 2])
