@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import psutil
 
 from ...sandbox.errors import JailUnavailable, SandboxError
 from .figures import Figures
@@ -36,13 +37,56 @@ MOST = 5
 """Starts of one engine, one after the other, that it was not ready after."""
 LOOK = 0.1
 """Seconds between two looks at the engines."""
-SILENCE = 3.0
-"""Seconds without a word after which an engine that was ready is stopped, or in an endless loop."""
+SILENCE = 10.0
+"""Seconds without a word after which an engine that was ready is in an endless loop. The largest body that it may get
+keeps it from speaking for some seconds."""
+STOPPED = 1.5
+"""The same where its process is stopped."""
 LATE = 15.0
 """Seconds beyond the drain after which an engine is killed."""
 AT_ONCE = 2.0
 """Seconds after which it is killed where all should end at once."""
 NO_JAIL = 3
+
+
+class Pulse:
+    """Of an engine process, by a pipe that it writes to."""
+
+    def __init__(self) -> None:
+        self._reads, self.beats = os.pipe()
+        os.set_blocking(self._reads, False)
+        os.set_blocking(self.beats, False)
+        self._heard_at: float | None = None
+        """None: it is not ready."""
+
+    def is_of(self, pid: int) -> None:
+        """The process has the pipe now."""
+        os.close(self.beats)
+        self._pid = pid
+
+    def heard(self, *, missed: float = 0.0) -> bool:
+        """Whether it has said something since the last time. ``missed``: seconds in which nobody listened."""
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._reads, 1 << 16):
+                self._heard_at = time.monotonic()
+                return True
+        if self._heard_at is not None:
+            self._heard_at += missed
+        return False
+
+    @property
+    def missing(self) -> bool:
+        """Whether it should have said something, long ago."""
+        silence = 0.0 if self._heard_at is None else time.monotonic() - self._heard_at
+        return silence > SILENCE or (silence > STOPPED and self._is_stopped())
+
+    def _is_stopped(self) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self._pid).status() == psutil.STATUS_STOPPED
+        return False
+
+    def close(self) -> None:
+        os.close(self._reads)
 
 
 class _Engine:
@@ -59,12 +103,8 @@ class _Engine:
         self.start()
 
     def start(self) -> None:
-        self._beats, beats = os.pipe()
-        os.set_blocking(self._beats, False)
-        os.set_blocking(beats, False)
-        self.heard_at: float | None = None
-        """When it last said that it is there; None: it is not ready."""
-        descriptors = [self._listening.fileno(), beats]
+        self._pulse = Pulse()
+        descriptors = [self._listening.fileno(), self._pulse.beats]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "microcoder.evaluator.server.process", *map(str, descriptors)],
             stdin=subprocess.PIPE,
@@ -73,7 +113,7 @@ class _Engine:
             env=os.environ | (self._figures.environment if self._figures else {}),
             start_new_session=True,  # Ctrl-C in a terminal is for the parent, which drains them
         )
-        os.close(beats)
+        self._pulse.is_of(self.process.pid)
         self.start_at = None
         self._tell(self.settings)  # and the pipe stays open
 
@@ -98,20 +138,13 @@ class _Engine:
 
     def silent(self, *, missed: float) -> bool:
         """Whether it was ready, and has said nothing for long. ``missed``: seconds in which nobody listened."""
-        try:
-            heard = bool(os.read(self._beats, 1 << 16))
-        except BlockingIOError:
-            heard = False
-        now = time.monotonic()
-        if heard:
-            self.heard_at, self.failures = now, 0
-        elif self.heard_at is not None:
-            self.heard_at += missed
-        return self.heard_at is not None and now - self.heard_at > SILENCE
+        if self._pulse.heard(missed=missed):
+            self.failures = 0
+        return self._pulse.missing
 
     def ended(self) -> None:
         """Its process has."""
-        os.close(self._beats)
+        self._pulse.close()
         if self._figures is not None:
             self._figures.forget(self.settings.engine)
         assert self.process.stdin is not None

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -24,8 +25,9 @@ import psutil
 import pytest
 
 from microcoder.evaluator.client import Client
+from microcoder.evaluator.server import supervisor
 from microcoder.evaluator.server.figures import SIZE, Figures
-from microcoder.evaluator.server.supervisor import LOOK, MOST, SILENCE
+from microcoder.evaluator.server.supervisor import LOOK, MOST, SILENCE, STOPPED, Pulse
 
 from ..events import HELD, PATIENT, SECONDS, descendants, let_go, running, wait_until
 from .conftest import ADD, SUMS, Server
@@ -234,6 +236,28 @@ def test_a_stopped_engine_is_replaced_and_its_calls_are_judged_by_others(start: 
     assert server.process.returncode == 0
 
 
+def test_a_process_that_only_works_for_long_is_not_taken_for_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+    pulse = Pulse()
+    with subprocess.Popen(["sleep", "1000"], pass_fds=[pulse.beats]) as process:
+        os.write(pulse.beats, b".")
+        pulse.is_of(process.pid)
+        assert not pulse.missing  # it is not ready
+        assert (pulse.heard(), pulse.heard()) == (True, False)
+        now += SILENCE - 1
+        assert not pulse.missing
+        process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: pulse.missing)
+        assert not pulse.heard(missed=SILENCE)
+        assert not pulse.missing
+        process.send_signal(signal.SIGCONT)
+        now += SILENCE + 1
+        assert pulse.missing
+        process.kill()
+    pulse.close()
+
+
 def test_an_engine_that_is_killed_often_is_started_again_each_time(start: Start) -> None:
     server = start("--engines", "2", "--workers", "2")
     for _ in range(MOST + 1):
@@ -251,7 +275,7 @@ def test_a_server_that_was_stopped_as_a_whole_goes_on(start: Start) -> None:
     whole = [psutil.Process(pid) for pid in (*before, server.process.pid)]
     for process in whole:
         process.suspend()
-    time.sleep(SILENCE + 0.5)
+    time.sleep(STOPPED + 0.5)
     for process in reversed(whole):  # the one that would miss the others comes first
         process.resume()
     time.sleep(3 * LOOK)
