@@ -96,11 +96,19 @@ class Connection:
             reason = str(error).partition("\n")[0]
         raise ClusterUnavailable(f"the head of the Ray cluster at {self.head} does not answer: {reason}")
 
+    def submit(self, method: Any, *arguments: Any) -> Any:
+        """A call of an actor's method. Raises Disconnected, where Ray would start a cluster of its own."""
+        self._check()
+        return method.remote(*arguments)
+
     def _asked(self, call: Callable[[], T]) -> T:
-        if not self.ray.is_initialized() or self.ray.get_runtime_context().gcs_address != self.head:
-            raise Disconnected(f"this process is not connected to the Ray cluster at {self.head} any more")
+        self._check()
         _reach(self.head)
         return call()
+
+    def _check(self) -> None:
+        if not self.ray.is_initialized() or self.ray.get_runtime_context().gcs_address != self.head:
+            raise Disconnected(f"this process is not connected to the Ray cluster at {self.head} any more")
 
     async def close(self) -> None:
         """Leave the cluster, unless somebody else connected to it, or still uses the connection."""

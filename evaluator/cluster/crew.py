@@ -169,12 +169,13 @@ class Crew:
         for _ in range(TRIES):
             member = await self._somebody(nobody)
             member.executing += 1
-            call = member.actor.execute.remote(*about)
+            call = None
             try:
+                call = self._connection.submit(member.actor.execute, *about)
                 return await self._unless_lost(call)
             except MicrocoderError:  # of the evaluator there, or of here; Ray's own come below
                 raise
-            except self._ray.exceptions.RayError as error:
+            except Exception as error:
                 failure = error
             except asyncio.CancelledError:
                 self._ray.cancel(call)
@@ -343,18 +344,18 @@ class Crew:
         self._actors.add(actor)
         member, reason = None, "the actor ended"
         try:
-            started = msgspec.msgpack.decode(await actor.start.remote(), type=Started)
+            started = msgspec.msgpack.decode(await self._connection.submit(actor.start), type=Started)
             if started.identity != self._identity:
                 raise ClusterUnavailable("a node has another microcoder or Python than this process")
-            member = self.members[place] = Member(place, actor, started.jail)
+            member = self.members[place] = Member(place, actor, started.jail, self._connection)
             self._failures.pop(place.node.id, None)
             self._changed.set()
             self._dispatch()
             await member.run(self._answered)
         except asyncio.CancelledError:
             if member is not None and not self._lost.done():
-                with contextlib.suppress(self._ray.exceptions.RayError, TimeoutError, asyncio.CancelledError):
-                    await asyncio.wait_for(actor.stop.remote(), STOP)
+                with contextlib.suppress(Exception, asyncio.CancelledError):
+                    await asyncio.wait_for(self._connection.submit(actor.stop), STOP)
             raise
         except Exception as error:  # of Ray, of the evaluator there, or because this process left the cluster
             reason = _words(error)

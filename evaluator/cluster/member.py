@@ -11,6 +11,7 @@ import msgspec
 
 from ..report import Report
 from ..submission import Submission
+from .connection import Connection
 from .messages import Answer, Answers, Asked, Batch
 from .parcels import Parcel
 from .placement import Place
@@ -44,7 +45,8 @@ class Waiting:
 class Member:
     """An actor that has started. ``run`` carries programs there and answers back, until the actor is lost."""
 
-    def __init__(self, place: Place, actor: Any, jail: str) -> None:
+    def __init__(self, place: Place, actor: Any, jail: str, connection: Connection) -> None:
+        self._connection = connection
         self.place = place
         self.actor = actor
         self.jail = jail
@@ -98,7 +100,7 @@ class Member:
         self._seconds += (seconds - self._seconds) * WEIGHT
 
     async def run(self, answered: Callable[[Member, list[Answer]], None]) -> None:
-        """Ends with an exception of Ray."""
+        """Ends with an exception of Ray, or Disconnected."""
         sending, fetching = asyncio.create_task(self._send()), asyncio.create_task(self._fetch(answered))
         try:
             await asyncio.gather(sending, fetching)
@@ -120,11 +122,11 @@ class Member:
                     parcels[each.parcel.digest] = each.parcel.reference, each.parcel.size
             data = _encode(Batch([each.asked for each in batch], cancelled))
             self.sent += len(data)
-            await self.actor.give.remote(data, parcels)
+            await self._connection.submit(self.actor.give, data, parcels)
 
     async def _fetch(self, answered: Callable[[Member, list[Answer]], None]) -> None:
         while True:
-            data: bytes = await self.actor.fetch.remote()
+            data: bytes = await self._connection.submit(self.actor.fetch)
             self.received += len(data)
             answers = _answers.decode(data)
             self.restarts = answers.restarts
