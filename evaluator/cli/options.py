@@ -241,6 +241,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Files beside the programs of one request, of all together."""
     max_tests: Annotated[int, _size] = 10_000
     """Tests of a problem."""
+    max_values: Annotated[int, _size] = 1_000_000
+    """Texts, numbers, lists, objects and names of fields in one request, however small they are."""
     max_cpu_time: Annotated[float, _seconds] = 120.0
     """Processor seconds that a problem may allow a test."""
     max_wall_time: Annotated[float, _seconds] = 3600.0

@@ -68,6 +68,7 @@ def main(options: Serve) -> int:
                 submissions=options.max_submissions,
                 files=options.max_files,
                 tests=options.max_tests,
+                values=options.max_values,
                 cpu_time=options.max_cpu_time,
                 wall_time=options.max_wall_time,
                 memory=options.max_memory,

@@ -4,6 +4,7 @@
     budget      memory and disk, divided among all that is kept
     messages    requests and answers, as types
     errors      every answer that is not a verdict, with its HTTP status
+    values      how many values a body holds, before it is decoded
     decode      bytes of a request to those types; says which field is bad
     problems    problems by digest: in memory, and in a folder that engine processes share
     fair        who is next: clients in turn, whatever each of them has waiting

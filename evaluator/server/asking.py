@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response
 from litestar.datastructures import State
 
-from . import decode
+from . import decode, values
 from .errors import BadRequest, TooSlow
 from .service import Client, Service
 
@@ -53,11 +53,18 @@ def answer(request: Asking, value: object, sent: str = decode.JSON) -> Response[
 class _Body:
     """Reads a body, and has each part of it accounted for."""
 
-    def __init__(self, request: Asking, account: Callable[[int], None]) -> None:
+    def __init__(self, request: Asking, account: Callable[[int], None], values: int) -> None:
         self._request = request
         self._account = account
+        self._values = values
 
-    async def read(self) -> bytes:
+    async def read(self, media: str) -> bytes:
+        """Something that can be decoded in a moment."""
+        body = await self._read()
+        await values.check(body, media, self._values)
+        return body
+
+    async def _read(self) -> bytes:
         parts: list[bytes] = []
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -80,8 +87,10 @@ def body_of(request: Asking) -> _Body:
         raise BadRequest("Content-Encoding: only plain bodies are read")
     length = request.headers.get("content-length")
     size = int(length) if length and length.isdecimal() else 0  # of any other length it is said by the parts
-    account = service_of(request).body(client_of(request), size)
-    return _Body(request, request.scope["state"]["until_answered"].enter_context(account))
+    service = service_of(request)
+    account = service.body(client_of(request), size)
+    held = request.scope["state"]["until_answered"].enter_context(account)
+    return _Body(request, held, service.settings.caps.values)
 
 
 async def gone(request: Asking) -> None:

@@ -66,7 +66,7 @@ _slime = Decoder(RemoteRmRequest)
 @post("/get_reward", status_code=200)
 async def get_reward(request: Asking) -> Response[bytes]:
     media = decode.media_type(request.headers.get("content-type"))
-    asked = _openrlhf.decode(await body_of(request).read(), media)
+    asked = _openrlhf.decode(await body_of(request).read(media), media)
     results = await judged(request, samples_of(asked))
     if results is None:
         return Response(b"", status_code=499)
@@ -78,7 +78,7 @@ async def get_reward(request: Asking) -> Response[bytes]:
 @post("/remote_rm", status_code=200)
 async def remote_rm(request: Asking) -> Response[bytes]:
     media = decode.media_type(request.headers.get("content-type"))
-    asked = _slime.decode(await body_of(request).read(), media)
+    asked = _slime.decode(await body_of(request).read(media), media)
     sample = _Sample(asked.response, None, asked.label, statement_of(asked.prompt), "$.label")
     results = await judged(request, [sample])
     return Response(b"", status_code=499) if results is None else _answer(request, _reward(results[0]))

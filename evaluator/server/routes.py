@@ -87,7 +87,7 @@ def application(service: Service, siblings: Siblings) -> ASGIApp:
 async def evaluate(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
-    asked, warnings = await service.read(await body_of(request).read(), media, client)
+    asked, warnings = await service.read(await body_of(request).read(media), media, client)
     results = await until(gone(request), service.judge(client, asked))
     if results is None:
         return Response(b"", status_code=499)
@@ -103,7 +103,7 @@ async def evaluate(request: Asking) -> Response[bytes]:
 async def stream(request: Asking) -> Stream:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
-    asked, warnings = await service.read(await body_of(request).read(), media, client)
+    asked, warnings = await service.read(await body_of(request).read(media), media, client)
     note(request, programs=len(asked), warnings=warnings or None)
 
     async def lines() -> AsyncGenerator[bytes, None]:
@@ -120,7 +120,7 @@ async def register(request: Asking, digest: FromPath[str]) -> Response[bytes]:
     service = service_of(request)
     if service.draining:
         raise Unavailable("the server is going down", retry_after=1.0)
-    data = await body_of(request).read()
+    data = await body_of(request).read(media)
     held, kept = await service.problems.register(digest, data, media)
     if not kept and "own" not in request.query_params:
         await siblings_of(request).register(digest, data, media)

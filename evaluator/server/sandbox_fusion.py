@@ -89,7 +89,7 @@ async def run_code(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
     try:
-        asked = _requests.decode(await body_of(request).read(), media)
+        asked = _requests.decode(await body_of(request).read(media), media)
         service.admit(client, 1)
         result = await until(gone(request), run(service, client, asked, answer_media(request, media)))
     except (TooMany, Unavailable, TimeoutError) as error:

@@ -24,6 +24,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """Files beside the programs of one request, of all together. One program may have 256."""
     tests: int = 10_000
     """Tests of a problem."""
+    values: int = 1_000_000
+    """Texts, numbers, lists, objects and names of fields in a body, however small they are."""
     cpu_time: float = 120.0
     """Processor seconds of a test; likewise for compiling."""
     wall_time: float = 3600.0

@@ -110,6 +110,38 @@ def test_bodies_that_do_not_come_take_no_memory(own: Callable[..., Server]) -> N
         assert judged(server, ADD) == 1.0
 
 
+TINY = 500_000
+BODIES = {
+    "tests": (b'{"problem":{"problem_id":"p","tests":[' + b"{}," * TINY, b'{}]},"submissions":[{"code":""}]}'),
+    "programs": (b'{"submissions":[' + b'{"code":""},' * TINY, b'{"code":""}]}'),
+    "numbers nobody reads": (b'{"x":[' + b"0," * 2 * TINY, b"0]}"),
+    "lists": (b'{"x":' + b"[],[]," * TINY, b"[]}"),
+    "fields": (b"{" + b"".join(b'"%d":0,' % number for number in range(2 * TINY)), b'"x":0}'),
+    "beside text with commas": (b'{"y":"' + b"," * 2 * TINY + b'","x":[' + b"0," * 2 * TINY, b"0]}"),
+    "msgpack": (b"\x81\xa1x\xdd" + (2 * TINY).to_bytes(4, "big"), b"\x80" * 2 * TINY),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_tiny_values_are_counted_before_they_take_memory(server: Server, name: str) -> None:
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
+    media = "application/msgpack" if name == "msgpack" else "application/json"
+    for path in ("/v1/evaluate", "/v1/evaluate/stream", "/run_code", "/get_reward", "/remote_rm"):
+        with server.http() as http:
+            answer = http.post(path, content=b"".join(BODIES[name]), headers={"content-type": media})
+        assert (answer.status_code, "values" in answer.text) == (413, True), (path, answer.text)
+    assert process.memory_info().rss - before < 100 << 20
+
+
+def test_long_texts_are_no_values(server: Server) -> None:
+    text = '[{",' * 500_000
+    problem = {"problem_id": "long", "tests": [{"input": text, "output": "3"}]}
+    with server.http() as http:
+        answer = http.post("/v1/evaluate", json={"problem": problem, "submissions": [{"code": "print(3)"}]})
+    assert answer.json()["results"][0]["reward"] == 1.0
+
+
 def test_what_says_nothing_is_closed(server: Server) -> None:
     """The clock of the server itself; what is cut when is tested in test_connections.py."""
     with connections(server, 5, b"") as silent, connections(server, 5, b"GET /health HTTP/1.1\r\nx: ") as slow:

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microcoder.evaluator import Report, Status
+from microcoder.evaluator.server import values
 from microcoder.evaluator.server.decode import JSON, MSGPACK
+from microcoder.evaluator.server.errors import TooLarge
 from microcoder.evaluator.server.fair import FairQueue
 from microcoder.evaluator.server.problems import kind
 from microcoder.evaluator.server.verdicts import Verdicts
@@ -141,3 +143,48 @@ asyncio.run(main())
 leave(7, outlet("json"))
 """
     assert subprocess.run([sys.executable, "-c", source], check=False, timeout=SECONDS).returncode == 7
+
+
+def values_in(data: Any) -> int:
+    """Names of fields included."""
+    if isinstance(data, list):
+        return 1 + sum(map(values_in, data))
+    if isinstance(data, dict):
+        return 1 + len(data) + sum(map(values_in, data.values()))
+    return 1
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.binary(max_size=300)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=300),
+    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text("a,[{\"\\\\", max_size=40), inner, max_size=40),
+)  # fmt: skip
+
+
+@given(ANY)
+async def test_values_of_a_body_are_counted(data: Any) -> None:
+    count = values_in(data)
+
+    async def fits(body: bytes, media: str, most: int) -> bool:
+        try:
+            await values.check(body, media, most)
+        except TooLarge:
+            return False
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "LARGE", 0)
+        body = msgspec.msgpack.encode(data)
+        assert await fits(body, MSGPACK, count)
+        assert not await fits(body, MSGPACK, count - 1)
+        names = count - values_without_names(data)
+        text = msgspec.json.encode(data)
+        assert await fits(text, JSON, 2 * count)
+        # In JSON what counts are commas and brackets: a name comes with its value, and an empty list has both.
+        assert not await fits(text, JSON, (count - names) // 2 - 1)
+
+
+def values_without_names(data: Any) -> int:
+    if isinstance(data, dict):
+        return 1 + sum(map(values_without_names, data.values()))
+    return 1 + sum(map(values_without_names, data)) if isinstance(data, list) else 1
