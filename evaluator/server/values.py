@@ -63,13 +63,12 @@ def _sizes(first: int) -> tuple[int, int]:
 
 
 _HEADS = {
-    **{first: (2, 1) for first in (0xC4, 0xD9)},  # binary data and text
-    **{first: (3, 2) for first in (0xC5, 0xDA)},
-    **{first: (5, 4) for first in (0xC6, 0xDB)},
-    **{first: (2 + size, size) for first, size in zip((0xC7, 0xC8, 0xC9), (1, 2, 4), strict=True)},
-    **{first: (1 + size, 0) for first, size in zip(range(0xCA, 0xD4), (4, 8, 1, 2, 4, 8, 1, 2, 4, 8), strict=True)},
-    **{first: (2 + size, 0) for first, size in zip(range(0xD4, 0xD9), (1, 2, 4, 8, 16), strict=True)},
-    **{first: (3, 0) for first in (0xDC, 0xDE)},  # arrays and maps
-    **{first: (5, 0) for first in (0xDD, 0xDF)},
-}
+    0xC4: (2, 1), 0xC5: (3, 2), 0xC6: (5, 4),  # binary data
+    0xC7: (3, 1), 0xC8: (4, 2), 0xC9: (6, 4),  # extensions
+    0xCA: (5, 0), 0xCB: (9, 0),  # floats
+    0xCC: (2, 0), 0xCD: (3, 0), 0xCE: (5, 0), 0xCF: (9, 0), 0xD0: (2, 0), 0xD1: (3, 0), 0xD2: (5, 0), 0xD3: (9, 0),
+    0xD4: (3, 0), 0xD5: (4, 0), 0xD6: (6, 0), 0xD7: (10, 0), 0xD8: (18, 0),  # extensions of a fixed size
+    0xD9: (2, 1), 0xDA: (3, 2), 0xDB: (5, 4),  # texts
+    0xDC: (3, 0), 0xDD: (5, 0), 0xDE: (3, 0), 0xDF: (5, 0),  # arrays, maps
+}  # fmt: skip
 _MSGPACK = [_sizes(first) for first in range(256)]
