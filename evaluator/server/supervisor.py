@@ -56,8 +56,9 @@ class Pulse:
         self._reads, self.beats = os.pipe()
         os.set_blocking(self._reads, False)
         os.set_blocking(self.beats, False)
-        self._heard_at: float | None = None
-        """None: it is not ready."""
+        self._ready = False
+        self._heard_at = time.monotonic()
+        """Or, while it is not ready, when it began to start; that takes what it takes."""
 
     def is_of(self, pid: int) -> None:
         """The process has the pipe now."""
@@ -68,17 +69,16 @@ class Pulse:
         """Whether it has said something since the last time. ``missed``: seconds in which nobody listened."""
         with contextlib.suppress(BlockingIOError):
             if os.read(self._reads, 1 << 16):
-                self._heard_at = time.monotonic()
+                self._ready, self._heard_at = True, time.monotonic()
                 return True
-        if self._heard_at is not None:
-            self._heard_at += missed
+        self._heard_at += missed
         return False
 
     @property
     def missing(self) -> bool:
-        """Whether it should have said something, long ago."""
-        silence = 0.0 if self._heard_at is None else time.monotonic() - self._heard_at
-        return silence > SILENCE or (silence > STOPPED and self._is_stopped())
+        """Whether it should have said something, long ago, or will say nothing any more."""
+        silence = time.monotonic() - self._heard_at
+        return (self._ready and silence > SILENCE) or (silence > STOPPED and self._is_stopped())
 
     def _is_stopped(self) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -137,7 +137,7 @@ class _Engine:
         self.process.terminate()
 
     def silent(self, *, missed: float) -> bool:
-        """Whether it was ready, and has said nothing for long. ``missed``: seconds in which nobody listened."""
+        """Whether it is to be replaced. ``missed``: seconds in which nobody listened."""
         if self._pulse.heard(missed=missed):
             self.failures = 0
         return self._pulse.missing

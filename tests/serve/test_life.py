@@ -241,9 +241,16 @@ def test_a_process_that_only_works_for_long_is_not_taken_for_stopped(monkeypatch
     monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
     pulse = Pulse()
     with subprocess.Popen(["sleep", "1000"], pass_fds=[pulse.beats]) as process:
-        os.write(pulse.beats, b".")
+        beats = os.dup(pulse.beats)
         pulse.is_of(process.pid)
+        now += 10 * SILENCE
         assert not pulse.missing  # it is not ready
+        process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: pulse.missing)
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: not pulse.missing)
+        os.write(beats, b".")
+        os.close(beats)
         assert (pulse.heard(), pulse.heard()) == (True, False)
         now += SILENCE - 1
         assert not pulse.missing
