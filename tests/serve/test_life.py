@@ -240,7 +240,8 @@ def test_a_process_that_only_works_for_long_is_not_taken_for_stopped(monkeypatch
     now = time.monotonic()
     monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
     pulse = Pulse()
-    with subprocess.Popen(["sleep", "1000"], pass_fds=[pulse.beats]) as process:
+    with subprocess.Popen(["sleep", "1000"], pass_fds=[pulse.beats]) as process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
         beats = os.dup(pulse.beats)
         pulse.is_of(process.pid)
         now += 10 * SILENCE
@@ -259,9 +260,8 @@ def test_a_process_that_only_works_for_long_is_not_taken_for_stopped(monkeypatch
         assert not pulse.heard(missed=SILENCE)
         assert not pulse.missing
         process.send_signal(signal.SIGCONT)
-        now += SILENCE + 1
+        now += SILENCE + 2
         assert pulse.missing
-        process.kill()
     pulse.close()
 
 
