@@ -36,6 +36,7 @@ from .proxy import Mood, Proxy
 from .served import Served, free_port
 from .soak import HOSTILE, ORDINARY, PR_SET_CHILD_SUBREAPER, Check, Kind, Longest, alive, none_left, problems, until
 
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
 SHOWN = 20
 IDLE_SECONDS = 3.0
 """That a server which is well may be idle while a call waits."""
@@ -150,14 +151,16 @@ class Server:
     def exit_code(self) -> int | None:
         return self._served.process.poll()
 
-    async def trouble(self) -> None:
-        """One fault after the other."""
-        names = [name for name in self._all if not self._options.faults or name in self._options.faults]
+    async def trouble(self, over: asyncio.Event) -> None:
+        """One fault after the other. It is there again when this returns."""
+        wanted = self._options.faults or self._all
+        names = [name for name in self._all if name in wanted and name not in self.left_out]
         while True:
-            await asyncio.sleep(self._random.uniform(0, self._options.calm))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), self._random.uniform(0, self._options.calm))
+            if over.is_set():
+                return
             name = self._random.choice(names)
-            if name in self.left_out:
-                continue
             self.faults[name] += 1
             self.well_since = self.idle_since = None
             try:
@@ -308,14 +311,17 @@ class Chaos:
         began = time.monotonic()
         addresses = [server.address for server in servers]
         async with AsyncClient(addresses, connections=options.calls, deadline=options.deadline) as judge:
-            works = [each for server in servers for each in (server.trouble(), server.watch())]
-            tasks = [asyncio.create_task(each) for each in (self.calls(judge), self.compare(servers), *works)]
+            over = asyncio.Event()
+            troubles = [asyncio.create_task(server.trouble(over)) for server in servers]
+            beside = [asyncio.create_task(each) for each in (self.compare(servers), *(s.watch() for s in servers))]
+            calls = asyncio.create_task(self.calls(judge))
             # What is around the calls ends only by a fault of its own.
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([calls, *troubles, *beside], return_when=asyncio.FIRST_COMPLETED)
             seconds = time.monotonic() - began
-            for task in tasks:
+            over.set()
+            for task in (calls, *beside):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(calls, *troubles, *beside, return_exceptions=True)
             for task in done:
                 task.result()
         return seconds
@@ -416,8 +422,12 @@ async def chaos(options: Options, folder: Path) -> Result:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
+    libc = ctypes.CDLL(None)
     # Processes that lost their parent come to this one instead of to init, so that they are found.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # Its disks are mounted where only it and its children see them.
+    if libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
     with (
         tempfile.TemporaryDirectory(prefix="chaos-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

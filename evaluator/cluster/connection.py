@@ -40,7 +40,7 @@ class Connection:
 
     def __init__(self, ray: Any) -> None:
         self.ray = ray
-        self.head: str = ray.get_runtime_context().gcs_address
+        self.head, self._job = self._here()
 
     @classmethod
     async def open(cls, ray: Any, address: str | None, *, join: bool = True) -> Connection:
@@ -98,16 +98,22 @@ class Connection:
 
     def submit(self, method: Any, *arguments: Any) -> Any:
         """A call of an actor's method. Raises Disconnected, where Ray would start a cluster of its own."""
-        self._check()
+        self.check()
         return method.remote(*arguments)
 
     def _asked(self, call: Callable[[], T]) -> T:
-        self._check()
+        self.check()
         _reach(self.head)
         return call()
 
-    def _check(self) -> None:
-        if not self.ray.is_initialized() or self.ray.get_runtime_context().gcs_address != self.head:
+    def _here(self) -> tuple[str, str]:
+        """The head that this process is connected to, and what that calls the connection: no other has that name."""
+        context = self.ray.get_runtime_context()
+        return context.gcs_address, context.get_job_id()
+
+    def check(self) -> None:
+        """Raises Disconnected."""
+        if not self.ray.is_initialized() or self._here() != (self.head, self._job):
             raise Disconnected(f"this process is not connected to the Ray cluster at {self.head} any more")
 
     async def close(self) -> None:

@@ -171,6 +171,7 @@ class Crew:
             member.executing += 1
             call = None
             try:
+                self._check_lost()
                 call = self._connection.submit(member.actor.execute, *about)
                 return await self._unless_lost(call)
             except MicrocoderError:  # of the evaluator there, or of here; Ray's own come below
@@ -215,6 +216,11 @@ class Crew:
         return time.monotonic() - max(since, self._alone_since)
 
     def _check_lost(self) -> None:
+        if not self._lost.done():
+            try:
+                self._connection.check()
+            except Disconnected as error:
+                self._lose_cluster(error)
         if self._lost.done():
             raise ClusterUnavailable(str(self._lost.result()))
 
@@ -292,10 +298,12 @@ class Crew:
                     self._silent_since = now
                     log.warning("%s", error)
                 self._silence = error
-                if isinstance(error, Disconnected) or now - self._silent_since >= GONE:
-                    await self._start_over(error)
+                if not self._lost.done() and (isinstance(error, Disconnected) or now - self._silent_since >= GONE):
+                    self._lose_cluster(error)
             except Exception:  # a defect of ours, or an answer of Ray that is new: those who wait have their limits
                 log.exception("the nodes were not looked at")
+            if self._lost.done():
+                await self._start_over()
             if not self.members:
                 self._give_up(self._failure())
             self._changed.set()
@@ -407,8 +415,8 @@ class Crew:
                 waiting.future.set_exception(type(error)(*error.args))
         self._queue = deque(waiting for waiting in self._queue if not waiting.future.done())
 
-    async def _start_over(self, reason: ClusterUnavailable) -> None:
-        """The cluster is lost. Nobody waits for it; when there is one again, it is used."""
+    def _lose_cluster(self, reason: ClusterUnavailable) -> None:
+        """Nobody waits for it, or is given to it."""
         error = ClusterUnavailable(f"the Ray cluster was lost: {reason}")
         log.error("%s", error)
         self._lost.set_result(error)
@@ -418,6 +426,9 @@ class Crew:
         self._queue.clear()
         self.members.clear()
         self._changed.set()
+
+    async def _start_over(self) -> None:
+        """The cluster is lost. When there is one again, it is used."""
         await self._end_tasks()
         self._let_go()
         own = self._connection.own

@@ -20,6 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import anyio.lowlevel
 import msgspec
 import uvicorn
 import uvloop
@@ -145,6 +146,7 @@ async def _serve(
                 backlog=BACKLOG,
             )
             server = end.server = _Server(config, service, connections)
+            await anyio.lowlevel.checkpoint()  # imports what streams need, now that there are descriptors for it
             # What is there now stays. A collection that looked at all of it would keep everybody waiting for 30 ms.
             gc.collect()
             gc.freeze()

@@ -126,14 +126,15 @@ def test_while_it_drains_it_still_says_that_it_is_there(start: Start, engines: s
 
 
 def test_the_end_of_a_terminal_is_the_end_of_the_server_unless_nohup_says_otherwise(start: Start) -> None:
-    server = start()
-    server.process.send_signal(signal.SIGHUP)
-    assert server.process.wait(SECONDS) == 0
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     try:
+        server = start()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         other = start()
     finally:
         signal.signal(signal.SIGHUP, before)
+    server.process.send_signal(signal.SIGHUP)
+    assert server.process.wait(SECONDS) == 0
     other.process.send_signal(signal.SIGHUP)
     with other.http() as http:
         assert http.get("/health").status_code == 200
