@@ -2,7 +2,7 @@
 
 Three parts, each beside a task that looks at the processor clock of the event loop's thread at every turn:
 
-    outputs   every rule, on hostile outputs of 16 MiB, each against four expected ones
+    outputs   every rule, on large hostile outputs, each against four expected ones
     values    every function that lifted assertions know, on hostile values that a program returns
     server    programs of both kinds at a server, in turns of sixteen; somebody asks for /health meanwhile, and then the
               server is told to end
@@ -61,6 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     """Of outputs and values, drawn by their names."""
+    mib: Annotated[int, msgspec.Meta(ge=1)] = 16
+    """Size of the outputs. All of them take some three hours at 16 MiB."""
     seconds: float = 20.0
     """How long the server is attacked."""
     out: Path = Path(__file__).with_name("results")
@@ -229,7 +231,7 @@ async def measure_outputs(options: Options) -> Outputs:
     worst, slowest, small_worst, small_name = 0.0, "", 0.0, ""
     compared = parent = exceeded = 0
     every = list(rules())
-    large, small = outputs(16 * MIB), outputs(SMALL // 2)
+    large, small = outputs(options.mib * MIB), outputs(SMALL // 2)
     for output_name, output in large.items():
         for expected_name in EXPECTED:
             few = expectation(expected_name, small[output_name])[: SMALL - len(small[output_name])]
