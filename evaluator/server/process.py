@@ -49,6 +49,8 @@ CUT_OFF = 5.0
 THREADS = "microcoder-reads"
 BEAT = 0.5
 """Seconds between two words to the supervisor."""
+ORPHAN = 0.05
+"""Seconds between two looks at whether the supervisor, which has nothing more to say, is still there."""
 SAID = 1 << 24
 """Most bytes of a line from the supervisor."""
 DONE, UNUSABLE, NO_JAIL = 0, 2, 3
@@ -193,6 +195,11 @@ class _End:
         self._signals.end = True
         self.look()
 
+    def make_way(self) -> None:
+        """For another server at this address: the supervisor was killed."""
+        if self.server is not None:
+            self.server.stop_listening()
+
     def look(self) -> None:
         """At what the signals ask for."""
         if self._signals.end and self.server is not None:
@@ -241,6 +248,10 @@ class _Server(uvicorn.Server):
             self._until = self._loop.time() + self._service.settings.drain_seconds
             self._service.drain()
 
+    def stop_listening(self) -> None:
+        for each in self.servers:
+            each.close()
+
     def give_up(self) -> None:
         self._service.give_up()
 
@@ -273,6 +284,7 @@ async def _read_tokens(
 
 
 async def _hear_supervisor(tokens: Tokens, end: _End) -> None:
+    supervisor = os.getppid()
     reader = asyncio.StreamReader(limit=SAID)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -280,6 +292,9 @@ async def _hear_supervisor(tokens: Tokens, end: _End) -> None:
         while line := await reader.readline():
             tokens.replace(msgspec.json.decode(line, type=tuple[str, ...]))
         end.in_order()
+    while os.getppid() == supervisor:  # noqa: ASYNC110  it waits for our end, or for its own
+        await asyncio.sleep(ORPHAN)
+    end.make_way()
 
 
 def main() -> int:

@@ -136,10 +136,14 @@ class _Engine:
             self.process.stdin.close()
         self.process.terminate()
 
-    def silent(self, *, missed: float) -> bool:
-        """Whether it is to be replaced. ``missed``: seconds in which nobody listened."""
+    def listen(self, *, missed: float) -> None:
+        """``missed``: seconds in which nobody did."""
         if self._pulse.heard(missed=missed):
             self.failures = 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is to be replaced."""
         return self._pulse.missing
 
     def ended(self) -> None:
@@ -199,8 +203,9 @@ def _look_after(engine: _Engine, missed: float, log: FilteringBoundLogger) -> No
             engine.start()
         return
     code = engine.process.poll()
+    engine.listen(missed=missed)  # also to what it said before it ended
     if code is None:
-        if engine.silent(missed=missed):
+        if engine.silent:
             log.error("an engine is silent, and is ended", engine=engine.settings.engine, pid=engine.process.pid)
             engine.process.kill()
             engine.process.wait()

@@ -213,6 +213,7 @@ def test_the_budget_is_that_of_the_whole_server(start: Start) -> None:
 
     with server.http() as http:
         wait_until(lambda: kept(http, "kept_bytes")["problem_files"] and kept(http, "kept_bytes")["verdicts"])
+        wait_until(lambda: sum(kept(http, "kept_allowed_bytes").values()) > 2 * most - 200)  # both have told theirs
         allowed = kept(http, "kept_allowed_bytes")
         disk = allowed.pop("problem_files") + allowed.pop("verdict_file")
         assert most - 100 < disk <= most and most - 100 < sum(allowed.values()) <= most
@@ -312,6 +313,35 @@ def test_figures_have_their_space_before_they_are_needed(tmp_path: Path) -> None
     figures.forget(1)
     for file in folder.iterdir():
         assert file.stat().st_size == SIZE <= file.stat().st_blocks * 512
+
+
+def test_a_server_that_is_killed_leaves_its_address_to_the_next_while_its_engines_finish(start: Start) -> None:
+    first = start("--engines", "2")
+    port = first.address.rpartition(":")[2]
+    children = psutil.Process(first.process.pid).children(recursive=True)
+    with Client(first.address, deadline=SECONDS) as judge:
+        held = msgspec.structs.replace(SUMS, limits=msgspec.convert(PATIENT, type(SUMS.limits)))
+        reward = judge.submit(held, HELD + ADD)
+        wait_until(lambda: running(first.process.pid))
+        engines_of_first = [child for child in children if "server.process" in " ".join(child.cmdline())]
+        first.process.kill()
+        first.process.wait()
+        second = wait_until(lambda: started_at(start, port))
+        assert second is not None
+        assert judged(second)["reward"] == 1.0
+        assert any(engine.is_running() for engine in engines_of_first)
+        wait_until(lambda: let_go(running(*(engine.pid for engine in engines_of_first))) or reward.done())
+        assert reward.result().reward == 1.0
+
+
+def started_at(start: Start, port: str) -> Server | None:
+    """None: the address is taken."""
+    try:
+        return start("--engines", "2", "--port", port)
+    except AssertionError as error:
+        if "already in use" not in str(error):
+            raise
+        return None
 
 
 def test_engines_end_when_their_parent_is_killed(start: Start) -> None:
