@@ -85,7 +85,7 @@ class Checkers:
     async def decide(
         self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, reference: Reference
     ) -> Decision:
-        """What the checker says of one output. Raises CheckerFailed.
+        """What the checker says of one output. Raises CheckerFailed, HostShortage.
 
         A checker that has something to say of the expected output and breaks on this one has rejected it. One that
         accepts the expected output may take FACTOR times as long for this one, and FLOOR in any case, within its own
@@ -139,7 +139,9 @@ class Checkers:
                 failure = error
             except LanguageUnavailable as lack:
                 raise CheckerFailed(str(lack)) from None
-        short = isinstance(failure, HostShortage) or self._pool.shortages.since(moment)
+        if isinstance(failure, HostShortage):
+            raise failure
+        short = self._pool.shortages.since(moment)
         raise (CheckerFailed if short else CheckerCrashed)(f"every worker failed on it, the last with: {failure}")
 
     async def _decide(
