@@ -34,7 +34,7 @@ from ..evaluator.problem import Problem
 from .machine import Machine, command_line, machine
 from .proxy import Mood, Proxy
 from .served import Served, free_port
-from .soak import HOSTILE, ORDINARY, PR_SET_CHILD_SUBREAPER, Check, Kind, Longest, alive, none_left, problems, until
+from .soak import HOSTILE, ORDINARY, Check, Kind, Longest, adopt_orphans, alive, finish, none_left, problems, until
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
 SHOWN = 20
@@ -422,9 +422,8 @@ async def chaos(options: Options, folder: Path) -> Result:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
+    adopt_orphans()
     libc = ctypes.CDLL(None)
-    # Processes that lost their parent come to this one instead of to init, so that they are found.
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # Its disks are mounted where only it and its children see them.
     if libc.unshare(CLONE_NEWNS) == 0:
         libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
@@ -433,15 +432,9 @@ def main() -> None:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         result = runner.run(chaos(options, Path(folder)))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "chaos.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     print(f"{result.programs} programs, {result.hostile} hostile, in {result.seconds} s; the longest call took")
     print(f"{result.longest_call} s; faults: {result.faults}")
-    for line in result.unexpected:
-        print(f"unexpected: {line}")
-    for check in result.checks:
-        print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
-    raise SystemExit(0 if all(check.passed for check in result.checks) else 1)
+    finish(result, options.out / "chaos.json", result.unexpected, result.checks)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn
 
 import msgspec
 import psutil
@@ -44,7 +44,7 @@ KILL_PAUSE = 3.0
 SHOWN = 20
 GROWTH, SLACK = 0.10, 16.0
 """Memory is flat when it grew by no more than this share or so many MiB."""
-PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -478,6 +478,22 @@ def alive(processes: set[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
+def adopt_orphans() -> None:
+    """Processes that lost their parent come to this one instead of to init, so that they are found."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def finish(result: msgspec.Struct, file: Path, unexpected: Sequence[str], checks: Sequence[Check]) -> NoReturn:
+    """Write and tell what was found, and end: with 1 where a check did not pass."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    for line in unexpected:
+        print(f"unexpected: {line}")
+    for check in checks:
+        print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    raise SystemExit(0 if all(check.passed for check in checks) else 1)
+
+
 def mounts() -> str:
     return Path("/proc/self/mountinfo").read_text()
 
@@ -562,8 +578,7 @@ def main() -> None:
     import uvloop
     from rich.console import Console
 
-    # Processes that lost their parent come to this one instead of to init, so that they are found.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         tempfile.tempdir = folder
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

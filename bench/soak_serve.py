@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import random
 import tempfile
 import time
@@ -29,11 +28,12 @@ from .soak import (
     HOSTILE,
     MIB,
     ORDINARY,
-    PR_SET_CHILD_SUBREAPER,
     Check,
     Kind,
     Longest,
+    adopt_orphans,
     alive,
+    finish,
     flat,
     none_left,
     problems,
@@ -233,24 +233,17 @@ async def soak(options: Options, folder: Path) -> Result:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    # Processes that lost their parent come to this one instead of to init, so that they are found.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     with (
         tempfile.TemporaryDirectory(prefix="soak-serve-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         result = runner.run(soak(options, Path(folder)))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "soak_serve.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     print(
         f"{result.programs} programs, {result.hostile} hostile, {result.cut_off} cut off, in {result.seconds} s;"
         f" {result.jail_kills} jails and {result.server_kills} servers killed"
     )
-    for line in result.unexpected:
-        print(f"unexpected: {line}")
-    for check in result.checks:
-        print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
-    raise SystemExit(0 if all(check.passed for check in result.checks) else 1)
+    finish(result, options.out / "soak_serve.json", result.unexpected, result.checks)
 
 
 if __name__ == "__main__":
