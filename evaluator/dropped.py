@@ -6,11 +6,12 @@ import asyncio
 import os
 import weakref
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
+from ..sandbox.closing import Closing, close_all
 
-class Part(Protocol):
+
+class Part(Closing, Protocol):
     """Of what was dropped."""
 
     def kill(self) -> None:
@@ -21,8 +22,6 @@ class Part(Protocol):
         """As ``close``, where the event loop has ended."""
         ...
 
-    async def close(self) -> None: ...
-
 
 def when_dropped(owner: object, parts: Sequence[Part]) -> weakref.finalize[..., Any]:
     """To be detached when the owner is closed. The list may grow until then. At the exit of the interpreter there is
@@ -30,13 +29,6 @@ def when_dropped(owner: object, parts: Sequence[Part]) -> weakref.finalize[..., 
     finalizer = weakref.finalize(owner, _end, os.getpid(), asyncio.get_running_loop(), parts)
     finalizer.atexit = False
     return finalizer
-
-
-async def close_all(parts: Sequence[Part]) -> None:
-    """The last first, also where one fails or the caller gives up."""
-    async with AsyncExitStack() as ends:
-        for part in parts:
-            ends.push_async_callback(part.close)
 
 
 _closing: set[asyncio.Task[None]] = set()

@@ -13,12 +13,12 @@ import os
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Any, NoReturn
 
 import msgspec
 
 from ..sandbox.bounded import Bounded
+from ..sandbox.closing import close_all
 from ..sandbox.errors import JailUnavailable, LanguageUnavailable, SandboxError, WorkerFailure
 from ..sandbox.execution import Execution, Outcome
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
@@ -42,7 +42,7 @@ from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .compare import preset as find_preset
 from .comparing import Comparing
-from .dropped import Part, close_all, when_dropped
+from .dropped import Part, when_dropped
 from .judgement import Judgement
 from .memory import Kept, Memory
 from .prepared import Prepared
@@ -202,10 +202,7 @@ class Evaluator(Streams):
             self._dropped.detach()
         if self._process != os.getpid():
             return
-        async with AsyncExitStack() as ends:
-            ends.push_async_callback(close_all, parts)
-            for part in (self._preparing, self._executing, self._cache):
-                ends.push_async_callback(part.close)
+        await close_all([*parts, self._preparing, self._executing, self._cache])
 
     # -- judging
 

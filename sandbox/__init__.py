@@ -25,6 +25,7 @@ errors       what can go wrong on this side of the jail
 bounded      what was asked for last, up to so many bytes
 shared       one computation for all who wait for it
 alarm        what is set far more often than it rings
+closing      the end of several things together
 turns        turns of the event loop for others, in what would be long in one go
 validated    structs that are what their types say
 """

@@ -9,10 +9,10 @@ import dataclasses
 import functools
 import math
 import signal
-from contextlib import AsyncExitStack
 
 import msgspec
 
+from ...sandbox.closing import close_all
 from ...sandbox.errors import HostShortage, LanguageUnavailable, WorkerFailure
 from ...sandbox.execution import Execution
 from ...sandbox.kinds import PYTHON
@@ -64,9 +64,7 @@ class Checkers:
         self._measuring: Shared[Reference, None] = Shared()
 
     async def close(self) -> None:
-        async with AsyncExitStack() as ends:
-            for part in (self._pool, self._measuring, self._ready):
-                ends.push_async_callback(part.close)
+        await close_all([self._pool, self._measuring, self._ready])
 
     @property
     def bytes(self) -> int:

@@ -16,11 +16,11 @@ import os
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 import msgspec
 
+from ...sandbox.closing import close_all
 from ...sandbox.shared import Shared
 from ..problem import Problem
 from ..report import Report, not_run
@@ -120,11 +120,9 @@ class AsyncClient:
         """Those who still wait get CancelledError. Nothing of a parent ends."""
         if self._loop is not None and self._process != os.getpid():
             return
-        async with AsyncExitStack() as ends:
-            for part in (*self._endpoints.all, self._registering, self._calling):
-                ends.push_async_callback(part.close)
-            self._calls.close()
-            self._loop = None
+        self._calls.close()
+        self._loop = None
+        await close_all([*self._endpoints.all, self._registering, self._calling])
 
     async def evaluate(self, problem: Problem, program: Program) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
