@@ -79,7 +79,7 @@ def rooms(limits: Limits) -> Iterator[Room]:
         memory, processes = shortages.memory(), shortages.processes()
     finally:
         shortages.close()
-    files = MEMORY_FILES * max(limits.output, limits.stderr, limits.file_size)
+    files = MEMORY_FILES * max(limits.output, limits.file_size)
     full = BARE_MEMORY + limits.memory + 2 * PYTHON.tmpfs + files
     available = psutil.virtual_memory().available
     if memory is None or memory > available:
@@ -119,7 +119,7 @@ def make_room(workers: int) -> None:
 
 def check(workers: int, limits: Limits) -> list[str]:
     """What there is too little of for so many workers, in words. Raises JailUnavailable where none can start."""
-    most, wanted = resource.getrlimit(resource.RLIMIT_FSIZE)[1], max(limits.output, limits.stderr, limits.file_size)
+    most, wanted = resource.getrlimit(resource.RLIMIT_FSIZE)[1], max(limits.output, limits.file_size)
     if most != resource.RLIM_INFINITY and most <= wanted:
         raise JailUnavailable(f"programs may write {wanted} bytes, and no process more than {most} here (ulimit -Hf)")
     short = [room for room in rooms(limits) if room.workers < workers]

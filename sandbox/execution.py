@@ -26,7 +26,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """Index of the test in its problem."""
     outcome: Outcome
     limit: str | None = None
-    """The field of Limits that stopped it: cpu_time, idle_time, wall_time, memory, output, stderr."""
+    """The field of Limits that stopped it: cpu_time, idle_time, wall_time, memory, output."""
     exit_code: int | None = None
     signal: int | None = None
     cpu_time: float

@@ -14,6 +14,7 @@ from .identity import identities
 from .interpreter import Interpreter
 from .jails.base import Jail, JailSpec, Mount
 from .kinds import PYTHON, Kind, Starts
+from .limits import INT_DIGITS
 from .protocol import Configure, frame
 from .seccomp import Filter, program_filter, runner_filter
 from .shortage import refusals
@@ -30,6 +31,7 @@ ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "PYTHONHASHSEED": "0",
+    "PYTHONINTMAXSTRDIGITS": str(INT_DIGITS),
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "GLIBC_TUNABLES": f"glibc.malloc.arena_max={ARENAS}",

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from .sizes import bytes_of
 from .validated import Validated
 
 MIB = 1024 * 1024
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 WallSeconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
-Bytes = Annotated[int, msgspec.Meta(ge=1, le=64 * 1024 * MIB)]
+ByteCount = Annotated[int, msgspec.Meta(ge=1, le=64 * 1024 * MIB)]
+if TYPE_CHECKING:
+    Bytes = int
+else:
+    Bytes = ByteCount | str
+"""In a file or a request also text with a unit, see ``bytes_of``. Once it is there it is a number."""
+INT_DIGITS = 1_000_000
+DigitCount = Annotated[int, msgspec.Meta(ge=640, le=(1 << 31) - 1)]
+"""Python has no lower limit than that."""
 Count = Annotated[int, msgspec.Meta(ge=1, le=65536)]
+SIZES = ("memory", "output", "stderr", "file_size")
 
 
 class Limits(Validated, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,8 +49,8 @@ class Limits(Validated, frozen=True, forbid_unknown_fields=True, kw_only=True):
     output: Bytes = 16 * MIB
     """Bytes on standard output, or of the returned value in call mode."""
 
-    stderr: Bytes = 1 * MIB
-    """Bytes on standard error."""
+    stderr: Bytes = 64 << 10
+    """Bytes of standard error that are kept: the last ones. Whatever is more is lost, and no verdict."""
 
     file_size: Bytes = 16 * MIB
     """Bytes of any one file. All files together have 64 MiB in each of the two temporary directories."""
@@ -51,8 +61,21 @@ class Limits(Validated, frozen=True, forbid_unknown_fields=True, kw_only=True):
     threads: Count = 32
     """Threads of the program. Further processes are never allowed."""
 
+    int_digits: DigitCount = INT_DIGITS
+    """Decimal digits of an integer that Python turns into text, and text into. Its own default, 4300, is too few for
+    some problems. What more digits cost is processor time of the program."""
+
     compile_time: Seconds = 10.0
     """Processor seconds for compiling the program and importing what it names."""
+
+    def __post_init__(self) -> None:
+        for name in SIZES:
+            if isinstance(given := getattr(self, name), str):
+                try:
+                    msgspec.structs.force_setattr(self, name, bytes_of(given))
+                except ValueError as error:
+                    raise ValueError(f"Limits.{name}: {error}") from None
+        super().__post_init__()
 
     @property
     def idle_seconds(self) -> float:

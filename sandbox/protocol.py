@@ -75,6 +75,7 @@ class JobLimits(msgspec.Struct):
     file_size: int
     open_files: int
     threads: int
+    int_digits: int
 
 
 Mode = Literal["stdio", "call", "calls", "replay"]
@@ -147,7 +148,7 @@ class Ready(msgspec.Struct, tag="ready", forbid_unknown_fields=True):
 Natural = Annotated[int, msgspec.Meta(ge=0, le=1 << 48)]
 Elapsed = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
-LimitName = Literal["cpu_time", "idle_time", "wall_time", "memory", "output", "stderr"]
+LimitName = Literal["cpu_time", "idle_time", "wall_time", "memory", "output"]
 
 
 class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):

@@ -124,6 +124,7 @@ class Work:
                 file_size=limits.file_size,
                 open_files=limits.open_files,
                 threads=limits.threads,
+                int_digits=limits.int_digits,
             ),
             prelude=len(prelude),
             files=[(name, len(data)) for name, data in files.items()],
@@ -139,7 +140,7 @@ class Work:
 
     @property
     def most_bytes(self) -> int:
-        return LANE_BYTES + 2 * self.limits.output + MIB
+        return LANE_BYTES + 2 * self.limits.output + self.limits.stderr + MIB
 
 
 class Worker(asyncio.Protocol):

@@ -117,10 +117,10 @@ def test_threads_have_the_same_stack_in_every_language() -> None:
 
 def test_what_a_lane_may_send_fits_a_frame() -> None:
     """The runner sends no more of a lane than LANE_BYTES and two outputs, and of one test what it may and its stderr."""
-    limits = Limits(output=1)
+    limits = Limits(output=1, stderr=100 * MIB)
     work = worker.Work(inputs=worker.Inputs([b""]), source=b"", tests=[0], limits=limits)
     assert work.most_bytes >= lane.LANE_BYTES + 2 * limits.output
-    assert work.most_bytes >= 2 * limits.output + program.STDERR_KEPT
+    assert work.most_bytes >= 2 * limits.output + limits.stderr
 
 
 # -------------------------------------------------------------------------------------------------------------- names

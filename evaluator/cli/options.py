@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,8 @@ import msgspec
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
-from ...sandbox.limits import MIB, Bytes, Count, Limits, Seconds
+from ...sandbox.limits import MIB, ByteCount, Count, DigitCount, Limits, Seconds
+from ...sandbox.sizes import bytes_of
 
 Jail = Literal["auto", "nsjail", "bubblewrap", "none"]
 
@@ -21,12 +22,13 @@ def _argument(metavar: str, *aliases: str, hint: str = "") -> object:
     return tyro.conf.arg(metavar=metavar, aliases=aliases, help_behavior_hint=hint)
 
 
-def _number(metavar: str, kind: Any) -> PrimitiveConstructorSpec[Any]:
-    """A number within the bounds of its type. tyro itself would take any."""
+def _number(metavar: str, kind: Any, of: Callable[[str], Any] = str) -> PrimitiveConstructorSpec[Any]:
+    """A number within the bounds of its type. tyro itself would take any. ``of``: what a word stands for."""
 
     def read(words: list[str]) -> Any:
+        given = of(words[0])
         try:
-            return msgspec.convert(words[0], kind, strict=False)
+            return msgspec.convert(given, kind, strict=False)
         except msgspec.ValidationError as error:
             if not words[0].lstrip("-")[:1].isdigit():
                 raise ValueError(f"{words[0]!r} is no number") from None
@@ -43,7 +45,8 @@ def _number(metavar: str, kind: Any) -> PrimitiveConstructorSpec[Any]:
 
 
 _plain = tyro.conf.arg(help_behavior_hint="")
-_seconds, _bytes, _count = _number("SECONDS", Seconds), _number("BYTES", Bytes), _number("N", Count)
+_seconds, _count, _digits = _number("SECONDS", Seconds), _number("N", Count), _number("N", DigitCount)
+_bytes = _number("SIZE", ByteCount, bytes_of)
 _size = _number("N", Annotated[int, msgspec.Meta(ge=0, le=1 << 40)])
 _port = _number("PORT", Annotated[int, msgspec.Meta(ge=0, le=65535)])
 _engines = _number("N", Annotated[int, msgspec.Meta(ge=1, le=256)])
@@ -66,7 +69,9 @@ _address: PrimitiveConstructorSpec[str] = PrimitiveConstructorSpec(
 
 
 class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What each test may use. A limit given here replaces that of every problem."""
+    """What each test may use. A limit given here replaces that of every problem.
+
+    A SIZE is a number of bytes, or one with KB, MB, GB or TB (powers of 1024): 256MB."""
 
     cpu_time: Annotated[float | None, _seconds, _plain] = None
     """Processor seconds, user and system; decides. Without it: the time_limit of the problem, or 10."""
@@ -79,13 +84,15 @@ class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
     output: Annotated[int | None, _bytes, _plain] = None
     """Size of standard output, or of the returned value."""
     stderr: Annotated[int | None, _bytes, _plain] = None
-    """Size of standard error."""
+    """Bytes of standard error that are kept. Whatever is more is no verdict."""
     file_size: Annotated[int | None, _bytes, _plain] = None
     """Size of the temporary files, each and together."""
     open_files: Annotated[int | None, _count, _plain] = None
     """Descriptors, the three standard ones included."""
     threads: Annotated[int | None, _count, _plain] = None
     """Threads of the program; further processes are never allowed."""
+    int_digits: Annotated[int | None, _digits, _plain] = None
+    """Decimal digits of an integer that Python turns into text, or reads."""
     compile_time: Annotated[float | None, _seconds, _plain] = None
     """Processor seconds for compiling the program and importing what it names."""
 

@@ -19,12 +19,15 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ..digits import Digits, has_digits, integer
 from .base import STEP, STEP_ITEMS, Comparison, Match, Steps, shorten
 from .decimals import read
 from .exact import ACCEPTED as EXACT
 from .lines import shown, split_and_strip, stripped
 from .values import Items, is_list, same_but_spaces
 
+DIGITS = 50_000
+"""Of an integer that LiveCodeBench reads."""
 LINES, NUMBER, VALUES = Match(True, "lines"), Match(True, "number"), Match(True, "values")
 
 
@@ -95,8 +98,8 @@ def same_values(expected: bytes, actual: bytes) -> Generator[None, None, bool]:
 
 
 def _may_be_unequal_to_itself(text: bytes) -> bool:
-    """NaN is, and an integer of more than 4300 digits cannot be read at all."""
-    half = 2150
+    """NaN is, and an integer of more than DIGITS cannot be read at all."""
+    half = DIGITS // 2
     return b"N" in text or any(text[at : at + half].isdigit() for at in range(0, len(text), half))
 
 
@@ -104,10 +107,18 @@ def load(text: str | bytes) -> Any:
     """The value, with a NaN of its own, which is equal to no other."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogatepass")
-    try:
-        return msgspec.json.decode(text)  # several times faster
-    except (msgspec.MsgspecError, UnicodeEncodeError):
-        return json.loads(text, parse_constant=float)
+    if not has_digits(text):
+        try:
+            return msgspec.json.decode(text)  # several times faster
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            pass
+    return json.loads(text, parse_constant=float, parse_int=_integer)
+
+
+def _integer(text: str) -> int | Digits:
+    if len(text) - text.startswith("-") > DIGITS:
+        raise ValueError(f"an integer of more than {DIGITS} digits")
+    return integer(text)
 
 
 def same_numbers(expected: str, actual: str) -> bool:

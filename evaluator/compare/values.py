@@ -19,6 +19,7 @@ from typing import Any, ClassVar, TypeAlias, cast
 
 import msgspec
 
+from ..digits import Digits, has_digits, loads
 from ..problem import TestCase
 from .bag import Bag
 from .base import SHOWN, STEP, STEP_ITEMS, Comparison, Match, Steps
@@ -39,12 +40,6 @@ PIECE = 1 << 19
 Value: TypeAlias = "bool | int | float | str | Digits | list[Value] | dict[str, Value] | None"
 _NUMBERS = {int, float}
 _PLAIN: frozenset[type] = frozenset((type(None), int, float, str))
-
-
-class Digits(str):
-    """An integer longer than Python converts (4300 digits). As JSON writes them, equal text means equal integers."""
-
-    __slots__ = ()
 
 
 def comparison(
@@ -148,7 +143,9 @@ def _whole(value: Value) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Digits):
-        raise ValueError("an integer of more than 4300 digits, which cannot be compared in any order")
+        return f"#{value.text}"
+    if isinstance(value, str):
+        return f"#{value}" if value[:1] == "#" else value
     if isinstance(value, list):
         return [_whole(item) for item in value]
     if isinstance(value, dict):
@@ -253,7 +250,7 @@ def at(place: str, difference: str) -> str:
 
 def show(value: Value) -> str:
     if isinstance(value, Digits):
-        return f"{value[:SHOWN]}..."
+        return f"{value.text[:SHOWN]}..."
     try:
         return _brief.repr(value)
     except ValueError:
@@ -319,17 +316,9 @@ class Items:
 
 
 def _loads(text: str) -> Value:
-    try:
-        return msgspec.json.decode(text)  # several times faster, as exact, and stricter: it knows no NaN
-    except (msgspec.MsgspecError, UnicodeEncodeError):
-        pass
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # too many digits for int()
-        return json.loads(text, parse_int=_integer)
-
-
-def _integer(text: str) -> Any:
-    return int(text) if len(text) < 4300 else Digits(text)
+    if not has_digits(text):
+        try:
+            return msgspec.json.decode(text)  # several times faster, as exact, and stricter: it knows no NaN
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            pass
+    return loads(text)

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ..digits import Digits, dumps, loads
 from ..problem import Checker, TestCase
 from .base import Unusable, as_list, as_object
 
@@ -77,7 +78,7 @@ def parse(text: Any, field: str) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return json.loads(text)
+        return loads(text)
     except (ValueError, RecursionError) as error:
         reason = str(error)
     if len(text) <= LITERAL and text[:1] in "{[(":
@@ -228,6 +229,8 @@ def _lines(value: Any, field: str) -> str:
         return "\n".join(lines)
     if isinstance(value, bool | int | float):
         return str(value)
+    if isinstance(value, Digits):
+        return value.text
     raise Unusable(field, "neither text nor a list of lines", value)
 
 
@@ -241,7 +244,7 @@ def _arguments(value: Any, field: str) -> list[Any]:
 
 def _json(text: str, field: str) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except (ValueError, RecursionError) as error:
         raise Unusable(field, f"not JSON: {error}", text) from None
 
@@ -249,6 +252,10 @@ def _json(text: str, field: str) -> Any:
 def _dumps(value: Any, field: str) -> str:
     try:
         return json.dumps(value)
+    except TypeError:  # long integers, perhaps
+        pass
+    try:
+        return dumps(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise Unusable(field, f"not JSON: {error}", value) from None
 

@@ -9,7 +9,6 @@ program of a data set whose language is not supported is no fault of the row: it
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 from ...sandbox.languages import NAMES
 from ..asserts import read_assertions
 from ..compare import comparison_for
+from ..digits import loads
 from ..problem import Checker, Problem
 from ..submission import Submission
 from .base import BadRow, Example, Format, Place, Row, explain, shorten
@@ -178,7 +178,7 @@ def check_arguments(problem: Problem) -> None:
             _arguments.decode(test.input)
         except ValueError:  # the decoder knows no NaN and no Infinity, which JSON as Python writes it may hold
             try:
-                is_list = isinstance(json.loads(test.input), list)
+                is_list = isinstance(loads(test.input), list)
             except (ValueError, RecursionError):
                 is_list = False
             if not is_list:

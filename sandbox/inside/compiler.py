@@ -15,6 +15,7 @@ import marshal
 import os
 import resource
 import signal
+import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,7 @@ class Compiler:
         """``lanes``: whether to find out if its tests may share processes, which takes as long as compiling does.
 
         Ends the process when the program is too much for the compiler, unless it is guarded."""
+        sys.set_int_max_str_digits(limits["int_digits"])
         if guarded or len(prelude) + len(source) > LONG:
             return Compiled(self._guarded(prelude, source, limits, lanes))
         before = resource.getrlimit(resource.RLIMIT_AS)

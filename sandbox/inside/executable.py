@@ -55,7 +55,7 @@ class ExecutableProgram(Program):
         self.command = job.command
         self._reserved = _size_in_memory(job.compiled.executable)
         # What every test process needs is made here, once: each page that it touches is copied first.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environment |= self.command["environment"]
         self._arguments = (
             ctypes.c_long(_EXECVEAT[os.uname().machine]),
@@ -110,12 +110,12 @@ class ExecutableProgram(Program):
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # what the interpreter ignores would stay ignored
             signal.signal(number, signal.SIG_DFL)
         _libc.mmap(ctypes.c_void_p(NAME), ctypes.c_size_t(4096), _PROT_READ, _MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0)
-        self._limit()
+        self._limit(lane)
         self.runner.program_filter.install()
         _libc.syscall(*self._arguments)
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
-    def _limit(self) -> None:
+    def _limit(self, lane: Lane) -> None:
         limits = self.job.limits
         memory: int = limits["memory"]
         limit(resource.RLIMIT_STACK, min(memory, self.command["stack"] or memory))
@@ -123,7 +123,7 @@ class ExecutableProgram(Program):
         limit(resource.RLIMIT_DATA, memory + SPARE_MEMORY)
         if self.command["address_space"]:
             limit(resource.RLIMIT_AS, memory + SPARE_MEMORY + STACK)
-        limit(resource.RLIMIT_FSIZE, max(limits["output"], limits["stderr"], limits["file_size"]) + 1)
+        limit(resource.RLIMIT_FSIZE, self._largest_file(lane))
         limit(resource.RLIMIT_NOFILE, min(limits["open_files"], OPEN_FILES))
         limit(resource.RLIMIT_NPROC, limits["threads"] + 1)  # and the runner
 

@@ -26,8 +26,6 @@ LANE_PATIENCE_SHARE = 0.02
 itself: its failure would not be believed here, and the verdicts on the tests before it wait for it."""
 PREEMPTED = "preempted"
 """In the place of a limit: what the host wants to know first ended the test process, which will be run again."""
-STDERR_KEPT = 64 << 10
-"""Bytes of standard error that are reported."""
 IDLE_SAMPLE = 0.2
 """Seconds, at least, over which we see whether a test was blocked; and at most between two looks at its clock."""
 LATE = 0.05
@@ -65,6 +63,8 @@ class Program:
         self._lane_tests = min(job.first_lane, LANE_TESTS)
         self._waits = job.first_lane < LANE_TESTS
         """The host says after the first results whether it wants more."""
+        self._silenced: dict[int, bytes] = {}
+        """Tests that filled the file of their standard error, and the end of what they wrote there."""
         self._ended = False
         self._poll = select.poll()
         self._poll.register(self._channel.fd, select.POLLIN)
@@ -134,7 +134,9 @@ class Program:
         lane = Lane(tests, confirms=confirms)
         place, size = self._input(tests[0])
         lane.stdin = self._file("stdin", size)
-        lane.stdout, lane.stderr = self._file("stdout"), os.memfd_create("stderr")
+        lane.stdout = self._file("stdout")
+        silenced = tests[0] in self._silenced
+        lane.stderr = os.open("/dev/null", os.O_RDWR) if silenced else os.memfd_create("stderr")
         if self.job.call:
             lane.result = os.memfd_create("result")
         lane.fill(self.job.inputs, place, size)
@@ -178,16 +180,20 @@ class Program:
         free = folder.f_bavail * folder.f_frsize
         return free - min(free // 2, limits["output"] + limits["stderr"])
 
+    def _largest_file(self, lane: Lane) -> int:
+        """Bytes that a file of its process may have. More is a signal, or an error."""
+        most: int = max(self.job.limits["output"], self.job.limits["file_size"]) + 1
+        return min(most, LANE_BYTES) if lane.several else most
+
     def _task(self, lane: Lane) -> Task:
         job, compiled, limits = self.job, self.job.compiled, self.job.limits
-        files = max(limits["output"], limits["stderr"], limits["file_size"]) + 1
         last_file = FIRST_FILE + len(lane.files) - 1 if lane.several else 2
         relatives = 1 + len(self.runner.zygotes)
         most = {
             resource.RLIMIT_CPU: cpu_backstop(limits["cpu_time"]),
             resource.RLIMIT_DATA: limits["memory"] + SPARE_MEMORY,
             resource.RLIMIT_AS: limits["memory"] + SPARE_MEMORY + STACK,
-            resource.RLIMIT_FSIZE: min(files, LANE_BYTES) if lane.several else files,
+            resource.RLIMIT_FSIZE: self._largest_file(lane),
             resource.RLIMIT_NOFILE: limits["open_files"] + 1 + last_file,
             resource.RLIMIT_NPROC: limits["threads"] + relatives,
         }
@@ -201,6 +207,7 @@ class Program:
             teardown=compiled.teardown,
             noted=compiled.names,
             roots=["builtins", *compiled.roots],
+            int_digits=limits["int_digits"],
             limits=[(which, within_ceiling(which, value)) for which, value in most.items()],
         )
 
@@ -318,21 +325,24 @@ class Program:
             if stopped_by is None and cpu > limits["cpu_time"]:
                 stopped_by = "cpu_time"
             put_out = lane.put_out(0)
-            verdict = self._verdict(lane, put_out, code, stopped_by, peak, state, stderr)
-            if lane.several and verdict.signal == signal.SIGXFSZ:  # files of a lane are kept small
+            verdict = self._verdict(lane, put_out, code, stopped_by, peak, state)
+            cut = code and not stopped_by and stderr >= self._largest_file(lane)
+            if lane.several and (cut or verdict.signal == signal.SIGXFSZ):  # files of a lane are kept small
                 return self._doubt(lane, 0, 1)
+            if cut:
+                return self._silence(lane, stderr)
             self._queue[:0] = lane.tests[1:]
             row, parts = self._row(lane, 0, put_out, verdict, (cpu, wall, peak), (0, stderr))
             return [row], parts
         rows: list[tuple[object, ...]] = []
         parts: list[Part] = []
         stderr_start = 0
-        sound = not (stopped_by or code) and peak <= limits["memory"] and stderr <= limits["stderr"]
+        sound = not (stopped_by or code) and peak <= limits["memory"]
         for place in range(started):
             note = lane.noted(place)
             figures = min(note.cpu / 1e9, cpu), min(note.wall / 1e9, wall), min(note.peak * 1024, peak)
             put_out = lane.put_out(place)
-            verdict = self._verdict(lane, put_out, 0, None, figures[2], note.state, 0)
+            verdict = self._verdict(lane, put_out, 0, None, figures[2], note.state)
             told = note.state == CLEAN and verdict.outcome == "finished" and stderr_start <= note.stderr <= stderr
             if not (sound and told):
                 if stopped_by:  # the last takes long: the others may well decide before
@@ -343,7 +353,8 @@ class Program:
             rows.append(row)
             parts += more
             stderr_start = note.stderr
-        if sum(part.size for part in parts) > LANE_BYTES + 2 * limits["output"]:  # it has to fit a frame
+        most = LANE_BYTES + 2 * limits["output"] + limits["stderr"]
+        if sum(part.size for part in parts) > most:  # it has to fit a frame
             return self._doubt(lane, 0, started)
         self._queue[:0] = lane.tests[started:]
         return rows, parts
@@ -354,6 +365,14 @@ class Program:
         ran = lane.tests[:started]
         self._fresh += [ran.pop(first), *ran]
         self._queue[:0] = lane.tests[started:]
+        return [], []
+
+    def _silence(self, lane: Lane, stderr: int) -> tuple[list[tuple[object, ...]], list[Part]]:
+        """It ended because no more error text fits its file, or so it may be. It is run again where all of it fits."""
+        (test,) = lane.tests
+        kept = min(stderr, self.job.limits["stderr"])
+        self._silenced[test] = os.pread(lane.stderr, kept, stderr - kept)
+        self._fresh.insert(0, test)
         return [], []
 
     def _row(
@@ -367,10 +386,12 @@ class Program:
     ) -> tuple[tuple[object, ...], list[Part]]:
         """One test as the protocol has it: its row, and where its output, error text and value are."""
         most: int = self.job.limits["output"]
+        kept = min(stderr[1] - stderr[0], self.job.limits["stderr"])
+        said = self._silenced.get(lane.tests[place])
         (stdout, _, stdout_size), (result, _, result_size) = put_out
         parts = [
             Part(stdout, 0, min(stdout_size, most)),
-            Part(lane.stderr, stderr[0], min(stderr[1] - stderr[0], STDERR_KEPT)),
+            Part(lane.stderr, stderr[1] - kept, kept) if said is None else Part(said, 0, len(said)),
             Part(result, 0, min(result_size, most)),
         ]
         cpu, wall, peak = figures
@@ -386,7 +407,6 @@ class Program:
         stopped_by: str | None,
         memory: int,
         state: int,
-        stderr_size: int,
     ) -> Verdict:
         limits = self.job.limits
         exit_code, number = (None, -code) if code < 0 else (code, None)
@@ -398,8 +418,6 @@ class Program:
             return Verdict("time_limit", stopped_by, None, None)
         if size > limits["output"]:
             return Verdict("output_limit", "output", exit_code, number)
-        if stderr_size > limits["stderr"]:
-            return Verdict("output_limit", "stderr", exit_code, number)
         if memory > limits["memory"] or (state == OUT_OF_MEMORY and code):
             return Verdict("memory_limit", "memory", exit_code, number)
         if number == signal.SIGXCPU:

@@ -38,6 +38,12 @@ class Surroundings:
         sys.path[:] = self.path
         sys.argv[:] = self.argv
 
+    def allow_digits(self, most: int) -> None:
+        """Of integers that become text, or text that becomes one. Mostly it is so already, and nothing is written."""
+        if most != sys.get_int_max_str_digits():
+            self.int_digits = most
+            sys.set_int_max_str_digits(most)
+
 
 def _leave_out_our_frames() -> None:
     """Programs recurse as deep as elsewhere under any limit that they set, although they stand on frames of ours."""

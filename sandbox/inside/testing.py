@@ -48,6 +48,8 @@ class Task(NamedTuple):
     """Compiled.names."""
     roots: list[str]
     """Top-level modules that the program may have changed."""
+    int_digits: int
+    """Of Limits."""
     limits: list[tuple[int, int]]
     """What setrlimit is told."""
 
@@ -79,6 +81,7 @@ class TestProcess:
         self.take(message)
         os.dup2(FIRST_FILE, 2)
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
+        self.surroundings.allow_digits(self.task.int_digits)
         # The first test has the streams that the interpreter made when it started, and the zygote's module.
         self.take_files()
         if self.task.tests == 1:

@@ -54,7 +54,7 @@ class PyPy(Language):
         command = Command(
             argv=[self._pypy, *_ARGUMENTS, _FILE],
             executable=self._pypy,
-            environment={"PYTHONHASHSEED": "0"},
+            environment={"PYTHONHASHSEED": "0", "PYTHONINTMAXSTRDIGITS": str(limits.int_digits)},
             memory_words=["MemoryError"],
             named_streams=names_streams(source, files),
         )

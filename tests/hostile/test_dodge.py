@@ -114,14 +114,6 @@ LIMITED: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "python", "name": "open-r1", "source": SCRIPTED + "print(' ' * n, n == 3 and 1 or 0)"},
         "print(10 ** 8)",
     ),
-    "stderr": (
-        {
-            "type": "python",
-            "name": "open-r1",
-            "source": SCRIPTED + "print(' ' * n, file=sys.stderr)\nprint(1 * (n == 3))",
-        },
-        "print(10 ** 8)",
-    ),
     "file": (of_number("return open('own', 'w').write('x' * n) == 3"), "print(10 ** 8)"),
     "full folder": (of_number("return all(open(f'own{i}', 'w').write('x' * 10 ** 7) for i in range(n))"), "print(99)"),
     "sleep": (of_number("import time; time.sleep(n - 3); return n == 3"), "print(99)"),

@@ -133,7 +133,7 @@ async def test_denied(arena, attack):
         ("new", Status.MEMORY_LIMIT_EXCEEDED, {"memory"}),
         ("recursion", None, {"memory", None}),  # the stack may grow to the limit: a signal, or the limit itself
         ("output", None, {"output", "cpu_time"}),
-        ("stderr", Status.OUTPUT_LIMIT_EXCEEDED, {"stderr"}),
+        ("stderr", Status.TIME_LIMIT_EXCEEDED, {"cpu_time"}),
     ],
 )
 async def test_limits(arena, attack, status, limits):

@@ -8,9 +8,10 @@ import pytest
 
 from microcoder.evaluator.status import Status
 from microcoder.sandbox.capacity import MEMORY_FILES
+from microcoder.sandbox.execution import Execution
 from microcoder.sandbox.inside.kernel import cpu_backstop
 from microcoder.sandbox.launcher import ARENAS
-from microcoder.sandbox.limits import MIB
+from microcoder.sandbox.limits import MIB, Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -259,23 +260,62 @@ async def test_output_up_to_the_limit_is_compared(arena):
 
 
 STDERR = {
-    "lines": "import sys\nwhile True: print('x' * 1000, file=sys.stderr)",
-    "raw": "import os\nwhile True: os.write(2, bytes(1 << 16))",
-    "sparse": "import os\nos.ftruncate(2, 1 << 19)",
-    "warnings": "import warnings\nwarnings.simplefilter('always')\nwhile True: warnings.warn('x' * 1000)",
-    "traceback": "raise ValueError('x' * (1 << 19))",
+    "nothing": "",
+    "lines": "for _ in range(40_000): print('x' * 1000, file=sys.stderr)",
+    "at once": "sys.stderr.write('x' * (40 << 20))",
+    "raw": "for _ in range(640): os.write(2, bytes(1 << 16))",
+    "sparse": "os.ftruncate(2, 1 << 20)",
+    "positioned": "os.pwrite(2, b'x', (1 << 20) - 1)",
+    "another descriptor": "fd = os.dup(2)\nfor _ in range(640): os.write(fd, bytes(1 << 16))",
+    "warnings": "import warnings\nwarnings.simplefilter('always')\nfor _ in range(3000): warnings.warn('x' * 1000)",
+    "threads": "import threading\nlet = lambda: [os.write(2, bytes(1 << 16)) for _ in range(100)]\n"
+    "for _ in range(4): threading.Thread(target=let).start()",
+    "at the end": "import atexit\natexit.register(lambda: os.write(2, bytes(2 << 20)))",
 }
 
 
 @pytest.mark.parametrize("name", STDERR)
-async def test_standard_error(arena, name):
-    result = await arena.run(STDERR[name])
-    assert (result.status, result.limit) == (Status.OUTPUT_LIMIT_EXCEEDED, "stderr"), (result.message, result.stderr)
+@pytest.mark.parametrize("ends", ["well", "badly"])
+async def test_standard_error_is_no_verdict(arena, name, ends):
+    """Whatever is written there, and however much."""
+    source = f"import os, sys\nprint(40 + int(input()))\n{STDERR[name]}\n"
+    source += "" if ends == "well" else "sys.exit(3)"
+    report = await arena.judge(source, arena.problem(("2\n", "42\n"), cpu_time=5))
+    if ends == "well":
+        assert report.accepted, (report.message, report.tests)
+    else:
+        assert (report.status, report.tests[0].exit_code) == (Status.RUNTIME_ERROR, 3), (report.message, report.tests)
 
 
-async def test_standard_error_is_cut(arena):
-    result = await arena.run("import os\nos.write(2, b'x' * 200_000)")
-    assert 0 < len(result.stderr or "") <= 64 << 10
+@pytest.mark.parametrize("size", [300, 70_000, 600_000, 3 << 20])
+async def test_standard_error_in_lanes_is_no_verdict(arena, size):
+    problem = arena.problem(*((f"{n}\n", f"{n + 1}\n") for n in range(12)), cpu_time=5)
+    report = await arena.judge(f"import sys\nprint(int(input()) + 1)\nsys.stderr.write('x' * {size})", problem)
+    assert report.accepted and report.passed == 12, (report.message, report.tests)
+
+
+async def test_endless_standard_error_takes_time(arena):
+    result = await arena.run("import os\nwhile True: os.write(2, bytes(1 << 16))")
+    assert (result.status, result.limit) == (Status.TIME_LIMIT_EXCEEDED, "cpu_time"), (result.message, result.stderr)
+
+
+async def test_what_is_kept_of_standard_error_is_its_end(evaluator, arena):
+    source = "import os\nos.write(2, b'x' * 200_000)\nraise ValueError('the end')"
+    result = await arena.run(source)
+    assert result.stderr.endswith("ValueError: the end\n")
+    assert "the end" in result.message
+    ran = await evaluator.execute(source, limits=Limits(stderr=1000))
+    assert isinstance(ran, Execution) and len(ran.stderr) == 1000 and ran.stderr.endswith(b"ValueError: the end\n")
+
+
+async def test_other_files_keep_their_limit_where_standard_error_has_none(arena):
+    result = await arena.run(
+        "import os\nfor _ in range(64): os.write(2, bytes(1 << 16))\n"
+        "open('/tmp/f', 'wb').write(bytes(2 << 20))\nprint('too large')"
+    )
+    assert result.status is Status.RUNTIME_ERROR and "too large" not in (result.stdout or ""), result
+    result = await arena.run("import os\nfor _ in range(64): os.write(2, bytes(1 << 16))\nprint('x' * (2 << 20))")
+    assert (result.status, result.limit) == (Status.OUTPUT_LIMIT_EXCEEDED, "output"), result
 
 
 RESULTS = {
