@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 from .capacity import rooms
 from .errors import SandboxError
 from .identity import identities
-from .interpreter import PACKAGES, Interpreter, probe
+from .interpreter import LOCALE, PACKAGES, Interpreter, probe
 from .jails import bubblewrap, candidates, nsjail
 from .languages import LANGUAGES, Builder, Language, testlib
 from .languages.base import lack_of
@@ -188,6 +188,9 @@ def _interpreter(interpreter: Interpreter) -> Iterator[Finding]:
         yield Finding("FAIL", "interpreter", f"{interpreter.executable} ({version})", advice)
     else:
         yield Finding("ok", "interpreter", f"{interpreter.executable} ({version})")
+    utf8 = interpreter.locale == LOCALE
+    advice = f"C and C++ programs that ask for the locale find no UTF-8: install {LOCALE} (Debian: libc-bin)"
+    yield Finding("ok" if utf8 else "note", "locale", interpreter.locale, advice)
     yield Finding("ok", "libraries", f"{len(interpreter.libraries)} shared libraries are bound")
     there = [name for name in interpreter.packages if name not in interpreter.lacking]
     yield Finding("ok", "packages", ", ".join(there) or "none but the standard library")

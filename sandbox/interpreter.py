@@ -19,18 +19,20 @@ import msgspec
 
 from .errors import SandboxError
 
+LOCALE = "C.UTF-8"
+"""Of programs: text is UTF-8, and nothing else is any country's."""
 PACKAGES = ("numpy", "sortedcontainers")
 """Installed packages that programs may import unless the operator says otherwise."""
 
 _PROBE = r"""
-import ctypes, glob, importlib.machinery, importlib.util, json, os, sys, sysconfig
+import ctypes, glob, importlib.machinery, importlib.util, json, locale, os, sys, sysconfig
 stdlib = sysconfig.get_path("stdlib")
 platstdlib = os.path.join(sys.base_exec_prefix, sys.platlibdir, os.path.basename(stdlib))
 unwanted = ("_tkinter", "_curses", "_dbm", "_gdbm", "nis", "readline", "_test", "_ctypes_test", "xxlimited", "_xxtest")
 answer = os.dup(1)
 os.dup2(2, 1)  # what packages print when they are imported is no answer
 packages, lacking = {}, {}
-for name in sys.argv[1:]:
+for name in sys.argv[2:]:
     try: spec = importlib.util.find_spec(name)
     except (ImportError, ValueError): spec = None
     if spec is None or not spec.has_location:
@@ -48,6 +50,10 @@ for name in packages:
 for file in files:
     try: ctypes.PyDLL(file, mode=os.RTLD_LAZY)
     except OSError: pass
+try: language, files = locale.setlocale(locale.LC_ALL, sys.argv[1]), open("/proc/self/maps").read().splitlines()
+except locale.Error: language, files = "C", []
+mapped = [file.split(None, 5)[5] for file in files if file.endswith(("/LC_CTYPE", "/locale-archive"))]
+locales = sorted({os.path.dirname(file) if file.endswith("/LC_CTYPE") else file for file in mapped})
 class Info(ctypes.Structure): _fields_ = [("addr", ctypes.c_void_p), ("name", ctypes.c_char_p)]
 found = []
 @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.c_void_p)
@@ -68,6 +74,7 @@ for name in packages:
 os.write(answer, json.dumps(dict(lacking=lacking,
     executable=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
     version=list(sys.version_info[:3]), implementation=sys.implementation.name, stdlib=stdlib, platstdlib=platstdlib,
+    locale=language, locales=locales,
     platlibdir=sys.platlibdir, packages=packages, libraries=[f for f in found if os.path.isabs(f)])).encode())
 os._exit(0)  # libraries loaded for their names only may not bear the end of an interpreter
 """
@@ -86,6 +93,10 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     """Import name to the files and folders that make up the package."""
     libraries: tuple[str, ...]
     """Shared libraries under the names that the dynamic linker looks them up by."""
+    locale: str
+    """LOCALE where this host has it, else C, which every C library has built in."""
+    locales: tuple[str, ...]
+    """Folders or files that the C library reads it from."""
     lacking: dict[str, str] = {}
     """Packages that were asked for and cannot be imported, each with the reason; those that are not installed are not
     in ``packages``."""
@@ -114,7 +125,7 @@ def probe(python: str | None = None, packages: tuple[str, ...] = ()) -> Interpre
     if not Path(python).exists():
         raise SandboxError(f"python: no such file: {python}")
     environment = {name: text for name, text in os.environ.items() if name in ("HOME", "PATH") or name[:6] == "PYTHON"}
-    command = [python, "-c", _PROBE, *packages]
+    command = [python, "-c", _PROBE, LOCALE, *packages]
     try:
         done = subprocess.run(command, capture_output=True, timeout=60, check=True, cwd="/", env=environment)
         found = msgspec.json.decode(done.stdout, type=Interpreter)

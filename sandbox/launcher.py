@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from .identity import identities
-from .interpreter import Interpreter
+from .interpreter import LOCALE, Interpreter
 from .jails.base import Jail, JailSpec, Mount
 from .kinds import PYTHON, Kind, Starts
 from .limits import INT_DIGITS
@@ -29,14 +29,15 @@ _PACKAGES = "/packages"
 ARENAS = 8
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
+    "LANG": LOCALE,
     "PYTHONHASHSEED": "0",
     "PYTHONINTMAXSTRDIGITS": str(INT_DIGITS),
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "GLIBC_TUNABLES": f"glibc.malloc.arena_max={ARENAS}",
 }
-"""All that programs see. The hash seed is fixed: the order of a set of strings never changes a verdict between runs.
+"""All that programs see; of LANG what the interpreter found on this host. The hash seed is fixed: the order of a set of
+strings never changes a verdict between runs.
 Threads share as many arenas, of 64 MiB of address space each, on every machine: the C library would make eight for each
 processor, and of many the address space that a program may have would not hold those of a few threads."""
 
@@ -106,7 +107,7 @@ class Launcher:
         return self._filters[starts]
 
     def _spec(self, kind: Kind, fd: int, *, isolated: bool) -> JailSpec:
-        environment = ENVIRONMENT | dict(kind.environment) | _BIND_NOW
+        environment = ENVIRONMENT | {"LANG": self.interpreter.locale} | dict(kind.environment) | _BIND_NOW
         if not isolated:
             argv = (self.python, *_OPTIONS, "-c", _START, str(fd), str(_INSIDE.parent))
             return JailSpec(argv, (), (), environment, fd)
@@ -119,7 +120,7 @@ class Launcher:
         )
 
     def _mounts(self, kind: Kind) -> tuple[Mount, ...]:
-        """The interpreter, the libraries it loads, the allowed packages, two devices, two empty folders. No /proc."""
+        """The interpreter, what it loads, a locale, the allowed packages, two devices, two empty folders. No /proc."""
         home = self.interpreter
         mounts = [
             Mount("bind", "/inside", str(_INSIDE)),
@@ -136,7 +137,7 @@ class Launcher:
         shown = [Path(mount.target) for mount in kind.mounts]
         mounts += [
             Mount("bind", library, library)
-            for library in home.libraries
+            for library in (*home.libraries, *home.locales)
             if not any(Path(library).is_relative_to(place) for place in shown)
         ]
         mounts += kind.mounts

@@ -71,6 +71,10 @@ class Language(ABC):
     def recipe(self, source: bytes, files: Mapping[str, bytes]) -> Recipe | None:
         """How to compile ``source``, with ``files`` beside it. None: it is run as it is."""
 
+    def another(self, recipe: Recipe, said: bytes) -> Recipe | None:
+        """How else to compile what the recipe did not, by what the compiler said. None: it does not compile."""
+        return None
+
     @abstractmethod
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
         """How to run what the recipe made of the source (without a recipe: nothing) under these limits."""

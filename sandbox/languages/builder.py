@@ -20,6 +20,8 @@ from ..worker import Inputs, Work
 from .base import CompileError, Language, Program, Recipe, lack_of
 from .cache import Cache
 
+ATTEMPTS = 4
+"""At a source that does not compile as it is."""
 MANY = 1024
 """More than there are languages."""
 MEMORY = 2048 * MIB
@@ -78,7 +80,7 @@ class Builder:
         key = _key(language, recipe)
 
         def build() -> Coroutine[Any, Any, bytes | CompileError]:
-            return self._built(recipe, key, limits, new=new, alone=alone, started=started)
+            return self._built(language, recipe, key, limits, new=new, alone=alone, started=started)
 
         # Who is alone waits for nobody: all others wait for it.
         built = await (build() if alone else self._building.result((key, limits.compile_time, new), build))
@@ -97,8 +99,8 @@ class Builder:
         async def compiled() -> None:
             recipe = await self._recipe(language, language.smallest, {})
             built = recipe and await self._compiled(recipe, Limits(), new=True, alone=alone, started=None)
-            if isinstance(built, CompileError):
-                raise LanguageUnavailable(f"{language.name}: nothing compiles here: {built.words}")
+            if isinstance(built, Execution):
+                raise LanguageUnavailable(f"{language.name}: nothing compiles here: {_words(built)}")
 
         # Not remembered where who is alone asks: nobody may be waited for, and nobody else runs.
         await (compiled() if alone else self._proven.result(language.name, compiled))
@@ -114,6 +116,7 @@ class Builder:
 
     async def _built(
         self,
+        language: Language,
         recipe: Recipe,
         key: str,
         limits: Limits,
@@ -125,14 +128,21 @@ class Builder:
         kept = await in_thread(self.cache.get, key)
         if kept is not None:
             return kept
-        built = await self._compiled(recipe, limits, new=new, alone=alone, started=started)
-        if not isinstance(built, CompileError):
-            await in_thread(self.cache.put, key, built)
-        return built
+        failed: list[Execution] = []
+        following: Recipe | None = recipe
+        while following is not None and len(failed) < ATTEMPTS:
+            built = await self._compiled(following, limits, new=new, alone=alone, started=started)
+            if isinstance(built, bytes):
+                await in_thread(self.cache.put, key, built)
+                return built
+            failed.append(built)
+            following = language.another(following, built.stderr) if built.outcome is Outcome.CRASHED else None
+        return CompileError(_words(failed[0]), failed[0].outcome is Outcome.TIME_LIMIT)
 
     async def _compiled(
         self, recipe: Recipe, limits: Limits, *, new: bool, alone: bool, started: Started | None
-    ) -> bytes | CompileError:
+    ) -> bytes | Execution:
+        """The program, or how the compiler ended without one."""
         work = Work(
             inputs=_NOTHING,
             source=b"",
@@ -150,9 +160,7 @@ class Builder:
         assert not isinstance(received, str)
         execution = received[0]
         built = collected(execution.result, [recipe.output]).get(recipe.output)
-        if execution.outcome is not Outcome.FINISHED or built is None:
-            return CompileError(_words(execution), execution.outcome is Outcome.TIME_LIMIT)
-        return built
+        return execution if execution.outcome is not Outcome.FINISHED or built is None else built
 
 
 async def _prepare(language: Language) -> None:
@@ -181,7 +189,7 @@ def _limits(recipe: Recipe, limits: Limits) -> Limits:
         idle_time=wall if recipe.kind.starts == "processes" else None,
         memory=MEMORY,
         output=PROGRAM_BYTES + MIB,
-        stderr=16 * MIB,
+        stderr=4 * MIB,
         file_size=PROGRAM_BYTES,
         open_files=512,
         threads=128,

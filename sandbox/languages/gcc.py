@@ -7,6 +7,7 @@ a short program takes to compile (1.6 s without, 0.4 s with).
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -17,6 +18,8 @@ import time
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
+
+import msgspec
 
 from ..jails.base import Mount
 from ..kinds import NATIVE, Kind
@@ -34,6 +37,10 @@ _HEADERS_UNUSED = 30 * 24 * 3600.0
 """Seconds after which compiled headers that no evaluator has asked for are removed."""
 PARTS = ("crt1.o", "libc.a", "libm.a", "libgcc.a", "libgcc_eh.a")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
+_SYSTEM = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*<([^>\n]+)>", re.MULTILINE)
+_CLASH = re.compile(rb"^/[^\n]*: note: (?:from )?(?:previous|old) declaration [^'\n]*'([^'(\[\n]*)", re.MULTILINE)
+"""Of a name of the program with one in a header of the system, in the words of gcc."""
+_RENAMED = f"{_OWN}/names.h"
 _THREADS = b"""
 #include <pthread.h>
 __attribute__((constructor)) static void set_default_stack_of_threads(void) {
@@ -110,6 +117,25 @@ class Gcc(Language):
             argv.append("-lm")
         command = Command(argv, driver, {"LC_ALL": "C"}, stack=COMPILER_STACK)
         return Recipe(self._kind, command, {**files, main: source, threads: _threads()}, OUTPUT)
+
+    def another(self, recipe: Recipe, said: bytes) -> Recipe | None:
+        """Where the program gives a name to something of its own that a header has taken: with another name.
+
+        Headers declare more than the language says, on every system something else: here those of C++ have all POSIX,
+        and a global ``link`` or ``read`` that compiles elsewhere does not."""
+        known = recipe.files.get(_RENAMED)
+        names = {words[-1] for clash in _CLASH.findall(said) if (words := re.findall(rb"\w+", clash))}
+        lines = [b"#define %b %b_of_the_program\n" % (name, name) for name in sorted(names)]
+        lines = [line for line in lines if line not in (known or b"")]
+        if not lines:
+            return None
+        argv = recipe.command.argv
+        if known is None:  # the names of the headers stay as they are
+            headers = dict.fromkeys(_SYSTEM.findall(b"\n".join(recipe.files.values())))
+            argv = [argv[0], "-include", _RENAMED, *argv[1:]]
+            known = b"".join(b"#if __has_include(<%b>)\n#include <%b>\n#endif\n" % (name, name) for name in headers)
+        command = msgspec.structs.replace(recipe.command, argv=argv)
+        return dataclasses.replace(recipe, command=command, files={**recipe.files, _RENAMED: known + b"".join(lines)})
 
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
         streams = names_streams(source, files)

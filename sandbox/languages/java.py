@@ -1,9 +1,13 @@
-"""Java. Compiled by a program that calls javac and jar in one virtual machine, run as a jar."""
+"""Java. Compiled by a program that calls the compiler and jar in one virtual machine, run as a jar.
+
+A source needs no particular name, and may be in any package: the compiler is told that each public class is where it
+should be, as ``java`` tells it of a source that it is given to run. What is started is a class with a method main: one
+of the program's own source before one of its files, a public one before others, Main before others, the first.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from glob import glob
@@ -17,47 +21,87 @@ from .base import COMPILER_STACK, Language, Program, Recipe, names_streams, path
 from .toolchain import ask, libraries, real, shown
 
 OUTPUT = "program.jar"
-_PUBLIC = re.compile(
-    rb"^\s*public\s+(?:(?:final|abstract|strictfp)\s+)*(?:class|interface|enum|record)\s+(\w+)", re.MULTILINE
-)
+_FILE = "Main.java"
 _OUTSIDE_THE_HEAP = 96 * MIB
 """That the virtual machine itself takes; a quarter of the memory where that is less."""
 _STACK = 64 * MIB
 """Of every thread of the program; an eighth of the memory where that is less."""
 _QUIET = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_UTF8 = ("-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8")
+"""It asks the locale, which a host may lack."""
+_MARK = b"\xef\xbb\xbf"
+"""Of bytes that are UTF-8, which the compiler takes for a character of the program."""
 
 _BUILD = rb"""
 import java.io.*;
+import java.lang.reflect.*;
 import java.net.*;
-import java.nio.file.*;
+import java.nio.charset.StandardCharsets;
 import java.util.*;
-import java.util.spi.ToolProvider;
+import javax.lang.model.SourceVersion;
+import javax.tools.*;
 public class Build {
-  static void run(String tool, String... arguments) {
-    int code = ToolProvider.findFirst(tool).get().run(System.out, System.err, arguments);
-    if (code != 0) System.exit(code);
+  static boolean starts(Class<?> made) throws ReflectiveOperationException {
+    boolean anyMain = Runtime.version().feature() >= 25;
+    try {
+      for (Class<?> one = made; one != null; one = one.getSuperclass())
+        for (Method method : one.getDeclaredMethods()) {
+          int is = method.getModifiers();
+          List<Class<?>> takes = List.of(method.getParameterTypes());
+          boolean usual = Modifier.isPublic(is) && Modifier.isStatic(is) && takes.equals(List.of(String[].class));
+          boolean other = !Modifier.isPrivate(is) && (takes.isEmpty() || takes.equals(List.of(String[].class)));
+          if (method.getName().equals("main") && method.getReturnType() == void.class && (usual || anyMain && other))
+            return true;
+        }
+    } catch (LinkageError other) {
+      // it needs what is not there
+    }
+    return false;
+  }
+  static int rank(Class<?> made, boolean own) {
+    boolean isPublic = made.getEnclosingClass() == null && Modifier.isPublic(made.getModifiers());
+    return (own ? 4 : 0) + (isPublic ? 2 : 0) + (made.getSimpleName().equals("Main") ? 1 : 0);
   }
   public static void main(String[] files) throws Exception {
-    List<String> sources = new ArrayList<>(List.of("-d", "classes", "-nowarn", "-proc:none", "-encoding", "UTF-8"));
-    sources.addAll(List.of(files).subList(1, files.length));
-    run("javac", sources.toArray(new String[0]));
+    JavaCompiler javac = ToolProvider.getSystemJavaCompiler();
+    StandardJavaFileManager manager = javac.getStandardFileManager(null, null, StandardCharsets.UTF_8);
+    List<JavaFileObject> sources = new ArrayList<>();
+    for (JavaFileObject file : manager.getJavaFileObjects(files))
+      sources.add(new ForwardingJavaFileObject<>(file) {
+        public boolean isNameCompatible(String name, Kind kind) {
+          return kind == Kind.SOURCE && SourceVersion.isIdentifier(name) || super.isNameCompatible(name, kind);
+        }
+      });
+    URI first = sources.get(0).toUri();
+    Map<String, Boolean> made = new LinkedHashMap<>();
+    JavaFileManager noting = new ForwardingJavaFileManager<JavaFileManager>(manager) {
+      public JavaFileObject getJavaFileForOutput(Location at, String name, JavaFileObject.Kind kind, FileObject source)
+          throws IOException {
+        made.put(name, source != null && source.toUri().equals(first));
+        return super.getJavaFileForOutput(at, name, kind, source);
+      }
+    };
+    new File("classes").mkdir();
+    // Nothing but what is given here: no other file has the name of its class.
+    String[] options = {"-d", "classes", "-cp", "classes", "-sourcepath", "classes", "-nowarn", "-proc:none"};
+    if (!javac.getTask(null, noting, null, List.of(options), null, sources).call()) System.exit(1);
     String main = null;
-    try (URLClassLoader loader = new URLClassLoader(new URL[] {new File("classes/").toURI().toURL()}, null)) {
-      File[] made = new File("classes").listFiles((d, n) -> n.endsWith(".class"));
-      Arrays.sort(made);
-      for (File file : made) {
-        String name = file.getName().substring(0, file.getName().length() - 6);
-        try {
-          loader.loadClass(name).getDeclaredMethod("main", String[].class);
-          if (main == null || name.equals("Main") || name.equals(files[0])) main = name;
-        } catch (NoSuchMethodException | LinkageError other) {}
+    URL[] places = {new File("classes/").toURI().toURL()};
+    try (URLClassLoader loader = new URLClassLoader(places, ClassLoader.getPlatformClassLoader())) {
+      int best = -1;
+      for (Map.Entry<String, Boolean> entry : made.entrySet()) {
+        Class<?> one = loader.loadClass(entry.getKey());
+        if (rank(one, entry.getValue()) <= best || !starts(one)) continue;
+        best = rank(one, entry.getValue());
+        main = entry.getKey();
       }
     }
     if (main == null) {
-      System.err.println("no class has a method main(String[])");
+      System.err.println("no class has a method public static void main(String[])");
       System.exit(1);
     }
-    run("jar", "--create", "--no-compress", "--file", "program.jar", "--main-class", main, "-C", "classes", ".");
+    String[] jar = {"--create", "--no-compress", "--file", "program.jar", "--main-class", main, "-C", "classes", "."};
+    System.exit(java.util.spi.ToolProvider.findFirst("jar").get().run(System.out, System.err, jar));
   }
 }
 """
@@ -96,20 +140,18 @@ class Java(Language):
         return (*mounts, Mount("device", "/dev/random", "/dev/urandom"), Mount("symlink", "/proc/self/exe", self._java))
 
     def recipe(self, source: bytes, files: Mapping[str, bytes]) -> Recipe:
-        named = _PUBLIC.search(source)
-        name = f"{named[1].decode()}.java" if named else "Main.java"
-        sources = {**files, name: source}
+        main = _FILE if _FILE not in files else f"_{_FILE}"
+        others = sorted(path_of(name) for name in files if name.endswith(".java"))
         kind = Kind("compile java", "program", self._mounts, tmpfs=128 * MIB)
-        argv = ["java", *_QUIET, "-Xmx1g", "-Xss64m", ".build/Build.java", name[:-5]]
-        argv += sorted(path_of(one) for one in sources if one.endswith(".java"))
+        argv = ["java", *_QUIET, *_UTF8, "-Xmx1g", "-Xss64m", ".build/Build.java", main, *others]
         command = Command(argv, self._java, address_space=False, stack=COMPILER_STACK)
-        return Recipe(kind, command, {".build/Build.java": _BUILD, **sources}, OUTPUT)
+        return Recipe(kind, command, {".build/Build.java": _BUILD, **files, main: source.removeprefix(_MARK)}, OUTPUT)
 
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
         heap = max(16 * MIB, limits.memory - min(_OUTSIDE_THE_HEAP, limits.memory // 4)) // MIB
         stack = min(_STACK, limits.memory // 8) // MIB
         command = Command(
-            argv=["java", *_QUIET[:2], _QUIET[3], f"-Xmx{heap}m", f"-Xss{stack}m", "-jar", OUTPUT],
+            argv=["java", *_QUIET[:2], _QUIET[3], *_UTF8, f"-Xmx{heap}m", f"-Xss{stack}m", "-jar", OUTPUT],
             executable=self._java,
             address_space=False,
             stack=8 * MIB,

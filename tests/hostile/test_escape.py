@@ -207,15 +207,19 @@ print("nothing")
     assert result.stdout == "nothing\n"
 
 
-async def test_only_the_interpreter_its_libraries_and_two_folders_can_be_seen(arena):
-    result = await arena.run("""
+async def test_only_the_interpreter_its_libraries_a_locale_and_two_folders_can_be_seen(arena):
+    locales = arena.evaluator.pool.launcher.interpreter.locales
+    result = await arena.run(
+        f"locales = {locales}"
+        """
 import os
 print(sorted(os.listdir("/dev")), sorted(os.listdir("/proc")), sorted(os.listdir("/tmp") + os.listdir("/work")))
-known = "/python/", "/inside/", "/packages/"
+known = "/python/", "/inside/", "/packages/", *locales
 others = [os.path.join(path, name) for path, _, names in os.walk("/") for name in names]
 print([name for name in others if not name.startswith(known) and ".so" not in name and not name.startswith(("/dev", "/proc"))])
 print([name for name in others if name.startswith("/proc") and not os.path.islink(name)])
-""")
+"""
+    )
     assert result.stdout is not None, result.stderr
     seen, unknown, real = result.stdout.splitlines()
     assert seen == "['fd', 'null', 'stderr', 'stdin', 'stdout', 'urandom'] ['self'] []"
