@@ -1,15 +1,19 @@
-"""What was understood of a data set, and what looks wrong in it. Runs nothing."""
+"""What was understood of a data set, and what looks wrong in it; what became of its reference solutions."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from .asserts import contradiction, read_assertions
+from .asserts import suspicions as suspicions_of_test
 from .problem import Problem
+from .report import Report
+from .status import Status
 from .submission import Submission
 
 GIANT = 16 << 20
@@ -48,6 +52,41 @@ class Finding(msgspec.Struct):
     """Which, and what is wrong there."""
 
 
+class Failure(msgspec.Struct, kw_only=True):
+    """A reference solution that was not accepted."""
+
+    where: str
+    """File and line of the problem."""
+    problem_id: str
+    program: str | None
+    """Its name."""
+    status: Status
+    message: str | None
+
+
+class Verification(msgspec.Struct, kw_only=True):
+    """What became of the reference solutions: the programs that are labelled right."""
+
+    programs: int = 0
+    accepted: int = 0
+    without: int = 0
+    """Problems that have none."""
+    failures: list[Failure] = []
+
+    def add(self, report: Report, where: str) -> None:
+        self.programs += 1
+        self.accepted += report.accepted
+        if not report.accepted:
+            failure = Failure(
+                where=where,
+                problem_id=report.problem_id,
+                program=report.name,
+                status=report.status,
+                message=report.message,
+            )
+            self.failures.append(failure)
+
+
 class Inspection(msgspec.Struct, kw_only=True):
     """The content of ``inspect --json``. Counters are by name."""
 
@@ -78,10 +117,13 @@ class Inspection(msgspec.Struct, kw_only=True):
     misspelt: dict[str, int] = {}
     """Rows with a field that is none of ours, but is called almost like one, by what there is to say."""
     suspicious: dict[str, Finding] = {}
+    verified: Verification | None = None
+    """With ``--verify``."""
 
     @property
     def clean(self) -> bool:
-        return self.problems > 0 and not self.bad_rows and not self.misspelt and not self.suspicious
+        wrong = self.bad_rows or self.misspelt or self.suspicious or (self.verified and self.verified.failures)
+        return self.problems > 0 and not wrong
 
 
 DESCRIBED = ("statement", "title", "difficulty", "contest_date", "starter_code", "source")
@@ -100,7 +142,8 @@ class Inspector:
         self._limits: list[float] = []
         self._findings: dict[str, Finding] = {}
 
-    def add_problem(self, form: str, problem: Problem) -> None:
+    def add_problem(self, form: str, problem: Problem, place: str = "", right: Sequence[str] = ()) -> None:
+        """``place``: file and line. ``right``: the sources of programs that are right."""
         count = self._counters
         count["formats"][form] += 1
         count["modes"][problem.mode] += 1
@@ -116,10 +159,10 @@ class Inspector:
             self._sizes.append(len(test.input) + len(test.output) + len(test.code or ""))
             if test.group:
                 count["groups"][test.group.partition("/")[0]] += 1
-        for kind, what in suspicions(problem):
+        for kind, what in suspicions(problem, right):
             finding = self._findings.setdefault(kind, Finding(names=[]))
             finding.problems += 1
-            finding.names.append(f"{problem.problem_id}: {what}" if what else problem.problem_id)
+            finding.names.append(": ".join(part for part in (place, problem.problem_id, what) if part))
 
     def add_program(self, program: Submission) -> None:
         count = self._counters
@@ -151,8 +194,9 @@ class Inspector:
         )
 
 
-def suspicions(problem: Problem) -> Iterator[tuple[str, str]]:
-    """(what looks wrong, where)."""
+def suspicions(problem: Problem, right: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """(what looks wrong, where). ``right``: the sources of programs that are right."""
+    yield from _of_assertions(problem, right)
     expected: dict[str, str] = {}
     seen: set[tuple[str, str | None]] = set()
     empty: list[int] = []
@@ -194,6 +238,18 @@ def suspicions(problem: Problem) -> Iterator[tuple[str, str]]:
     statement = problem.statement if checker.type in _COMPARED and "float" not in checker.flags else None
     if hint := _SEVERAL.search(statement or ""):
         yield "several answers may be right, but there is no checker", json.dumps(hint[0])
+
+
+def _of_assertions(problem: Problem, right: Sequence[str]) -> Iterator[tuple[str, str]]:
+    tests = list(read_assertions(problem))
+    if (found := contradiction([test.lifted for test in tests])) is not None:
+        yield "assertions that contradict each other", found
+    seen: dict[str, list[str]] = {}
+    for number, test in enumerate(tests):
+        for kind, what in suspicions_of_test(test, right):
+            seen.setdefault(kind, []).append(f"tests[{number}]" + (f": {what}" if what else ""))
+    for kind, places in seen.items():
+        yield kind, "; ".join(places[:EXAMPLES]) + (f" and {len(places) - EXAMPLES} more" if places[EXAMPLES:] else "")
 
 
 def _has_nan(text: str) -> bool:

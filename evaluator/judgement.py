@@ -143,6 +143,8 @@ class Judgement:
             status, rule, message = await self._verdict(execution)
         else:
             status, rule, message = ruling.status, ruling.rule, ruling.message
+            if status is Status.WRONG_ANSWER and (contradiction := self.prepared.contradiction) is not None:
+                status, message = Status.CHECKER_ERROR, f"the tests contradict each other: {contradiction}"
         accepted = status is Status.ACCEPTED
         mode = self.prepared.problem.mode
         output = execution.stdout if mode == "stdio" else execution.result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +11,7 @@ import msgspec
 from ..sandbox.protocol import Mode
 from ..sandbox.turns import Turns
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
-from .asserts import Assertion, read_assertions
+from .asserts import Assertion, contradiction, read_assertions
 from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, with_preset
 from .problem import Checker, Problem, TestCase
@@ -28,6 +29,8 @@ FLAGS = 2048
 """Different ones that the tests of a problem may have."""
 TEST, ASSERTION, CHARACTER = 192, 1280, 100
 """Bytes of memory that a test takes when it is ready; an assertion; for each character of one that is lifted."""
+COMPARED = 64 << 10
+"""Characters of all tests of a problem that are searched for contradictions while others wait: a few milliseconds."""
 UNSEEN = 0.1
 """Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
 
@@ -79,6 +82,13 @@ class Prepared:
             assertions.append(assertion)
             await turns.pass_on()
         return cls(problem, preset, assertions)
+
+    @functools.cached_property
+    def contradiction(self) -> str | None:
+        """Why no program that gives the same answer each time can pass, where assertions contradict each other."""
+        if sum(len(test.reading.source) for test in self.assertions) > COMPARED:
+            return None
+        return contradiction([test.lifted for test in self.assertions])
 
     def __len__(self) -> int:
         return len(self.expected)

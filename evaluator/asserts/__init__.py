@@ -12,6 +12,8 @@ expressions   the closed language of what is read here: constants, comparisons, 
 lift          a test as calls and checks, or why it cannot be
 checks        what a check asks of the values that came back
 speculation   a test rewritten so that it tells what it will ask for before anything is known
+dependence    which exceptions are the test's own doing
+faults        what else is wrong with a test itself: contradictions, names that nobody gives
 assertion     one test, ready for judging
 session       one program against the tests that are replayed
 """
@@ -19,5 +21,6 @@ session       one program against the tests that are replayed
 from __future__ import annotations
 
 from .assertion import Assertion, Ruling, read_assertions
+from .faults import contradiction, suspicions
 
-__all__ = ["Assertion", "Ruling", "read_assertions"]
+__all__ = ["Assertion", "Ruling", "contradiction", "read_assertions", "suspicions"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import functools
 import itertools
 import json
@@ -16,9 +17,19 @@ from ...sandbox.inside import values
 from ...sandbox.worker import Inputs
 from ..encodable import Encodable
 from ..status import Status
+from .dependence import Caught, assuming, own_doing, program_names, statements
 from .expressions import Outside
-from .lift import Lifted, lift
-from .speculation import asserted_builtins, called_names, free_names, innermost_calls, provided_names, speculative
+from .faults import is_asked_for, judged_by_program
+from .lift import Lifted, Raises, lift
+from .speculation import (
+    asserted_builtins,
+    called_names,
+    defined_names,
+    free_names,
+    innermost_calls,
+    provided_names,
+    speculative,
+)
 
 if TYPE_CHECKING:
     from ..problem import Problem
@@ -29,6 +40,8 @@ LINE = 8 * 1024
 """Bytes of what one call of a lifted test returned that are looked at here; the worst take a few milliseconds."""
 LARGE = 256 * 1024
 """The same for all calls of a test."""
+LOOKED_INTO = 64 * 1024
+"""Characters of a test that is searched for what it does by itself: it takes a thousand times as many bytes."""
 PATIENCE = 0.02
 """Processor seconds that all checks of a test may take here."""
 PAUSE = 0.002
@@ -50,19 +63,54 @@ class Reading:
     def __init__(self, code: str, prelude: str, entry_point: str | None) -> None:
         with warnings.catch_warnings(action="ignore"):  # of strange escapes and the like, in what others wrote
             tree = _parse(code)
-            provided = provided_names(prelude)
+            self.provided = provided = provided_names(prelude)
+            """Names that the prelude gives."""
+            called = called_names(tree)
             self.source = code
-            self.names = free_names(code)
-            self.entry_point = entry_point or _entry_point(tree, self.names, provided)
+            self.named = entry_point if entry_point in set(_names(tree)) else None
+            """What the problem calls the entry point, where the test asks for it."""
+            self.free = list(dict.fromkeys([*free_names(code), *program_names(tree)]))
+            """Names that the test, and Python, do not give."""
+            self.entry_point = entry_point or _entry_point(tree, called, self.free, provided)
+            self.names = [
+                name for name in self.free if name in called or name in program_names(tree) or name == self.entry_point
+            ]
+            """Of them, those that are called or imported."""
+            self.defined = defined_names(prelude)
+            """Names that the prelude defines."""
+            self.fault = judged_by_program(tree, {*self.free, self.entry_point} - provided)
+            """Why no program can have a verdict."""
             self.stops = not any(isinstance(node, ast.Try | ast.With) for node in ast.walk(tree))
             self.lifted: Lifted | None = None
             self.outside: str | None = None
             """Why it is not lifted."""
+            self.raises: str | None = None
+            """What it raises by itself, as far as it is read."""
             try:
-                self.lifted = lift(tree, self.entry_point, provided)
+                if self.fault is None:
+                    self.lifted = lift(tree, self.entry_point, provided)
             except Outside as reason:
                 self.outside = str(reason)
+                self.raises = str(reason) if isinstance(reason, Raises) and reason.certain else None
             self.speculative = "" if self.lifted else speculative(tree)
+
+    def owes(self, name: str) -> bool:
+        """Whether a program without this name is wrong, whatever else it has."""
+        return name == self.named or (self.free == [name] and self.named is None)
+
+    def assuming(self) -> str | None:
+        """The test in the form that tells what it does by itself. None: it is too long for that."""
+        return assuming(ast.parse(self.source), self._of_the_program) if len(self.source) <= LOOKED_INTO else None
+
+    def own_doing(self, source: str, caught: Caught) -> str | None:
+        """What it does by itself, whatever a program returns, if this is what the source in that form raised."""
+        lines = [node.lineno for node in statements(ast.parse(self.source))]
+        return own_doing(source, self._of_the_program, caught, lines)
+
+    @property
+    def _of_the_program(self) -> set[str]:
+        """Names whose values may come from the program."""
+        return {*self.free, *self.defined, *([self.entry_point] if self.entry_point else [])}
 
 
 _remembered = functools.lru_cache(READ)(Reading)
@@ -77,8 +125,12 @@ def read(code: str, prelude: str, entry_point: str | None) -> Reading:
 class Assertion:
     """A test and what was found out about it. Raises ValueError, naming what is wrong, as Reading does."""
 
-    def __init__(self, code: str, prelude: str, entry_point: str | None) -> None:
+    def __init__(self, code: str, prelude: str, entry_point: str | None, told: tuple[str | None, ...] = ()) -> None:
+        """``told`` is what the problem says to who solves it."""
         self.reading = read(code, prelude, entry_point)
+        self.told = told
+        self.fault = self.reading.fault
+        """Why no program can have a verdict, as far as it is known."""
         self.lifted = self.reading.lifted
         self.operations: bytes | None = None
         """What the test is known to ask for when nothing is known; None until that was found out. JSON texts, one a
@@ -108,6 +160,7 @@ class Assertion:
         request = {
             "names": [*self.reading.names, *(name for name in forced if name not in self.reading.names)],
             "forced": forced,
+            "values": [name for name in self.reading.free if name not in self.reading.names],
             "decide": decide,
             "stop": stop,
             "ops": operations.count(b"\n"),
@@ -141,6 +194,8 @@ class Assertion:
                 except ValueError as error:
                     return Ruling(Status.WRONG_ANSWER, message=f"what came back is no record of calls: {error}")
                 if failed:
+                    if self._lacks(place, rest):
+                        return None
                     return Ruling(Status.RUNTIME_ERROR, message=f"{self._call(place)}: {rest}")
                 if check is None:  # calls that nothing is asked about: they return
                     data = None
@@ -168,6 +223,24 @@ class Assertion:
             if difference is not None:
                 return Ruling(Status.WRONG_ANSWER, message=f"{self._call(needed - 1)}: {difference}"[:400])
         return Ruling(Status.ACCEPTED, "assert")
+
+    def _lacks(self, place: int, words: str) -> bool:
+        """Whether the call failed for want of a name that the program may not owe."""
+        assert self.lifted is not None
+        name = str(self.lifted.operations[place][1])
+        return words == f"NameError: {values.undefined(name)}" and not self.reading.owes(name)
+
+    def fault_of_lacking(self, name: str, given: set[str]) -> str | None:
+        """Whether it is the test that is at fault where a program does not give this name, but those, and why: the
+        program has what the problem asks for, as far as the problem tells."""
+        reading = self.reading
+        lacks_all = reading.named not in given if reading.named else not given
+        builtin = hasattr(builtins, name)
+        if name == reading.named or is_asked_for(name, self.told) or (lacks_all and not builtin):
+            return None
+        if builtin:
+            return f"the test asks nothing of the program: {name} is Python's"
+        return f"{name} is given neither by the test nor by the prelude, and the problem asks for no such thing"
 
     def _call(self, place: int) -> str:
         assert self.operations is not None
@@ -198,9 +271,10 @@ def read_assertions(problem: Problem) -> Iterator[Assertion]:
         ast.parse(problem.prelude)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"prelude: {_words(error)}") from None
+    told = problem.statement, problem.starter_code
     for number, test in enumerate(problem.tests):
         try:
-            yield Assertion(test.code or "", problem.prelude, problem.entry_point)
+            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told)
         except ValueError as error:
             raise ValueError(f"tests[{number}].code: {error}") from None
 
@@ -211,6 +285,8 @@ def show_call(operations: bytes, place: int) -> str:
     if len(operation) > LINE:
         return "a call with long arguments"
     kind, target, *rest = json.loads(operation)
+    if kind == "name":
+        return f"a look at {target}"
     if kind != "call":
         return f"{kind} of an object of the program"
     text = f"{target}(...)"
@@ -221,13 +297,12 @@ def show_call(operations: bytes, place: int) -> str:
     return text if len(text) <= CALL_SHOWN else f"{text[:CALL_SHOWN]}...)"
 
 
-def _entry_point(tree: ast.Module, names: list[str], provided: frozenset[str]) -> str | None:
+def _entry_point(tree: ast.Module, called: list[str], names: list[str], provided: frozenset[str]) -> str | None:
     """What the test calls and nothing else gives; or else the one thing that it calls with arguments from a list.
 
     Or else, as the test has to ask for something: what it calls although the prelude or Python has something by that
-    name, too. In Python, where the program comes after both, the name is the program's.
+    name, too. In Python, where the program comes after both, the name is the program's, if it gives it.
     """
-    called = called_names(tree)
     own = [name for name in names if name in called and name not in provided]
     if own:
         return own[0]
@@ -239,6 +314,10 @@ def _entry_point(tree: ast.Module, names: list[str], provided: frozenset[str]) -
         return None
     shared = [name for name in innermost_calls(tree) if name in names]
     return next(iter([*shared, *asserted_builtins(tree)]), None)
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    return (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def _parse(code: str) -> ast.Module:

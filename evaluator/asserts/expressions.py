@@ -42,6 +42,12 @@ class _Folded:
         return self
 
 
+def folded(node: ast.expr) -> tuple[Any] | None:
+    """The value of a part without slots, once `check` has seen it."""
+    found = getattr(node, "folded", None)
+    return None if found is None else (found.value,)
+
+
 _clock = threading.local()
 
 
@@ -71,16 +77,16 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check_size(value: object) -> None:
     if type(value) is range and len(value) > MOST:
-        raise ValueError("a range too long to walk")
+        raise Outside("a range too long to walk")
     if type(value) is str and len(value) > MOST:
-        raise ValueError("a text too long to walk")
+        raise Outside("a text too long to walk")
 
 
 def _number(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(value: Any = 0) -> Any:
+    def call(value: Any = 0, *base: Any) -> Any:
         if isinstance(value, str) and len(value) > TEXT:
-            raise ValueError("a text too long for a number")
-        return function(value)
+            raise Outside("a text too long for a number")
+        return function(value, *base)
 
     return call
 
@@ -224,6 +230,8 @@ def check(node: ast.AST, names: Names) -> None:
     if isinstance(node, ast.BinOp):
         if not isinstance(node.op, _ON_RESULTS):
             raise Outside(f"{type(node.op).__name__} of a value of the program")
+        if isinstance(node.op, ast.Div) and not _has_slot(node.right) and not evaluate(node.right, names):
+            raise ZeroDivisionError("division by zero")
     elif not isinstance(node, _NODES):
         raise Outside(f"a {type(node).__name__}")
     for child in ast.iter_child_nodes(node):

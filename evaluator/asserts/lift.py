@@ -16,7 +16,8 @@ import msgspec
 
 from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
-from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, limited_time
+from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, folded, limited_time
+from .speculation import ANY
 
 MOST = 10_000
 """Operations of a test, and turns of all its loops."""
@@ -39,11 +40,26 @@ def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str]) ->
     try:
         with limited_time(SECONDS):
             lifter.block(tree.body, {})
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
-        raise Outside(f"{type(error).__name__} in a constant: {error}") from None
+    except (RecursionError, MemoryError) as error:
+        raise Outside(f"{type(error).__name__} in a constant") from None
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise Raises(f"{type(error).__name__}: {error}", lifter.at) from None
     if not lifter.operations:
         raise Outside("no call of the program")
     return Lifted(lifter.operations, lifter.checks)
+
+
+class Raises(Outside):
+    """What the test does by itself raises."""
+
+    def __init__(self, words: str, at: ast.stmt) -> None:
+        super().__init__(f"{words} (line {at.lineno})")
+        self.certain = not any(map(_may_be_left_out, ast.walk(at)))
+        """Whether it is so whatever the program returns; there is no part that may be left out."""
+
+
+def _may_be_left_out(node: ast.AST) -> bool:
+    return isinstance(node, ast.BoolOp | ast.IfExp) or (isinstance(node, ast.Compare) and len(node.ops) > 1)
 
 
 class _Program:
@@ -63,6 +79,10 @@ class _Lifter:
         self.provided = provided
         self.operations: list[list[Any]] = []
         self.checks: list[tuple[int, Check]] = []
+        self.at: ast.stmt = ast.Pass(lineno=1)
+        """What is being read."""
+        self.imported: set[str] = set()
+        """Names that are left to the language."""
         self._turns = 0
         self._depth = 0
         self._given: set[int] = set()
@@ -74,6 +94,7 @@ class _Lifter:
             self.statement(statement, names)
 
     def statement(self, node: ast.stmt, names: dict[str, Any]) -> None:
+        self.at = node
         match node:
             case ast.Pass() | ast.Expr(value=ast.Constant() | ast.Name()):
                 pass
@@ -87,6 +108,8 @@ class _Lifter:
                     name = alias.asname or alias.name
                     if alias.asname or name not in FUNCTIONS | CONSTANTS:
                         names[name] = _Module()
+                    else:
+                        self.imported.add(name)
             case ast.FunctionDef(name=name):
                 names[name] = node
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if self.program_of(call.func, names):
@@ -96,6 +119,7 @@ class _Lifter:
             case ast.For(target=target, iter=items, body=body, orelse=[]):
                 for item in self.constant(items, names):
                     self._turns += 1
+                    self.at = node
                     if self._turns > MOST:
                         raise Outside(f"more than {MOST} turns of loops")
                     self.bind(target, item, names)
@@ -124,7 +148,11 @@ class _Lifter:
         """The constants that the expression uses; whatever else a name stands for is outside of the language."""
         found: dict[str, Any] = {}
         for part in ast.walk(node):
-            if not isinstance(part, ast.Name) or part.id not in names:
+            if not isinstance(part, ast.Name):
+                continue
+            if part.id not in names:
+                if not (part.id in self.provided or part.id in self.imported or hasattr(builtins, part.id)):
+                    raise Outside(f"the name {part.id}")
                 continue
             value = names[part.id]
             if isinstance(value, ast.FunctionDef | _Program):
@@ -146,7 +174,11 @@ class _Lifter:
         if name in names:
             value = names[name]
             return value.name if isinstance(value, _Program) else None
-        if name == self.entry_point or not (name in self.provided or hasattr(builtins, name)):
+        if name == self.entry_point:
+            return name
+        if ANY in self.provided:
+            raise Outside(f"{name}, which the prelude may give")
+        if not (name in self.provided or name in self.imported or hasattr(builtins, name)):
             return name
         return None
 
@@ -166,7 +198,10 @@ class _Lifter:
                 self._alive.append(names[part.id])  # an id is only as good as its object
         if len(self.operations) >= MOST:
             raise Outside(f"more than {MOST} calls")
-        sent = [encode(arg) for arg in args], {key: encode(value) for key, value in keywords.items()}
+        try:
+            sent = [encode(arg) for arg in args], {key: encode(value) for key, value in keywords.items()}
+        except (TypeError, ValueError) as error:
+            raise Outside(f"an argument: {error}") from None
         self.operations.append(["call", name, *sent])
         return len(self.operations) - 1
 
@@ -174,6 +209,8 @@ class _Lifter:
         expression = _Calls(self, names).visit(copy.deepcopy(test))
         visible = self.visible_after(expression, names)
         check(expression, visible)
+        if (known := folded(expression)) is not None and not known[0]:
+            raise Raises("AssertionError", self.at)
         self.checks.append((len(self.operations), Holds(expression, visible)))
 
     def visible_after(self, node: ast.expr, names: dict[str, Any]) -> Names:
@@ -232,14 +269,14 @@ class _Calls(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if self.lifter.program_of(node.func, self.names):
-            return ast.Constant(Slot(self.lifter.operation(node, self.names)))
+            return ast.copy_location(ast.Constant(Slot(self.lifter.operation(node, self.names))), node)
         node.args = [self.visit(arg) for arg in node.args]
         node.keywords = [self.visit(word) for word in node.keywords]
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self.names.get(node.id)
-        return ast.Constant(value) if isinstance(value, Slot) else node
+        return ast.copy_location(ast.Constant(value), node) if isinstance(value, Slot) else node
 
 
 def as_calls(node: ast.expr) -> ast.expr:

@@ -12,17 +12,20 @@ the program: it could have no verdict at will otherwise.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 
 import msgspec
 
 from ...sandbox.bounded import Bounded
 from ...sandbox.execution import Execution, Outcome
+from ...sandbox.inside.values import read_record, undefined
 from ...sandbox.limits import Limits
 from ...sandbox.protocol import Mode
 from ...sandbox.worker import Inputs, Work, Worker
 from ..status import Status
 from .assertion import LARGE, Assertion, Ruling, show_call
+from .dependence import Caught
 
 ROUNDS = 256
 TIMES = 3
@@ -41,6 +44,10 @@ class _Reply(msgspec.Struct):
     end: str
     error: str = ""
     place: int = 0
+    missing: str = ""
+    """A name that it asked for and the program does not define."""
+    caught: Caught | None = None
+    """What it raised while nothing was known."""
     ops: bytes = b""
     """What it asks for: JSON texts, one a line, which nobody reads on their way from the test to the program."""
     cpu_time: float = 0.0
@@ -90,8 +97,8 @@ class Session:
 
         ``ran`` is what came of the operations of the test, where the program was asked for them before.
         """
-        if test.operations is None and (ruling := await self._first(test)) is not None:
-            return None, ruling
+        if test.operations is None and (fault := test.fault or await self._first(test)) is not None:
+            return None, Ruling(Status.CHECKER_ERROR, message=fault)
         assert test.operations is not None
         operations, speculates, stop, seed = test.operations, test.speculates, test.reading.stops, False
         spent, reached = _Spent(), 0
@@ -108,7 +115,9 @@ class Session:
                 if reply.place == operations.count(b"\n"):
                     return execution, None  # that it had answered everything is not all that counts
             elif reply.end not in ("asks", "stopped"):
-                return execution, _ruling(reply, test)
+                lacks = reply.missing if reply.end in ("failed", "raised") else ""
+                fault = await self._fault_of_lacking(test, lacks) if lacks else None
+                return execution, Ruling(Status.CHECKER_ERROR, message=fault) if fault else _ruling(reply, test)
             spent.rounds += 1
             spent.add(execution)
             spent.add(reply)
@@ -131,22 +140,44 @@ class Session:
             reached = found
             operations = reply.ops
             if speculates:
-                guess = await self._replay(test, operations, execution.result, stop=stop, decide=False)
+                bearing = test.reading.speculative
+                guess = await self._replay(test, operations, execution.result, stop=stop, guess=bearing)
                 spent.add(guess)
                 speculates = _bears(guess, operations)
                 operations = guess.ops if speculates else operations
 
-    async def _first(self, test: Assertion) -> Ruling | None:
+    async def _first(self, test: Assertion) -> str | None:
         """Find out what the test asks for while nothing is known of any program. Why it cannot be judged, or None."""
         asked = await self._replay(test, b"", b"", stop=True)
         if asked.end != "asks":
             reason = f"the test asks nothing of the program: it {asked.end} {asked.error}".rstrip()
-            return Ruling(Status.CHECKER_ERROR, message=asked.error if asked.end == "unsupported" else reason)
-        guess = await self._replay(test, b"", b"", stop=True, decide=False)
+            return asked.error if asked.end == "unsupported" else reason
+        if (assuming := test.reading.assuming()) is not None:
+            tried = await self._replay(test, b"", b"", stop=True, guess=assuming)
+            if tried.caught and (own := test.reading.own_doing(assuming, tried.caught)) is not None:
+                test.fault = f"whatever a program returns, the test raises {own}"
+                return test.fault
+        guess = await self._replay(test, b"", b"", stop=True, guess=test.reading.speculative)
         test.crashes = guess.end == "crashed"
         test.speculates = _bears(guess, asked.ops)
         test.operations = guess.ops if test.speculates else asked.ops
         return None
+
+    async def _fault_of_lacking(self, test: Assertion, name: str) -> str | None:
+        """Why it is no fault of the program that it does not give this name. None: it is."""
+        reading = test.reading
+        names = reading.free if reading.named is None else [*reading.free, reading.named]
+        operations = b"".join(json.dumps(["name", each]).encode() + b"\n" for each in names)
+        execution = await self._ask(test, operations, stop=False, seed=False)
+        given: set[str] = set()
+        for each, line in zip(names, execution.result.split(b"\n"), strict=False):
+            try:
+                failed, _, words = read_record(line)
+            except ValueError:
+                continue
+            if not failed or words != f"NameError: {undefined(each)}":
+                given.add(each)
+        return test.fault_of_lacking(name, given)
 
     async def _ask(self, test: Assertion, operations: bytes, *, stop: bool, seed: bool) -> Execution:
         usual = operations is test.operations and stop is test.reading.stops and not seed
@@ -159,16 +190,24 @@ class Session:
         return execution
 
     async def _replay(
-        self, test: Assertion, operations: bytes, answers: bytes, *, stop: bool, decide: bool = True, anew: bool = False
+        self,
+        test: Assertion,
+        operations: bytes,
+        answers: bytes,
+        *,
+        stop: bool,
+        guess: str | None = None,
+        anew: bool = False,
     ) -> _Reply:
-        request = test.replay(operations, answers, decide=decide, stop=stop)
+        """The test as it stands, which decides; or a form of it that goes on where nothing is known."""
+        request = test.replay(operations, answers, decide=guess is None, stop=stop)
         small = len(request) <= LARGE
-        key = test.number, hashlib.sha256(request).digest() if small else b""
+        key = test.number, hashlib.sha256(request + (guess or "").encode()).digest() if small else b""
         reply = self._rulings.get(key)
         if reply is None or anew:
-            source = test.reading.source if decide else test.reading.speculative
+            source = test.reading.source if guess is None else guess
             execution = await self._run("replay", Inputs([request]), source.encode())
-            reply = _read_reply(execution, decide=decide)
+            reply = _read_reply(execution, decide=guess is None)
             if isinstance(execution, Execution):
                 reply = msgspec.structs.replace(reply, cpu_time=execution.cpu_time, wall_time=execution.wall_time)
                 if small and execution.outcome is Outcome.FINISHED and len(reply.ops) <= LARGE:

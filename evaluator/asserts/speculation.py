@@ -16,6 +16,8 @@ STAR_MODULES = frozenset(
     "statistics string sys time typing".split()
 )
 """Modules of the standard library that are looked at for ``from module import *``: importing them does nothing."""
+ANY = "*"
+"""Stands for names that are not known."""
 
 
 def speculative(tree: ast.Module) -> str:
@@ -78,16 +80,20 @@ def asserted_builtins(tree: ast.Module) -> list[str]:
 
 
 def provided_names(prelude: str) -> frozenset[str]:
-    """What a prelude binds, as far as it can be known without running it."""
+    """What a prelude binds, as far as it can be known without running it; ANY where it may be more."""
+    return _bound(ast.parse(prelude))
+
+
+def _bound(tree: ast.Module) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.parse(prelude).body:
+    for node in tree.body:
         match node:
             case ast.Import(names=modules):
                 found |= {alias.asname or alias.name.partition(".")[0] for alias in modules}
             case ast.ImportFrom(module=module, names=names):
                 for alias in names:
                     if alias.name == "*":
-                        found |= _public(module)
+                        found |= _public(module) if module in STAR_MODULES else {ANY}
                     else:
                         found.add(alias.asname or alias.name)
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -97,8 +103,13 @@ def provided_names(prelude: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _public(module: str | None) -> set[str]:
-    if module not in STAR_MODULES:
-        return set()
+def defined_names(prelude: str) -> frozenset[str]:
+    """Of them, those that the prelude does not import."""
+    tree = ast.parse(prelude)
+    tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    return _bound(tree)
+
+
+def _public(module: str) -> set[str]:
     loaded = importlib.import_module(module)
     return set(getattr(loaded, "__all__", None) or (name for name in vars(loaded) if not name.startswith("_")))

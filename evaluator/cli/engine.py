@@ -1,4 +1,4 @@
-"""The options that ``run``, ``serve`` and ``calibrate`` have in common, as the engine takes them."""
+"""The options that ``run``, ``serve``, ``calibrate`` and ``inspect`` have in common, as the engine takes them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...sandbox.languages import testlib
 from ...sandbox.limits import Limits
 from ..compare import preset
 from .errors import UsageError
-from .options import Calibrate, Run, Serve
+from .options import Calibrate, Inspect, Run, Serve
 from .terminal import say
 
 
-def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
+def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]:
     """The options of Evaluator. Raises UsageError."""
     jail = options.jail
     if jail == "none" and not options.unsafe_no_jail:
@@ -39,7 +39,7 @@ def engine_options(options: Run | Serve | Calibrate) -> dict[str, Any]:
         "packages": options.allow_package,
         "unsafe_no_jail": options.unsafe_no_jail,
     }
-    if not isinstance(options, Calibrate):
+    if not isinstance(options, Calibrate | Inspect):
         if options.preset:
             try:
                 preset(options.preset)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import uvloop
 
+from ...sandbox.limits import Limits
 from ..datasets import Rows
-from ..inspection import EXAMPLES, Inspection, Inspector, Range
+from ..engine import Evaluator
+from ..inspection import EXAMPLES, Inspection, Inspector, Range, Verification
+from ..problem import Problem
+from ..submission import Submission
+from .engine import engine_options, warn_of_shortage
 from .errors import DONE, SUSPICIOUS, UsageError
 from .notices import SHOWN_BAD_ROWS
 from .options import Inspect
+from .progress import progress
 from .reports import OutputError
+from .run import changed_limits
+from .summary import Tally
 from .terminal import show
 
 if TYPE_CHECKING:
@@ -24,6 +35,8 @@ def main(options: Inspect) -> int:
     if not options.files:
         raise UsageError("which FILE? See microcoder-eval inspect --help")
     result = inspect(options.files, options.format)
+    if options.verify:
+        result.verified = verify(options)
     if options.json:
         _write(options.json, result)
     if not options.quiet:
@@ -36,14 +49,44 @@ def inspect(files: tuple[Path, ...], form: str | None = None) -> Inspection:
     rows = Rows(files, format=form, skip_bad=True)
     inspector = Inspector()
     for row_format, example in rows.examples():
-        inspector.add_problem(row_format.name, example.problem)
-        for program in rows.usable(example):
+        programs = list(rows.usable(example))
+        right = [program.code or "" for program in programs if program.accept]
+        inspector.add_problem(row_format.name, example.problem, rows.place_of(example.problem.problem_id), right)
+        for program in programs:
             inspector.add_program(program)
     result = inspector.result()
     result.bad_rows = rows.skipped
     result.first_bad_rows = [str(error) for error in rows.bad]
     result.left_out = dict(rows.left_out.most_common())
     result.misspelt = {told: misspelt.rows for told, misspelt in rows.misspelt.items()}
+    return result
+
+
+def verify(options: Inspect) -> Verification:
+    """Runs the reference solutions of all of the files. Raises InputError, UsageError, JailUnavailable."""
+    rows = Rows(options.files, format=options.format, skip_bad=True, change=changed_limits(options))
+    evaluator = Evaluator(**engine_options(options))
+    warn_of_shortage(options.workers, msgspec.structs.replace(Limits(), **options.limits.given()))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_verify(rows, evaluator, quiet=options.quiet))
+
+
+async def _verify(rows: Rows, evaluator: Evaluator, *, quiet: bool) -> Verification:
+    result, tally = Verification(failures=[]), Tally()
+
+    def references() -> Iterator[tuple[Problem, Submission]]:
+        for _, example in rows.examples():
+            right = [program for program in rows.usable(example) if program.accept]
+            result.without += not right
+            yield from ((example.problem, program) for program in right)
+
+    tally.start()
+    with progress(quiet=quiet) as shown:
+        async with evaluator:
+            async for report in evaluator.evaluate_many(references()):
+                tally.add(report)
+                shown.update(tally, rows.progress)
+                result.add(report, rows.place_of(report.problem_id))
     return result
 
 
@@ -76,6 +119,14 @@ def table(result: Inspection) -> RenderableType:
     for kind, finding in result.suspicious.items():
         parts.append(f"\n{kind}: {finding.problems:,} problems")
         parts += [_plain(f"  {name}") for name in finding.names[:EXAMPLES]]
+    if (verified := result.verified) is not None:
+        parts.append(f"\nreference solutions accepted: {verified.accepted:,} of {verified.programs:,}")
+        if verified.without:
+            parts.append(f"  problems without one: {verified.without:,}")
+        for failure in verified.failures:
+            named = f", {failure.program}" if failure.program else ""
+            why = f": {failure.message}" if failure.message else ""
+            parts.append(_plain(f"  {failure.where}: {failure.problem_id}{named}: {failure.status}{why}"))
     if result.misspelt:
         parts.append("\nfields that are not read")
         parts += [_plain(f"  {told} {rows:,} rows") for told, rows in result.misspelt.items()]

@@ -322,12 +322,14 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
 class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     """Say what was understood of files of problems: format, tests, limits, checkers, programs, what looks wrong.
 
-    Takes the same FILEs as run. Runs nothing. Rows that cannot be used are counted, and the first ones are shown.
+    Takes the same FILEs as run. Runs nothing, but for --verify. Rows that cannot be used are counted, and the first
+    ones are shown.
 
     exit codes:
       0    every row can be used, and nothing looks wrong
-      1    some rows cannot be used, or some problems look wrong
+      1    some rows cannot be used, some problems look wrong, or a reference solution is not accepted
       2    the command line or the input cannot be used
+      3    --verify: no jail works here; ask doctor
     """
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
@@ -339,6 +341,27 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     """The same as JSON, with everything that looks wrong, not only the first."""
     quiet: Annotated[bool, _argument("", "-q")] = False
     """No table; errors only."""
+
+    verify: Annotated[bool, _argument("")] = False
+    """Run the reference solutions, which are the programs labelled right, under the limits that run would judge them
+    with, and list those that are not accepted, with the reason. What follows is for this."""
+    workers: Annotated[int | None, _workers, _plain] = None
+    """Programs run at the same time. Without it: one for each processor."""
+    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
+    """What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs --unsafe-no-jail."""
+    unsafe_no_jail: Annotated[bool, _argument("")] = False
+    """Run the programs with your own rights, isolated by nothing. For programs you trust."""
+    python: Annotated[Path | None, _argument("PATH")] = None
+    """Interpreter that runs the programs. Without it: the one that runs this command."""
+    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
+    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
+    testlib: Annotated[Path | None, _argument("PATH")] = None
+    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
+    names, else the one beside the compiler's headers."""
+    limits_from: Annotated[Path | None, _argument("FILE")] = None
+    """Limits of processor time by problem, as calibrate writes them. They win over the problem's own."""
+
+    limits: LimitOptions = LimitOptions()
 
 
 class Rejudge(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from .calibrate import read_limits
 from .engine import engine_options, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .notices import tell_misspelt, tell_of_rows
-from .options import Run
+from .options import Inspect, Run
 from .progress import progress
 from .reports import OutputError, ReportFile, write_json
 from .summary import Summary, Tally, table
@@ -35,9 +35,8 @@ Pair = tuple[Problem, Submission]
 def main(options: Run) -> int:
     """The whole command; returns the exit code. A mistake of the user is raised."""
     for_engine = _check(options)
-    rows = Rows(
-        options.files, options.submissions, format=options.format, skip_bad=options.skip_bad, change=_limits(options)
-    )
+    change = changed_limits(options)
+    rows = Rows(options.files, options.submissions, format=options.format, skip_bad=options.skip_bad, change=change)
     warn_of_shortage(options.workers, msgspec.structs.replace(Limits(), **options.limits.given()))
     run = _Judging(rows, options.preset)
     with contextlib.ExitStack() as stack:
@@ -189,7 +188,7 @@ def check_outputs(inputs: Iterable[Path], outputs: dict[str, Path | None]) -> No
         raise UsageError(f"{' and '.join(outputs)} name the same file")
 
 
-def _limits(options: Run) -> Callable[[Problem], Problem] | None:
+def changed_limits(options: Run | Inspect) -> Callable[[Problem], Problem] | None:
     """What the command line and calibrated limits change in a problem."""
     given = options.limits.given()
     calibrated = read_limits(options.limits_from) if options.limits_from else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from typing import ClassVar
 
@@ -32,23 +33,33 @@ class Mbpp(Format[_Row]):
         return {"task_id", "test_list"} <= names
 
     def example(self, row: _Row, fallback_id: str) -> Example:
-        """``test`` of mbppplus holds the assertions of the list, too. Otherwise each assertion is a test."""
+        """``test`` of mbppplus holds the assertions of the list, too. Otherwise each assertion is a test. Code that
+        sets up may use what the program defines."""
+        setup = f"{row.test_setup_code}\n" if row.test_setup_code else ""
         groups = (("base", row.test_list), ("challenge", row.challenge_test_list or []))
-        tests = tuple(TestCase(code=code, group=group) for group, each in groups for code in each)
+        tests = tuple(TestCase(code=setup + code, group=group) for group, each in groups for code in each)
         if row.test:
-            tests = (TestCase(code=row.test, group="plus"),)
+            tests = (TestCase(code=setup + row.test, group="plus"),)
         if not tests:
             raise Unusable("test_list", "empty: the problem has no tests")
-        setup = [*(row.test_imports or []), row.test_setup_code or ""]
         problem = make_problem(
             problem_id=f"Mbpp/{row.task_id}" if isinstance(row.task_id, int) else row.task_id,
             mode="assert",
             tests=tests,
             checker=Checker(type="assert"),
-            prelude="".join(f"{line}\n" for line in setup if line),
+            entry_point=_entry_point(row),
+            prelude="".join(f"{line}\n" for line in row.test_imports or []),
             statement=row.text or row.prompt,
         )
         return Example(problem, _reference(row))
+
+
+def _entry_point(row: _Row) -> str | None:
+    """The function of the reference that the first assertion calls, the outermost one: it may be called like one of
+    Python's, and the reference may have others."""
+    defined = set(re.findall(r"^def[ \t]+([^\W\d]\w*)", row.code or "", re.MULTILINE))
+    called = re.findall(r"\b([^\W\d]\w*)\(", row.test_list[0]) if row.test_list else []
+    return next((name for name in called if name in defined), None)
 
 
 def _reference(row: _Row) -> Iterator[Submission]:

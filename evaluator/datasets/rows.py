@@ -93,6 +93,11 @@ class Rows:
                 for program in self.usable(example):
                     yield problem, program
 
+    def place_of(self, problem_id: str) -> str:
+        """File and line of a problem that was read."""
+        file, line = self._seen[problem_id]
+        return f"{file}:{line}" if line else f"{file}"
+
     def examples(self) -> Generator[tuple[Format[Any], Example]]:
         """The problems, each with its format; their programs are read when they are asked for."""
         self.bad, self.skipped, self.left_out, self.misspelt, self._seen = [], 0, Counter(), {}, {}
@@ -151,8 +156,8 @@ class Rows:
         place = row.place
         first = self._seen.setdefault(problem.problem_id, place)
         if first is not place:
-            other = f"{first[0]}:{first[1]}" if first[1] else f"{first[0]}"
-            raise BadRow(place, "problem_id", f"the same as in {other}", shorten(problem.problem_id))
+            words = f"the same as in {self.place_of(problem.problem_id)}"
+            raise BadRow(place, "problem_id", words, shorten(problem.problem_id))
         return self.change(problem) if self.change else problem
 
     def _look_at_names(self, kind: type[msgspec.Struct], row: Row) -> None:

@@ -4,6 +4,7 @@ Standard input holds ``{"stop": bool, "mutations": bool, "seed": bool}`` on a li
 which is one of
 
     ["call", name, args, keywords]     a function or class of the program
+    ["name", name]                     what the program calls so
     ["call_of", ref, args, keywords]   an object that an operation before gave
     ["get", ref, attribute]            ["set", ref, attribute, value]            ["iter", ref]
 
@@ -31,7 +32,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from .values import HANDED, decode, encode, seed_random
+from .values import HANDED, decode, encode, seed_random, undefined
 
 TEXT = 300
 
@@ -79,6 +80,8 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
                 if request["mutations"]:
                     after = encode([*map(_changeable, args)], _unchanged, HANDED)
                     changed = after if after != rest[0] else None
+            elif kind == "name":
+                value = _named(scope, target)
             else:
                 value = _attribute(kind, known({"ref": target}), [decode(part, known) for part in rest])
             record: list[Any] = [0, encode(value, name), changed]
@@ -95,7 +98,7 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
 
 def _named(scope: dict[str, Any], name: str) -> Any:
     if name not in scope:
-        raise NameError(f"name {name!r} is not defined")
+        raise NameError(undefined(name))
     return scope[name]
 
 

@@ -5,10 +5,10 @@ The test runs with stand-ins for what it uses of the program. A stand-in answers
 recorded answers. When it asks for something that is not in the record, it either stops (``decide``), or goes on with
 an answer that fits anything (otherwise), in order to learn what more it will ask for.
 
-Standard input holds ``{"names": [...], "forced": [...], "decide": bool, "stop": bool, "ops": number}`` on a line:
-names that stand for the program's where the prelude gives none, or even then; whether the first exception was to be the
-last answer; a line for each operation that was asked; and the answers, as the program's side wrote them. Nobody has
-read them before. Back comes one of
+Standard input holds ``{"names": [...], "forced": [...], "values": [...], "decide": bool, "stop": bool, "ops": number}``
+on a line: names that stand for functions of the program where the prelude gives none, or even then; names that the test
+reads without calling them; whether the first exception was to be the last answer; a line for each operation that was
+asked; and the answers, as the program's side wrote them. Nobody has read them before. Back comes one of
 
     {"end": "passed", "place": number}      having asked for so many operations
     {"end": "failed", "error": text}        an assertion, or any other exception of the test
@@ -19,8 +19,12 @@ read them before. Back comes one of
     {"end": "unsupported", "error": text}   the test hands on something of its own that cannot travel
     {"end": "garbled", "error": text}       the answers are none
 
+and with it "missing", a name that the test asked for and the program does not define.
+
 Before ``asks`` there is a line for each operation that the test asked for. Where it does not decide, they come as it
-asks: what ends the process early leaves what came before.
+asks: what ends the process early leaves what came before. With it comes "caught", what the test raised while
+nothing was known: [text, places, names, names]. The places are those of `places_of`; the first names stand for what the
+test has handed to the program, and the others for what holds such a thing, in the innermost frame of the test.
 
 Whatever an answer holds can be handed on: its types are those of arguments, arguments may be nested deeper, what the
 program raised is its own object again, and views of dicts and what Python's modules raise over an answer travel, too.
@@ -34,16 +38,22 @@ import itertools
 import json
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, cast
 
-from .values import DEPTH, HANDED, decode, encode, read_record, seed_random
+from .values import DEPTH, HANDED, decode, encode, read_record, seed_random, undefined
 
 Write = Callable[[bytes], None]
 
 AHEAD = 2000
 """Operations that are asked for before anything is known of them, besides twice those that are: a loop that waits for
 an answer asks for ever, and a long one shall not take many rounds."""
+FRAMES = 64
+"""Of an exception that is told of."""
+LOOKED_AT = 10_000
+"""Items of a value that may hold what the program has changed."""
+CHANGEABLE = (list, dict, set, bytearray)
+"""What `_become` changes."""
 _VIEWS: dict[str, Any] = {name: type(getattr({}, name)()) for name in ("keys", "values", "items")}
 """By the method of a dict that gives them."""
 
@@ -57,7 +67,7 @@ class Test:
 
     __test__ = False
 
-    def __init__(self, decide: bool, operations: list[Any], records: list[Any], write: Write) -> None:
+    def __init__(self, decide: bool, operations: list[Any], records: list[Any], write: Write, code: CodeType) -> None:
         self.write = write
         self.decide = decide
         self.records = records
@@ -68,6 +78,12 @@ class Test:
         self.unsupported: str | None = None
         self.garbled: str | None = None
         """What is wrong with an answer: the test, which might catch it, does not get to see it."""
+        self.missing: str | None = None
+        """A name that the program does not define."""
+        self.code = code
+        self.caught: tuple[str, list[list[int]], list[str], list[str]] | None = None
+        self.handed: dict[int, Any] = {}
+        """By identity, what the program may have changed."""
 
     def with_results(self, data: Any) -> Any:
         """An operation as it is asked for once the plain results that it names are known."""
@@ -114,6 +130,9 @@ class Test:
                     for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
                         _become(mine, after)
                 return decode(value, self.object, DEPTH)
+            kind, target, *_ = self.known[number]
+            if kind in ("call", "name") and rest == f"NameError: {undefined(target)}":
+                self.missing = target
             names, given = value
             error = _exception(names, None if given is None else decode(given, self.object, DEPTH), rest)
         except Exception as fault:
@@ -121,6 +140,31 @@ class Test:
             raise Stop from None
         self.raised.append((error, number, rest))
         raise error
+
+    def value(self, name: str) -> Any:
+        """What the program calls so. Where that is a module of Python, the test has its own."""
+        number = len(self.asked)
+        value = self.ask(["name", name], like_object=True)
+        if number < len(self.records) and _is_module(self.records[number][1]) and name in sys.stdlib_module_names:
+            return __import__(name)
+        return value
+
+    def note(self, error: BaseException) -> None:
+        """What the test raised while nothing was known."""
+        if self.records or isinstance(error, MemoryError | RecursionError | KeyboardInterrupt):
+            return  # which depend on more than the test
+        places, names = places_of(error, self.code)
+        if places:
+            handed = [name for name, value in names.items() if id(value) in self.handed]
+            holding = [name for name, value in names.items() if self.holds(value)]
+            self.caught = _readable(_text(error)), places, handed, holding
+
+    def holds(self, value: Any) -> bool:
+        """Whether something that was handed to the program is in it."""
+        items = cast("Any", value.values() if isinstance(value, dict) else value)
+        if not isinstance(value, list | tuple | dict):
+            return False
+        return any(id(item) in self.handed for item in itertools.islice(items, LOOKED_AT))
 
     def object(self, inner: Any) -> Any:
         if inner is None:
@@ -162,8 +206,24 @@ class Test:
             raise Stop from None
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
+        if not self.decide:
+            self.handed |= {id(value): value for value in (*args, *keywords.values()) if type(value) in CHANGEABLE}
         sent_keywords = {key: self.sent(value) for key, value in keywords.items()}
         return self.ask([kind, target, self.sent(list(args)), sent_keywords], args, like_object=like_object)
+
+
+class Builtins(dict[str, Any]):
+    """Where names are looked up last: what Python has, then what the program has."""
+
+    def __init__(self, test: Test, names: list[str]) -> None:
+        super().__init__(vars(builtins))
+        self.test = test
+        self.names = frozenset(names)
+
+    def __missing__(self, name: str) -> Any:
+        if name in self.names:
+            return self.test.value(name)
+        raise KeyError(name)
 
 
 class Named:
@@ -267,8 +327,14 @@ class Unknown(Remote):
     def _same(self, *_: Any) -> Any:
         return self
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __and__ = __rand__ = _same
+    def _divided(self, other: Any) -> Any:
+        if isinstance(other, int | float) and not other:
+            raise ZeroDivisionError("division by zero")  # whatever number it turns out to be
+        return self
+
+    __truediv__ = __floordiv__ = _divided
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __rtruediv__ = __rfloordiv__ = _same
+    __mod__ = __rmod__ = __pow__ = __rpow__ = __and__ = __rand__ = _same
     __or__ = __ror__ = __xor__ = __rxor__ = __neg__ = __pos__ = __abs__ = __invert__ = __round__ = _same
 
     def _true(self, other: object) -> bool:
@@ -280,8 +346,8 @@ class Unknown(Remote):
 def run(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, write: Write) -> None:
     """Run the test once; see the top of the file for what is written."""
     end = outcome(scope, prelude, code, given, write)
-    if "error" in end:  # words of a program, perhaps: what is half of a surrogate pair is no text to the reader
-        end["error"] = end["error"].encode("utf-8", "backslashreplace").decode()
+    if "error" in end:
+        end["error"] = _readable(end["error"])
     write(json.dumps(end).encode())
 
 
@@ -292,13 +358,15 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     operations = [json.loads(operation) for operation in asked]
     try:
         records = read_records(answers, len(operations))
-        test = Test(request["decide"], operations, records, write)
+        test = Test(request["decide"], operations, records, write, code)
     except (ValueError, RecursionError) as error:
         return _garbled(error)
     exec(prelude, scope)
     for name in request["names"]:
         if name in request["forced"] or not (name in scope or hasattr(builtins, name)):
             scope[name] = Named(test, name)
+    if request["values"]:
+        scope["__builtins__"] = Builtins(test, request["values"])
     seed_random()  # so that the next round asks for the same
     end: dict[str, Any] = {"end": "passed"}
     try:
@@ -306,6 +374,8 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     except Stop:
         pass
     except BaseException as error:
+        if not test.decide:
+            test.note(error)
         words = next((words for one, _, words in test.raised if one is error), None)
         end = {"end": "failed", "error": _text(error)} if words is None else {"end": "raised", "error": words}
     if test.garbled:
@@ -319,10 +389,46 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
                     return {"end": "stopped"}
                 return {"end": "ended", "place": len(records)}
             write(b"".join(map(line, test.asked)))
-        return {"end": "asks"}
+        return {"end": "asks", "caught": test.caught}
+    if test.missing:
+        end["missing"] = test.missing
     if end["end"] == "passed":
         end["place"] = len(test.asked)
     return end
+
+
+def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], dict[str, Any]]:
+    """Where in the test: line, last line, column and last column of what was being done in each of its frames, the
+    outermost first; and the names of the innermost. Nothing where somebody else, who may catch it, is in between."""
+    nothing: tuple[list[list[int]], dict[str, Any]] = [], {}
+    if not hasattr(code, "co_positions"):  # before Python 3.11
+        return nothing
+    frames: list[tuple[FrameType, int]] = []
+    trace = error.__traceback__.tb_next if error.__traceback__ else None  # after that of `outcome`
+    while trace is not None and len(frames) <= FRAMES:
+        frames.append((trace.tb_frame, trace.tb_lasti))
+        trace = trace.tb_next
+    own = {id(each) for each in _all_code(code)}
+    ours = list(itertools.takewhile(lambda each: id(each[0].f_code) in own, frames))
+    if not ours or len(frames) > FRAMES or any(id(each.f_code) in own for each, _ in frames[len(ours) :]):
+        return nothing
+    places = [next(itertools.islice(each.f_code.co_positions(), at // 2, None)) for each, at in ours]
+    if any(None in place for place in places):
+        return nothing
+    innermost = ours[-1][0]
+    return [list(cast("Any", place)) for place in places], {**innermost.f_globals, **innermost.f_locals}
+
+
+def _all_code(code: CodeType) -> list[CodeType]:
+    found = [code]
+    for each in found:  # grows while it is read
+        found += [constant for constant in each.co_consts if isinstance(constant, CodeType)]
+    return found
+
+
+def _is_module(data: Any) -> bool:
+    other: Any = cast("Any", data).get("other") if type(data) is dict else None
+    return type(other) is dict and cast("Any", other).get("type") == "module"
 
 
 def _garbled(why: object) -> dict[str, Any]:
@@ -388,6 +494,11 @@ def _become(mine: Any, after: Any) -> None:
     elif kind is dict or kind is set:
         mine.clear()
         mine.update(after)
+
+
+def _readable(text: str) -> str:
+    """Words of a program, perhaps: what is half of a surrogate pair is no text to the reader."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _text(error: BaseException) -> str:

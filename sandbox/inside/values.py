@@ -201,7 +201,40 @@ def check_hashes(keys: list[Any]) -> None:
 
 
 def seed_random() -> None:
-    """What is loaded of random and numpy gives the same numbers in every process from here on."""
-    for name in ("random", "numpy.random"):
+    """What is loaded of random and numpy, or will be, gives the same numbers in every process from here on."""
+    for name in _RANDOM:
         if (module := sys.modules.get(name)) is not None:
             module.seed(0)
+    sys.meta_path.insert(0, cast("Any", _Seeding()))
+
+
+_RANDOM = ("random", "numpy.random")
+
+
+class _Seeding:
+    """Finds the modules that give random numbers as others do, and has them seeded when they are there."""
+
+    def __init__(self) -> None:
+        self.finders = [*sys.meta_path]
+        self.loader: Any = None
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name not in _RANDOM:
+            return None
+        spec: Any = next(filter(None, (finder.find_spec(name, path, target) for finder in self.finders)), None)
+        if spec is not None:
+            self.loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec: Any) -> Any:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = self.loader
+        self.loader.exec_module(module)
+        module.seed(0)
+
+
+def undefined(name: str) -> str:
+    """What Python says of a name that the program does not give."""
+    return f"name {name!r} is not defined"
