@@ -6,6 +6,8 @@ confusion   verdicts against labels, counted
 presets     what other rules say of the same outputs
 workloads   the programs it judges
 conformance who judges the traps right, and whom do the hacks fool
+extraction  who finds the program in a completion
+shapes      the completions that it asks about
 load        what the server costs over the library
 generated   whether any hostile program gets no verdict, or another one the next time
 grammar     the programs it makes up, from hacks

@@ -596,7 +596,7 @@ def test_samples_of_other_evaluators(tmp_path: Path) -> None:
     ]
     programs = separate(tmp_path, HUMANEVAL, *(task | body for body in bodies))
     assert [program.code for program in programs] == [
-        HUMANEVAL["prompt"] + "    return x[0]\n",
+        HUMANEVAL["prompt"] + "    return x[0]",
         "def first(x): pass",
         "def first(x):\n    return 1",
     ]

@@ -63,7 +63,7 @@ class EvaluatorJudge:
             except BaseException as error:
                 future.set_exception(error)
 
-        self._evaluator.submit(problem, program(response, self._form)).add_done_callback(finish)
+        self._evaluator.submit(problem, program(response, self._form, problem.entry_point)).add_done_callback(finish)
         return future
 
     def close(self) -> None:
@@ -83,11 +83,11 @@ def verdict(problem: Problem, report: Report, scale: Scale) -> Verdict:
     return Verdict(report.status, reward, report.run_time)
 
 
-def program(response: str, form: Form) -> str:
+def program(response: str, form: Form, entry_point: str | None = None) -> str:
     """The program in a response; empty when there is none, or when its block was never closed: it was not finished."""
     if form == "raw":
         return response
-    found = extract(response)
+    found = extract(response, entry_point=entry_point)
     return "" if found.code is None or found.found == "unclosed" else found.code
 
 

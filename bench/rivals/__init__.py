@@ -7,6 +7,7 @@
     subprocess_per_test   one plain interpreter a test
     floor, floor_worker   a warm interpreter that forks: what no honest judge can beat
     registry              names to rivals
+    extractors            how others find the program in a completion
     wire, host, process   a rival lives in an interpreter of its own; the bench drives it over two pipes
 
 Nothing here is a judge to trust: all but ``ours`` run untrusted programs without a jail.

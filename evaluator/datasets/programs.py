@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from ...sandbox.languages import NAMES
-from ..extract import Extraction, extract
+from ..extract import extract, without_end
 from ..problem import Problem
 from ..submission import Submission
 from .base import BadRow, Place, decode, explain, shorten
@@ -125,17 +125,21 @@ def read_programs(
 def extracted(row: Submission, completion: Completion, problem: Problem | None) -> Submission:
     """With the program that is in the completion."""
     text = completion if isinstance(completion, str) else completion[-1].content if completion else ""
-    extraction = extract(text, row.language)
-    if problem is not None and _goes_on(text, problem):
-        extraction = Extraction((problem.starter_code or "") + text, "bare")
+    extraction = extract(text, row.language, entry_point=problem and problem.entry_point)
+    code, found = extraction.code, extraction.found
+    if problem is not None:
+        bare = code is None or found == "bare"
+        said = without_end(text) if bare else code
+        if _goes_on(said or "", problem):
+            code, found = (problem.starter_code or "") + (said or ""), "bare" if bare else found
     known: dict[str, Any] = {name: getattr(row, name) for name in Submission.__struct_fields__}
-    known |= {"code": extraction.code, "found": extraction.found}
+    known |= {"code": code, "found": found}
     return Submission(**known)
 
 
 def _goes_on(text: str, problem: Problem) -> bool:
     """Whether the text is the rest of a function that the prompt began, as base models write it."""
-    if problem.mode != "assert" or not problem.starter_code or not problem.entry_point or "```" in text:
+    if problem.mode != "assert" or not problem.starter_code or not problem.entry_point:
         return False
     defined = re.search(rf"^(?:async )?def {re.escape(problem.entry_point)}\b", text, re.MULTILINE)
     return not defined and re.match(r"(?:[ \t]*\n)*[ \t]+\S", text) is not None

@@ -167,7 +167,13 @@ class Judge:
         report = None
         try:
             problem = self._truths.problem(truth, field=field, statement=statement)
-            submission = submission_of(completion, language, starts_in_think=self._starts_in_think, is_code=is_code)
+            submission = submission_of(
+                completion,
+                language,
+                starts_in_think=self._starts_in_think,
+                is_code=is_code,
+                entry_point=problem.entry_point,
+            )
             problem = self._fitting(problem, submission.code or "")
             report = await judging.evaluate(problem, submission)
             failure = None if report.reward is not None else why_not(report)
@@ -193,12 +199,17 @@ class Judge:
 
 
 def submission_of(
-    completion: str, language: str, *, starts_in_think: bool = False, is_code: bool = False
+    completion: str,
+    language: str,
+    *,
+    starts_in_think: bool = False,
+    is_code: bool = False,
+    entry_point: str | None = None,
 ) -> Submission:
     """The program in a completion; or the completion, where ``is_code``."""
     if is_code:
         return Submission(code=completion, language=language)
-    found = extract(completion, language, starts_in_think=starts_in_think)
+    found = extract(completion, language, starts_in_think=starts_in_think, entry_point=entry_point)
     return Submission(code=found.code, language=language, found=found.found)
 
 

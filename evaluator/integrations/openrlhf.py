@@ -10,20 +10,14 @@ failure raises; OpenRLHF then has no reward for that sample. With a server there
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..extract import without_end
 from .judge import shared_judge
 
 TAIL = 200
 """Characters of a prompt that are looked for where the tokenizer changed the prompt."""
-PIECE = 1 << 14
-"""Characters of the end of a query that are looked at in one go."""
-_NAMED = "</s>", "<eos>", "<pad>", "<end_of_turn>", "[PAD]"
-_SPECIAL_BACKWARDS = re.compile(
-    r"(?:\s|>\|[^<>|]{1,40}\|<|>｜[^<>｜]{1,40}｜<|" + "|".join(re.escape(name[::-1]) for name in _NAMED) + ")++"
-)
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any], **_: Any) -> dict[str, Any]:
@@ -50,7 +44,4 @@ def response_of(query: str, prompt: str | None) -> str:
     response = query[place + len(tail) :] if tail and place >= 0 else query
     if prompt and (place := query.find(prompt)) >= 0:
         response = query[place + len(prompt) :]
-    end = len(response)
-    while found := _SPECIAL_BACKWARDS.match(response[max(0, end - PIECE) : end][::-1]):
-        end -= found.end()
-    return response[:end]
+    return without_end(response)

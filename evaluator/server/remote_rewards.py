@@ -146,5 +146,6 @@ async def _asked(service: Service, place: int, sample: _Sample) -> Asked:
 def _written(truths: Truths, sample: _Sample) -> tuple[bytes, str | None]:
     """The problem as it is registered, and the program; in a thread, for both may be large."""
     problem = truths.problem(sample.label, field="label", statement=sample.statement)
-    code = submission_of(text_of(response_of(sample.query, sample.prompt)), "python").code
+    response = text_of(response_of(sample.query, sample.prompt))
+    code = submission_of(response, "python", entry_point=problem.entry_point).code
     return msgspec.msgpack.encode(with_class(problem, code or "")), code

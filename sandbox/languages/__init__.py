@@ -22,7 +22,7 @@ from .javascript import JavaScript
 from .pypy import PyPy
 from .rust import Rust
 
-__all__ = ["LANGUAGES", "NAMES", "Builder", "CompileError", "Language", "Program"]
+__all__ = ["LANGUAGES", "NAMES", "TAGS", "Builder", "CompileError", "Language", "Program"]
 
 _ALL: tuple[Language, ...] = (
     Gcc("cpp", "gnu++20"),
@@ -41,3 +41,7 @@ LANGUAGES: dict[str, Language] = {language.name: language for language in _ALL}
 """By the name that a submission gives."""
 NAMES = ("python", *LANGUAGES)
 """Every language that a submission may name."""
+TAGS: dict[str, frozenset[str]] = {language.name: frozenset({language.name, *language.tags}) for language in _ALL}
+TAGS["python"] = TAGS["pypy"]
+"""By the name of each language, what blocks of its code are called. The standards of C++ share theirs, and so do the
+two that run Python."""

@@ -53,6 +53,10 @@ class Language(ABC):
     """One language and the toolchain for it. What asks the toolchain may block, and is remembered."""
 
     name: str
+    tags: tuple[str, ...] = ()
+    """What else it is called where a block of code begins, in lower case and without a version (docs/extraction.md)."""
+    starts_at_main: bool = True
+    """Whether a program has to define ``main``."""
     smallest: bytes = b""
     """A program that does nothing, and compiles wherever anything does."""
 

@@ -62,6 +62,7 @@ class Gcc(Language):
     def __init__(self, name: str, standard: str) -> None:
         self.name = name
         self._plus = "++" in standard
+        self.tags = ("cpp", "c++", "cc", "cxx", "g++", "gnu++", "cplusplus") if self._plus else ("c", "gcc", "gnu")
         self._driver = "g++" if self._plus else "gcc"
         self._flags = (*FLAGS, f"-std={standard}")
         self._file = "main.cpp" if self._plus else "main.c"

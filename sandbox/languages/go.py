@@ -28,6 +28,7 @@ _AHEAD = (
 
 class Go(Language):
     name = "go"
+    tags = ("golang",)
     smallest = b"package main\nfunc main() {}"
 
     def missing(self) -> str | None:

@@ -18,6 +18,8 @@ _STACK = 64 * MIB
 
 class JavaScript(Language):
     name = "javascript"
+    tags = ("js", "node", "nodejs", "mjs", "cjs", "es", "ecmascript")
+    starts_at_main = False
 
     def missing(self) -> str | None:
         return None if real("node") else "no node: apt-get install nodejs"

@@ -23,6 +23,8 @@ _ARGUMENTS = ("-s", "-S", "-B")
 
 class PyPy(Language):
     name = "pypy"
+    tags = ("python", "py", "cpython", "ipython", "sage")
+    starts_at_main = False
 
     def missing(self) -> str | None:
         return None if real("pypy3") else "no pypy3: apt-get install pypy3, or from pypy.org"

@@ -22,6 +22,7 @@ _FILE = "main.rs"
 
 class Rust(Language):
     name = "rust"
+    tags = ("rs", "rustlang")
     smallest = b"fn main() {}"
 
     def missing(self) -> str | None:
