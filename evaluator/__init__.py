@@ -10,6 +10,7 @@ control      a program of ours in the place of one that workers broke on
 violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
+starter      what the starter code says of a function: which arguments and results are LeetCode's nodes
 reference    what the expected output costs its judge, the yardstick for others
 encodable    text of programs in what the evaluator says
 kept         whole outputs in reports, to be judged again

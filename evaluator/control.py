@@ -95,6 +95,7 @@ def _nothing(work: Work) -> Work:
         mode=job.mode,
         entry_class=job.entry_class,
         entry_point=job.entry_point,
+        signature=job.signature,
         guarded=True,
         lanes=False,
     )

@@ -471,6 +471,7 @@ class Evaluator(Streams):
                     mode=prepared.job_mode,
                     entry_class=problem.entry_class,
                     entry_point=problem.entry_point if problem.mode == "call" else None,
+                    signature=prepared.starter.signature,
                     command=program.command,
                     files=program.files,
                     guarded=attempt.new,

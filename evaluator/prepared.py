@@ -18,6 +18,7 @@ from .problem import Checker, Problem, TestCase
 from .reference import Reference
 from .report import TestResult
 from .scoring import Scoring
+from .starter import read_starter
 
 FEW = 8
 """Tests that a lane may as well run at once, while nobody knows how programs of the problem fare."""
@@ -60,7 +61,8 @@ class Prepared:
             self.inputs = Inputs([test.request for test in self.assertions])
         else:
             self.inputs = Inputs([test.input.encode() for test in problem.tests])
-        self.expected = [test.output.encode() for test in problem.tests]
+        self.starter = read_starter(problem)
+        self.expected = [output.encode() for output in self.starter.outputs or [test.output for test in problem.tests]]
         texts = self.inputs.size + sum(map(len, self.expected))
         lifted = sum(len(test.reading.source) for test in self.assertions if test.lifted is not None)
         objects = TEST * len(self.expected) + ASSERTION * len(self.assertions) + CHARACTER * lifted

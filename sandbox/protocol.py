@@ -82,6 +82,23 @@ Mode = Literal["stdio", "call", "calls", "replay"]
 """A program; a function of it; the two sides of an assertion, inside/calls.py and inside/replay.py."""
 
 
+class Signature(msgspec.Struct, array_like=True):
+    """What is known of a function, or of the methods of a class, beyond its name; see inside/leetcode.py."""
+
+    methods: dict[str, list[tuple[str, int] | None]] = {}
+    """What the parameters are, then the result: the class of nodes, and how many lists are around it."""
+    void: list[str] = []
+    """Those that return nothing."""
+    fields: list[str] = []
+    """Of the class Node."""
+    values: bool = False
+    """Of a node that is returned its value is expected."""
+    in_place: bool = False
+    """Where the function returns None, its first argument is expected."""
+    copies: bool = False
+    """Other nodes are expected than those that were given."""
+
+
 class Command(msgspec.Struct):
     """How an executable is started. Paths that are not absolute are in the working folder."""
 
@@ -106,6 +123,8 @@ class Job(msgspec.Struct, tag="job"):
     mode: Mode
     entry_class: str | None
     entry_point: str | None
+    signature: Signature | None
+    """None: the annotations of the program say which arguments are nodes."""
     tests: list[int]
     guarded: bool
     """Compile in a process of its own: the program may have ended the runner of another worker."""

@@ -33,6 +33,7 @@ from .protocol import (
     Results,
     Run,
     Shortage,
+    Signature,
     executions,
     frame,
 )
@@ -88,6 +89,7 @@ class Work:
         mode: Mode = "stdio",
         entry_class: str | None = None,
         entry_point: str | None = None,
+        signature: Signature | None = None,
         guarded: bool = False,
         lanes: bool = True,
         first_lane: int = LANE_TESTS,
@@ -108,6 +110,7 @@ class Work:
             mode=mode,
             entry_class=entry_class,
             entry_point=entry_point,
+            signature=signature,
             tests=list(tests),
             guarded=guarded,
             lanes=lanes and mode in ("stdio", "call"),

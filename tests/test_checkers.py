@@ -128,6 +128,8 @@ async def test_a_checker_decides_even_where_the_output_is_the_expected_one(evalu
     [
         ("def check(input, output, expected): return 0.5", False, 0.5),
         ("def check(input, output, expected): return 1", True, 1.0),
+        ("import numpy\ndef check(input, output, expected): return numpy.bool_(output == expected)", True, 1.0),
+        ("import numpy\ndef check(input, output, expected): return numpy.bool_(output != expected)", False, 0.0),
         ("print('thinking'); print(1.0)", True, 1.0),
         ("print(0)", False, 0.0),
     ],

@@ -75,7 +75,7 @@ texts = [read(name) for name in ("{INPUT}", "{OUTPUT}", "{ANSWER}")]
 scope = {{"__name__": "checker", "__file__": "{_SOURCE}", "__builtins__": __builtins__}}
 exec(compile(read("{_SOURCE}"), "{_SOURCE}", "exec", dont_inherit=True), scope)
 value = scope["check"](*texts)
-if type(value) not in (bool, int, float):
+if not (hasattr(type(value), "__float__") or hasattr(type(value), "__index__")):
     raise TypeError(f"check returned {{type(value).__name__}}, not a bool or a float")
 with open("{_SCORE}", "w") as file:
     file.write(repr(float(value)))

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from ..digits import Digits, dumps, loads
 from ..problem import Checker, TestCase
+from ..starter import is_class, list_depth, methods_of
 from .base import Unusable, as_list, as_object
 
 LITERAL = 1 << 23
@@ -48,6 +49,47 @@ from builtins import *
 """
 """What LeetCode and its like import before a solution. Names of the language come last, so they win."""
 
+NODES = """\
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val = val
+        self.next = next
+class TreeNode:
+    def __init__(self, val=0, left=None, right=None):
+        self.val = val
+        self.left = left
+        self.right = right
+def list_node(values):
+    head = None
+    for val in reversed(values or []):
+        head = ListNode(val, head)
+    return head
+def is_same_list(p1, p2):
+    while p1 and p2 and p1.val == p2.val:
+        p1, p2 = p1.next, p2.next
+    return not p1 and not p2
+def tree_node(values):
+    rest = iter(values or [])
+    nodes = [TreeNode(val) for val in itertools.islice(rest, 1)]
+    for node in nodes:
+        for side in ("left", "right"):
+            val = next(rest, None)
+            if val is not None:
+                nodes.append(TreeNode(val))
+                setattr(node, side, nodes[-1])
+    return nodes[0] if nodes else None
+def is_same_tree(p, q):
+    pairs = [(p, q)]
+    for p, q in pairs:
+        if p and q and p.val == q.val:
+            pairs += (p.left, q.left), (p.right, q.right)
+        elif p or q:
+            return False
+    return True
+"""
+"""What LeetCodeDataset has besides, for tests that use it."""
+_NODES = re.compile(r"\b(?:ListNode|TreeNode|list_node|tree_node|is_same_list|is_same_tree)\b")
+
 TOLERANCE = 1e-5
 """Of floats that functions return; LeetCode's."""
 
@@ -70,6 +112,8 @@ class Cases(NamedTuple):
             fields |= {"checker": Checker(type="assert"), "entry_point": self.entry_point}
         if self.mode != "stdio":
             fields["prelude"] = PRELUDE
+        if any(_NODES.search(test.code or "") for test in self.tests):
+            fields["prelude"] += NODES
         return fields
 
 
@@ -180,18 +224,19 @@ def call_cases(
     inputs: Sequence[Any], outputs: Sequence[Any], fields: Sequence[tuple[str, str]], fn_name: str, starter: str
 ) -> Cases:
     """Arguments and results as JSON. Text is taken for JSON on lines, as LiveCodeBench has it."""
+    name = fn_name.rpartition(".")[2]
     arguments = [_arguments(given, field) for given, (field, _) in zip(inputs, fields, strict=True)]
     results = list(outputs)
     if all(isinstance(result, str) for result in results) and all(isinstance(given, str) for given in inputs):
         results = [_json(result, field) for result, (_, field) in zip(results, fields, strict=True)]
-    elif wrapped(results, result_depth(starter, fn_name)):
+    elif wrapped(results, result_depth(starter, name)):
         results = [result[0] for result in results]
     tests = tuple(
         TestCase(input=_dumps(given, a), output=_dumps(wanted, b))
         for given, wanted, (a, b) in zip(arguments, results, fields, strict=True)
     )
-    in_class = re.search(r"\bclass Solution\b", starter) is not None
-    return Cases(tests, "call", fn_name.rpartition(".")[2], "Solution" if in_class else None)
+    in_class = re.search(r"\bclass Solution\b", starter) is not None and not is_class(starter, name)
+    return Cases(tests, "call", name, "Solution" if in_class else None)
 
 
 def wrapped(results: Sequence[Any], depth: int | None) -> bool:
@@ -204,12 +249,13 @@ def wrapped(results: Sequence[Any], depth: int | None) -> bool:
     return depth is None or max(_depth(result) for result in results) > depth
 
 
-def result_depth(starter: str, fn_name: str) -> int | None:
-    """How deep the lists are that a function returns, by its annotation. None: it has none that says."""
-    found = re.search(rf"def\s+{re.escape(fn_name.rpartition('.')[2])}\s*\([^)]*\)\s*->\s*([^:]+):", starter)
-    if not found or "Any" in found[1]:
-        return None
-    return len(re.findall(r"\b[Ll]ist\b|\b[Tt]uple\b", found[1]))
+def result_depth(starter: str, name: str) -> int | None:
+    """How deep the lists are that a function returns, by its annotation. None: it has none that says. Of a class they
+    are what its methods return, in a list."""
+    if is_class(starter, name):
+        return 1
+    methods = methods_of(starter, name)
+    return list_depth(methods[0], starter) if methods else None
 
 
 def _depth(value: Any) -> int:

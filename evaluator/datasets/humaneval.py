@@ -18,6 +18,8 @@ class _Row(msgspec.Struct):
     entry_point: str
     test: str
     canonical_solution: str | None = None
+    completion: str | None = None
+    """LeetCodeDataset: a solution, which has the prompt before it."""
 
 
 class HumanEval(Format[_Row]):
@@ -54,3 +56,5 @@ def before(prompt: str, entry_point: str | None) -> str:
 def _reference(row: _Row) -> Iterator[Submission]:
     if row.canonical_solution is not None:
         yield Submission(code=row.prompt + row.canonical_solution, name="canonical_solution", accept=True)
+    elif row.completion and not row.entry_point.isidentifier():
+        yield Submission(code=row.completion, name="completion", accept=True)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ..problem import TestCase
+from ..starter import is_class
 from .base import Example, Format, Unusable, make_problem
 from .cases import Cases, call_cases, stdio_cases
 
@@ -76,7 +77,8 @@ class LiveCodeBench(Format[_Row]):
             if not metadata.func_name:
                 raise Unusable("metadata.func_name", "missing, but the tests are functional")
             cases = call_cases(inputs, outputs, fields, metadata.func_name, row.starter_code or "")
-            cases = cases._replace(entry_class="Solution")
+            if not is_class(row.starter_code or "", metadata.func_name):
+                cases = cases._replace(entry_class="Solution")
         elif kinds <= {"stdin"}:
             cases = Cases(stdio_cases(inputs, outputs, fields))
         else:

@@ -21,6 +21,7 @@ from ..asserts import read_assertions
 from ..compare import comparison_for
 from ..digits import loads
 from ..problem import Checker, Problem
+from ..starter import read_starter
 from ..submission import Submission
 from .base import BadRow, Example, Format, Place, Row, explain, shorten
 from .formats import format_named, format_of
@@ -146,6 +147,7 @@ class Rows:
                 check_arguments(problem)
             if problem.mode != "stdio" or problem.checker != self._checker:
                 comparison_for(problem)
+                read_starter(problem)
                 for _ in read_assertions(problem):
                     pass
                 self._checker = problem.checker if problem.mode == "stdio" else None

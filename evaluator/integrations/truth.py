@@ -28,6 +28,7 @@ from ..datasets.cases import parse
 from ..datasets.formats import format_of
 from ..datasets.rows import check_arguments
 from ..problem import Problem
+from ..starter import is_class
 
 BYTES = 1 << 30
 """Of problems that are remembered; the latest is kept whatever its size."""
@@ -71,7 +72,7 @@ def with_class(problem: Problem, code: str) -> Problem:
     """Where the truth does not say whether the function is a method, the program does, as in LiveCodeBench."""
     if problem.mode != "call" or problem.entry_class is not None:
         return problem
-    if not re.search(r"^class\s+Solution\b", code, re.MULTILINE):
+    if not is_class(code, "Solution") or is_class(code, str(problem.entry_point)):
         return problem
     if re.search(rf"^(async\s+)?def\s+{problem.entry_point}\b", code, re.MULTILINE):
         return problem

@@ -41,7 +41,9 @@ further lanes.
     files          what a test finds in its folder, what of it goes back
     cleaning       nothing is left of a program
     plain          returned values as JSON data
+    leetcode       nodes, design problems and results in place, around a function that is called
     calls, replay  the two sides of a test that is an assertion: the program's, and the test's
+    objects        those of classes that both sides have, as data
     values         what goes between them, as JSON; the one file that the host imports, too
     kernel         what the standard library has no call for: prctl, seccomp; and the limits
 """

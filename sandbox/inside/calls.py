@@ -9,12 +9,14 @@ which is one of
     ["get", ref, attribute]            ["set", ref, attribute, value]            ["iter", ref]
 
 with values as in ``values``; ``{"other": {"ref": [operation, n]}}`` is the n-th object in the result of an operation,
-or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f,
+or the result itself where that is plain data; ``{"other": {"name": f}}`` is what the program calls f, ``objects`` are
+those of classes that the prelude defines,
 ``{"other": {"error": [module, class, arguments]}}`` an exception of a module of Python, and ``{"other": {"view": [name,
 dict]}}`` what the dict's method of that name gives. Of each operation one line goes to the
 result file as soon as it is done, so that what ends the process early leaves what came before:
 
-    [0, value, changed]         ``changed``: the arguments afterwards, where the call changed them and "mutations" is on
+    [0, value, changed]         ``changed``, with "mutations" on: the arguments afterwards, where the call changed
+                                them, and the objects of the prelude's classes that it changed
     [1, [classes, args], text]  an exception: the built-in classes it is one of, the nearest first; its arguments, null
                                 where they are no data
 
@@ -30,8 +32,11 @@ import builtins
 import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
+from types import CodeType
 from typing import Any, cast
 
+from .objects import Objects, classes_in
 from .values import HANDED, decode, encode, seed_random, undefined
 
 TEXT = 300
@@ -39,14 +44,18 @@ TEXT = 300
 Write = Callable[[bytes], None]
 
 
-def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
+def serve(scope: dict[str, Any], prelude: CodeType, lines: Iterable[bytes], write: Write) -> None:
     """SystemExit and the like go on through: they end the process, as they would anywhere."""
     request, *operations = map(json.loads, lines)
     objects: dict[tuple[int, int], Any] = {}
     if request["seed"]:
         seed_random()
+    classes = classes_in(prelude)
+    shared = Objects(scope, classes)
 
     def known(inner: Any) -> Any:
+        if "objects" in inner or "object" in inner:
+            return shared.decode(inner, known)
         if "name" in inner:
             return _named(scope, inner["name"])
         if "error" in inner:
@@ -63,13 +72,15 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
 
     for number, operation in enumerate(operations):
         count = 0
+        shared = Objects(scope, classes)
 
-        def name(value: Any, number: int = number) -> object:
+        def refer(value: Any, number: int = number) -> object:
             nonlocal count
             objects[number, count] = value
             count += 1
             return {"other": {"ref": [number, count - 1], "type": type(value).__name__}}
 
+        name = partial(shared.encode, other=refer)
         changed = None
         try:
             kind, target, *rest = operation
@@ -77,14 +88,19 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
                 function = _named(scope, target) if kind == "call" else known({"ref": target})
                 args, keywords = decode(rest[0], known), {key: decode(item, known) for key, item in rest[1].items()}
                 value = function(*args, **keywords)
+                told = encode(value, name)
                 if request["mutations"]:
-                    after = encode([*map(_changeable, args)], _unchanged, HANDED)
-                    changed = after if after != rest[0] else None
+                    after: Any = encode([*map(_changeable, args)], partial(shared.encode, other=_unchanged), HANDED)
+                    objects_after = shared.changes(refer)
+                    if after != rest[0] or objects_after is not None:
+                        changed = [*after, objects_after]
             elif kind == "name":
                 value = _named(scope, target)
+                told = encode(value, name)
             else:
                 value = _attribute(kind, known({"ref": target}), [decode(part, known) for part in rest])
-            record: list[Any] = [0, encode(value, name), changed]
+                told = encode(value, name)
+            record: list[Any] = [0, told, changed]
             objects.setdefault((number, 0), value)  # what was asked before the answer was known may name it
         except MemoryError:
             raise

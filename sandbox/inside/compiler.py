@@ -33,6 +33,8 @@ FUSE = 0.5
 OUT_OF_TIME = signal.SIGPROF
 """As an exit code; see kernel.die_of_sigprof."""
 NOTED = frozenset({"__stderr__", "__stdout__", "named streams", "open", "os", "random", "stderr", "stdout"})
+NODES = "ListNode", "Node", "TreeNode"
+"""Noted, too, where they stand in the source: in annotations they may be text."""
 
 
 class Compiled:
@@ -48,7 +50,7 @@ class Compiled:
         self.lanes: bool = found.get("lanes", False)
         self.teardown: bool = found.get("teardown", False)
         self.names: list[str] = found.get("names", [])
-        """Those of NOTED that it uses."""
+        """Those of NOTED and NODES that it uses."""
         self.roots: list[str] = found.get("roots", [])
         """Top-level modules that it imports anywhere, where it may have lanes."""
         self.imports = frozenset[str](found.get("imports", []))
@@ -114,6 +116,8 @@ class Compiler:
                 noted |= {"random"}
             if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):
                 noted |= {"named streams"}
+            if b"Node" in source or b"Node" in prelude:
+                noted |= {name for name in NODES if name.encode() in source + prelude}
             roots = code_of.roots_of(imports | imports_before)
             lanes = lanes and "named streams" not in noted and code_of.lane_allowed(codes, names, roots)
             teardown = code_of.needs_teardown(codes + codes_before, names | names_before, roots)

@@ -203,6 +203,7 @@ class Program:
             mode=job.mode,
             entry_class=job.entry_class,
             entry_point=job.entry_point,
+            signature=job.signature,
             size=compiled.size,
             teardown=compiled.teardown,
             noted=compiled.names,

@@ -38,9 +38,11 @@ import itertools
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FrameType
 from typing import Any, cast
 
+from .objects import Objects, classes_in
 from .values import DEPTH, HANDED, decode, encode, read_record, seed_random, undefined
 
 Write = Callable[[bytes], None]
@@ -67,8 +69,19 @@ class Test:
 
     __test__ = False
 
-    def __init__(self, decide: bool, operations: list[Any], records: list[Any], write: Write, code: CodeType) -> None:
+    def __init__(
+        self,
+        decide: bool,
+        operations: list[Any],
+        records: list[Any],
+        write: Write,
+        code: CodeType,
+        shared: Callable[[], Objects],
+    ) -> None:
         self.write = write
+        self.shared = shared
+        self.objects = shared()
+        """Of the next operation, with those that it hands over."""
         self.decide = decide
         self.records = records
         self.known: list[Any] = [self.known_as(operation) for operation in operations]
@@ -110,31 +123,37 @@ class Test:
 
     def ask(self, operation: list[Any], args: tuple[Any, ...] = (), *, like_object: bool = False) -> Any:
         number = len(self.asked)
+        objects, self.objects = self.objects, self.shared()
         if not self.decide and number >= 2 * len(self.known) + AHEAD:
             raise Stop
         self.asked.append(operation)
         if not self.decide:
             self.write(line(operation))
         if number < len(self.records) and self.known[number] == operation:
-            return self.answer(number, args)
+            return self.answer(number, args, objects)
         self.records = self.records[:number]
         if self.decide:
             raise Stop
         return Unknown(self, (number, 0), like_object)
 
-    def answer(self, number: int, args: tuple[Any, ...]) -> Any:
+    def answer(self, number: int, args: tuple[Any, ...], objects: Objects) -> Any:
         failed, value, rest = self.records[number]
+
+        def other(inner: Any) -> Any:
+            return None if inner is None else objects.decode(inner, self.object)
+
         try:
             if not failed:
+                answer = decode(value, other, DEPTH)
                 if rest is not None:
-                    for mine, after in zip(args, decode(rest, self.object, DEPTH - 1), strict=False):
+                    for mine, after in zip(args, decode(rest, other, DEPTH - 1), strict=False):
                         _become(mine, after)
-                return decode(value, self.object, DEPTH)
+                return answer
             kind, target, *_ = self.known[number]
             if kind in ("call", "name") and rest == f"NameError: {undefined(target)}":
                 self.missing = target
             names, given = value
-            error = _exception(names, None if given is None else decode(given, self.object, DEPTH), rest)
+            error = _exception(names, None if given is None else decode(given, other, DEPTH), rest)
         except Exception as fault:
             self.garbled = _text(fault)
             raise Stop from None
@@ -167,8 +186,6 @@ class Test:
         return any(id(item) in self.handed for item in itertools.islice(items, LOOKED_AT))
 
     def object(self, inner: Any) -> Any:
-        if inner is None:
-            return None
         number, place = inner["ref"]
         if type(number) is not int or type(place) is not int:
             raise ValueError("an object of no number")
@@ -200,16 +217,18 @@ class Test:
     def sent(self, value: Any) -> object:
         """On its way to the program."""
         try:
-            return encode(value, self.travel, HANDED)
+            return encode(value, lambda part: self.objects.encode(part, self.travel), HANDED)
         except ValueError as error:
             self.unsupported = f"the test passes on: {error}"
             raise Stop from None
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], keywords: dict[str, Any], like_object: bool) -> Any:
-        if not self.decide:
-            self.handed |= {id(value): value for value in (*args, *keywords.values()) if type(value) in CHANGEABLE}
+        sent = self.sent(list(args))
         sent_keywords = {key: self.sent(value) for key, value in keywords.items()}
-        return self.ask([kind, target, self.sent(list(args)), sent_keywords], args, like_object=like_object)
+        if not self.decide:
+            handed = [value for value in (*args, *keywords.values()) if type(value) in CHANGEABLE]
+            self.handed |= {id(value): value for value in (*handed, *self.objects.held)}
+        return self.ask([kind, target, sent, sent_keywords], args, like_object=like_object)
 
 
 class Builtins(dict[str, Any]):
@@ -358,7 +377,8 @@ def outcome(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: byt
     operations = [json.loads(operation) for operation in asked]
     try:
         records = read_records(answers, len(operations))
-        test = Test(request["decide"], operations, records, write, code)
+        shared = partial(Objects, scope, classes_in(prelude), DEPTH)
+        test = Test(request["decide"], operations, records, write, code, shared)
     except (ValueError, RecursionError) as error:
         return _garbled(error)
     exec(prelude, scope)

@@ -44,6 +44,7 @@ class Job:
         """There is a result besides standard output."""
         self.entry_class: str | None = header["entry_class"]
         self.entry_point: str = header["entry_point"] or ""
+        self.signature: list[Any] | None = header["signature"]
         self.tests: list[int] = header["tests"]
         self.lanes: bool = header["lanes"]
         self.first_lane: int = header["first_lane"]

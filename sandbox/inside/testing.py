@@ -18,6 +18,7 @@ from . import calls, replay
 from .compiler import load
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
+from .leetcode import CLASSES, Leetcode
 from .plain import plain
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Task(NamedTuple):
     mode: str
     entry_class: str | None
     entry_point: str
+    signature: list[Any] | None
+    """leetcode.Signature."""
     size: int
     """Bytes of compiled code in its file."""
     teardown: bool
@@ -213,14 +216,23 @@ class TestProcess:
             scope["__name__"] = "__main__"
             with open(0, "rb", closefd=False) as request:
                 return replay.run(scope, self.prelude, self.program, request.read(), write)
+        leetcode = None
+        if (task.signature and task.signature[0]) or not CLASSES.isdisjoint(task.noted):
+            leetcode = Leetcode(scope, task.signature, task.noted, self.program)
         exec(self.prelude, scope)
         exec(self.program, scope)
         if task.mode == "calls":
             with open(0, "rb", closefd=False) as request:
-                return calls.serve(scope, request, write)
-        function = getattr(scope[task.entry_class](), task.entry_point) if task.entry_class else scope[task.entry_point]
+                return calls.serve(scope, self.prelude, request, write)
+        kind, name = task.entry_class, task.entry_point
         with open(0, closefd=False) as arguments:
-            value = function(*json.load(arguments))
+            given = json.load(arguments)
+        if leetcode is None and isinstance(scope.get(name), type):  # it may be a design
+            leetcode = Leetcode(scope, task.signature, (), self.program)
+        if leetcode is not None:
+            value = leetcode.value(kind, name, given)
+        else:
+            value = (getattr(scope[kind](), name) if kind else scope[name])(*given)
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
 
     def finish(self) -> int:
