@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from microcoder.evaluator import Checker, Evaluator, Problem, Status, TestCase
+from microcoder.evaluator import Checker, Evaluator, Problem, Status, Submission, TestCase
 from microcoder.evaluator.datasets.base import Row
 from microcoder.evaluator.datasets.cases import PRELUDE, read_cases
 from microcoder.evaluator.datasets.formats import format_of
@@ -533,6 +533,8 @@ async def test_objects_of_the_classes_of_a_prelude_go_there_and_back(evaluator: 
     source = Row(PATH, 1, row)
     told, programs = format_of(source).read(source)
     (reference,) = programs
+    assert isinstance(reference, Submission)
+    assert reference.code is not None
     await judge(evaluator, told, {reference.code: True, program(Case("", "head)", [], None, [], []), wrong): False})
 
 
