@@ -56,6 +56,8 @@ LOOKED_AT = 10_000
 """Items of a value that may hold what the program has changed."""
 CHANGEABLE = (list, dict, set, bytearray)
 """What `_become` changes."""
+GUESSES = 100_000
+"""How often what is unknown is taken to be true: a loop as long as it is ends nowhere."""
 _VIEWS: dict[str, Any] = {name: type(getattr({}, name)()) for name in ("keys", "values", "items")}
 """By the method of a dict that gives them."""
 
@@ -86,6 +88,7 @@ class Test:
         self.records = records
         self.known: list[Any] = [self.known_as(operation) for operation in operations]
         self.asked: list[Any] = []
+        self.guesses = 0
         self.raised: list[tuple[BaseException, int, str]] = []
         """Exceptions of the program, with the number of the operation and its words."""
         self.unsupported: str | None = None
@@ -310,6 +313,12 @@ class Unknown(Remote):
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return super().__call__(*args, **keywords) if self._like_object else self
+
+    def __bool__(self) -> bool:
+        self._test.guesses += 1
+        if self._test.guesses > GUESSES:
+            raise Stop
+        return True
 
     def __iter__(self) -> Any:
         return iter(())
