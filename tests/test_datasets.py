@@ -16,6 +16,7 @@ from microcoder.evaluator.datasets import FORMATS, BadRow, InputError, Rows
 from microcoder.evaluator.datasets.base import Unusable
 from microcoder.evaluator.datasets.cases import SHORT, parse
 from microcoder.evaluator.datasets.values import objects
+from microcoder.sandbox.limits import Limits
 
 STDIO = {"inputs": ["1 2\n", "2 2\n"], "outputs": ["3\n", "4\n"]}
 
@@ -397,6 +398,46 @@ def test_mbpp(tmp_path: Path) -> None:
     _, problem, _ = read_row(tmp_path, MBPP | {"test": "assert add(1, 1) == 2", "test_imports": ["import math"]})
     assert [test.code for test in problem.tests] == ["assert add(1, 1) == 2"]
     assert problem.prelude == "import math\n"
+
+
+def test_mbpp_sets_up_with_what_the_program_defines(tmp_path: Path) -> None:
+    code = "class Node:\n    def __init__(self, v): self.v = v\ndef value(n): return n.v\ndef other(n): return n"
+    setup = {"test_setup_code": "root = Node(3)", "test_list": ["assert value(root) == 3"], "challenge_test_list": []}
+    _, problem, programs = read_row(tmp_path, MBPP | setup | {"code": code})
+    assert (problem.prelude, problem.entry_point) == ("", "value")
+    assert passes(problem, programs[0].code)
+
+
+@pytest.mark.parametrize(
+    ("code", "test", "name"),
+    [
+        ("def sum(a, b): return a + b", "assert sum(2, 3) == 5", "sum"),
+        ("def same(a): return a", "assert set(same((1, 2))) == set((1, 2))", "same"),
+        ("class Pair: ...\ndef chain(a): return 1", "assert chain([Pair(1, 2)]) == 1", "chain"),
+        ("def help(a): return a\ndef f(a): return help(a)", "assert f(1) == 1", "f"),
+        ("f = abs", "assert f(1) == 1", None),
+    ],
+)
+def test_mbpp_tells_the_entry_point_by_the_reference(tmp_path: Path, code: str, test: str, name: str | None) -> None:
+    _, problem, _ = read_row(tmp_path, MBPP | {"code": code, "test_list": [test], "challenge_test_list": []})
+    assert problem.entry_point == name
+
+
+def test_tasks_that_ask_much_of_right_programs_may_use_more(tmp_path: Path) -> None:
+    usual = Limits()
+    row = HUMANEVAL | {"task_id": "HumanEval/130"}
+    for each in (row, evalplus(task_id="HumanEval/15")):
+        assert read_row(tmp_path, each)[1].limits.output == 16 * usual.output
+    assert read_row(tmp_path, HUMANEVAL)[1].limits == usual
+    assert read_row(tmp_path, evalplus(task_id="Mbpp/599"))[1].limits.cpu_time == 60
+    assert read_row(tmp_path, MBPP | {"task_id": 599, "test": "assert add(1, 1) == 2"})[1].limits.cpu_time == 60
+    assert read_row(tmp_path, MBPP | {"task_id": 599})[1].limits == usual
+    much = ["Dog", "Cat", "CatBird", "Bird", "Fish"], 77
+    error = bad_row(tmp_path, evalplus(task_id="Mbpp/255", plus_input=[much]))
+    assert error.field == "plus_input"
+    assert "right programs return 1.6 million tuples" in error.reason
+    assert bad_row(tmp_path, MBPP | {"task_id": 255, "test": f"assert add(*{[*much]}) == 2"}).field == "test"
+    read_row(tmp_path, MBPP | {"task_id": 255, "test": "assert add(1, 1) == 2"})
 
 
 @pytest.mark.parametrize(

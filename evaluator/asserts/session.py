@@ -177,7 +177,7 @@ class Session:
                 continue
             if not failed or words != f"NameError: {undefined(each)}":
                 given.add(each)
-        return test.fault_of_lacking(name, given)
+        return None if name in given else test.fault_of_lacking(name, given)
 
     async def _ask(self, test: Assertion, operations: bytes, *, stop: bool, seed: bool) -> Execution:
         usual = operations is test.operations and stop is test.reading.stops and not seed

@@ -11,7 +11,7 @@ Where rows come from: source (base), lines (JSONL), values (JSON), parquet, hub;
 
 Formats, one a file: native (ours), livecodebench, input_output (APPS, TACO), deepcoder, verification_info (open-r1,
 PrimeIntellect), verl, code_contests, codeforces (open-r1), humaneval, mbpp, evalplus, kattis (problem packages).
-cases holds the forms of test cases that several of them share.
+cases holds the forms of test cases that several of them share, demanding the tasks that need more than usual limits.
 
 All of it is untrusted: no row is ever executed or unpickled, what unpacks has a limit, and of a package only what lies
 in its directory is read. A file is read row by row, so it may be larger than memory; a row and a package may not.

@@ -12,17 +12,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ...sandbox.limits import MIB, Limits
 from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Format, Unusable, as_list, make_problem
+from .demanding import check_demand, limits_of
 from .humaneval import before
-
-ANSWER_MUCH = ("HumanEval/15", "HumanEval/130")
-"""Tasks whose right programs return more than 100 MiB to the inputs of EvalPlus, up to 11 to one of them."""
-LARGE = Limits(output=64 * MIB)
-PART = 4
-"""Inputs of these tasks in one test."""
 
 
 class _Row(msgspec.Struct):
@@ -48,17 +42,18 @@ class EvalPlus(Format[_Row]):
         reference = f"{row.prompt}\n{row.canonical_solution}"
         if not row.task_id.startswith("Mbpp/"):
             reference = row.prompt + row.canonical_solution
+        check_demand(row.task_id, "plus_input", str(row.plus_input))
         tests = tuple(
-            TestCase(code=_test(row, reference, part), group=group)
+            TestCase(code=_test(row, reference, _inputs(row, field, given)), group=group)
             for field, group, given in (("base_input", "base", row.base_input), ("plus_input", "plus", row.plus_input))
-            for part in _parts(row, _inputs(row, field, given))
+            if given
         )
         problem = make_problem(
             problem_id=row.task_id,
             mode="assert",
             tests=tests,
             checker=Checker(type="assert"),
-            limits=LARGE if row.task_id in ANSWER_MUCH else Limits(),
+            limits=limits_of(row.task_id),
             entry_point=row.entry_point,
             prelude=before(row.prompt, row.entry_point),
             statement=row.prompt,
@@ -193,12 +188,6 @@ _SHAPES: dict[int, tuple[Shape, ...]] = {
     722: (_values,),
 }
 """For each argument what it is made of; further arguments stay as they are."""
-
-
-def _parts(row: _Row, inputs: list[Any]) -> list[list[Any]]:
-    """The inputs of each test."""
-    size = PART if row.task_id in ANSWER_MUCH else max(len(inputs), 1)
-    return [inputs[start : start + size] for start in range(0, len(inputs), size)]
 
 
 def _inputs(row: _Row, field: str, inputs: Any) -> list[Any]:

@@ -10,6 +10,7 @@ import msgspec
 from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Format, make_problem
+from .demanding import limits_of
 
 
 class _Row(msgspec.Struct):
@@ -37,6 +38,7 @@ class HumanEval(Format[_Row]):
             mode="assert",
             tests=(TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),),
             checker=Checker(type="assert"),
+            limits=limits_of(row.task_id),
             entry_point=name,
             prelude=before(row.prompt, name),
             statement=row.prompt,

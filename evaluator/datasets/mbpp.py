@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import msgspec
 
+from ...sandbox.limits import Limits
 from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Format, Unusable, make_problem
+from .demanding import check_demand, limits_of
 
 
 class _Row(msgspec.Struct):
@@ -35,6 +37,9 @@ class Mbpp(Format[_Row]):
     def example(self, row: _Row, fallback_id: str) -> Example:
         """``test`` of mbppplus holds the assertions of the list, too. Otherwise each assertion is a test. Code that
         sets up may use what the program defines."""
+        task = f"Mbpp/{row.task_id}" if isinstance(row.task_id, int) else row.task_id
+        if row.test:
+            check_demand(task, "test", row.test)
         setup = f"{row.test_setup_code}\n" if row.test_setup_code else ""
         groups = (("base", row.test_list), ("challenge", row.challenge_test_list or []))
         tests = tuple(TestCase(code=setup + code, group=group) for group, each in groups for code in each)
@@ -43,10 +48,11 @@ class Mbpp(Format[_Row]):
         if not tests:
             raise Unusable("test_list", "empty: the problem has no tests")
         problem = make_problem(
-            problem_id=f"Mbpp/{row.task_id}" if isinstance(row.task_id, int) else row.task_id,
+            problem_id=task,
             mode="assert",
             tests=tests,
             checker=Checker(type="assert"),
+            limits=limits_of(task) if row.test else Limits(),
             entry_point=_entry_point(row),
             prelude="".join(f"{line}\n" for line in row.test_imports or []),
             statement=row.text or row.prompt,

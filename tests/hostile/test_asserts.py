@@ -159,6 +159,25 @@ async def test_printing_is_no_answer(arena: Arena) -> None:
         assert (await arena.judge(source, assertions(code))).status is Status.WRONG_ANSWER
 
 
+LIKE_A_FAULT = {
+    "says that it is not there": "def f(x): return 2\ndef same(a, b): raise NameError(\"name 'same' is not defined\")",
+    "says that the entry point is not there": "def f(x): raise NameError(\"name 'f' is not defined\")\ndef same(*_): return 1",
+    "calls what is not there": "def f(x): return missing(x)\ndef same(a, b): return True",
+    "takes it away": "def f(x):\n  global same\n  del same\n  return 2\ndef same(a, b): return True",
+    "returns nothing": "def f(x): return []\ndef same(a, b): return a[0] == b",
+    "says that the test raises": "def f(x): raise IndexError('list index out of range')\ndef same(a, b): return True",
+}
+
+
+@pytest.mark.parametrize("name", LIKE_A_FAULT)
+async def test_a_program_does_not_make_a_test_be_at_fault(arena: Arena, name: str) -> None:
+    code = "import random\nassert same(f(1), 2), random"
+    report = await in_turn(
+        arena, assertions(code), "def f(x): return 2\ndef same(a, b): return a == b", LIKE_A_FAULT[name]
+    )
+    assert report.reward == 0.0, report
+
+
 async def in_turn(arena: Arena, asked: Problem, right: str, hostile: str) -> Report:
     """The verdict on a hostile program, between two right ones of the same problem."""
     assert (await arena.evaluator.evaluate(asked, right)).status is Status.ACCEPTED
