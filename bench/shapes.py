@@ -232,6 +232,8 @@ _FINAL = "<|start|>assistant<|channel|>final<|message|>"
 
 KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
     "tags": {
+        "in the first line": (f"{F}\npython\n{CODE}\n{F}", CODE),
+        "in the first line, no fence": (f"python\n{CODE}", CODE),
         **{f"{tag}, fenced": (f"Here it is.\n\n{block(tag=tag)}\nIt works.", CODE) for tag in _TAGS},
         **{name: (f"{block(tag=info)}\n", CODE) for name, info in _INFO.items()},
         "none": (block(tag=""), CODE),
@@ -317,6 +319,7 @@ KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
         "then text": (f"{block(end='')}\nIt works.", CODE),
     },
     "cut off": {
+        "closing fence indented like code": (f"{block()[:-3]}    {F}\nDone.", CODE),
         "in the code": (f"{F}python\n{CODE}", CODE),
         "in the code, no tag": (f"{F}\n{CODE}", CODE),
         "after a draft": (f"{block(DRAFT)}\n{F}python\n{CODE}", CODE),
@@ -390,6 +393,7 @@ KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
         ),
     },
     "reasoning": {
+        "behind words, in the line": (f"Sure. <think>Let me try\n{block(DRAFT)}\nhm", None),
         **{f"{name}, draft": (f"{a}\n{block(DRAFT)}\n{b}\n{block()}", CODE) for name, (a, b) in _THINKS.items()},
         **{f"{name}, never ends": (f"{a}\n{block()}\nhm", None) for name, (a, _) in _THINKS.items()},
         **{f"{name}, only its end": (f"hm\n{block(DRAFT)}\n{b}\n{block()}", CODE) for name, (_, b) in _THINKS.items()},
@@ -409,6 +413,9 @@ KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
         "only a draft": (f"<think>\n{block(DRAFT)}\n</think>\nI do not know.", None),
     },
     "answers": {
+        "in a sentence": ("The answer is <answer>print(1)</answer>.", "print(1)"),
+        "mentioned in plain words": (f"{block()}\nThat goes between <answer> and </answer>.", CODE),
+        "box": (f"<|begin_of_box|>{block()}<|end_of_box|>", CODE),
         **{f"{name}, fence": (f"{a}\n{block()}\n{b}", CODE) for name, (a, b) in _ANSWERS.items()},
         **{f"{name}, no fence": (f"{a}\n{CODE}\n{b}", CODE) for name, (a, b) in _ANSWERS.items()},
         "in one line": ("<answer>print(1)</answer>", "print(1)"),
@@ -426,6 +433,8 @@ KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
         "an explanation behind": (f"<answer>{block()}</answer><explanation>{block(DRAFT)}</explanation>", CODE),
     },
     "marks of code": {
+        "MBPP": (f"[BEGIN]\n{CODE}\n[DONE]", CODE),
+        "MBPP, begun in the prompt": (f"{CODE}\n[DONE]\n\nNow another.", CODE),
         **{name: (f"Here:\n{a}\n{CODE}\n{b}\nDone.", CODE) for name, (a, b) in _CODES.items()},
         **{f"{name}, close": (f"{a}{CODE}{b}", CODE) for name, (a, b) in _CODES.items()},
         "CodeLlama, tests": (f"[PYTHON]\n{CODE}\n[/PYTHON]\n[TESTS]\nassert True\n[/TESTS]", CODE),
@@ -473,6 +482,7 @@ KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
         "tests": (f"{block()}\n<tests>\n{block(DRAFT)}\n</tests>", CODE),
     },
     "no fence": {
+        "header of a turn": (f"<|im_start|>assistant\n{CODE}<|im_end|>", CODE),
         "a program": (CODE, CODE),
         "end token": (f"{CODE}<|im_end|>", CODE),
         "end token, new line": (f"{CODE}\n</s>", CODE),

@@ -10,6 +10,7 @@ for its end only, so a docstring may hold fences.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -60,7 +61,7 @@ class _Answer:
 
     begin: int
     certain: bool
-    """Its mark stood at the beginning of a line, or was closed: no word of a sentence."""
+    """Its mark stood at the beginning of a line: it is no word of a sentence."""
     end: int | None = None
 
 
@@ -98,6 +99,8 @@ class Scan:
         self._answers: list[_Answer] = []
         self._begin = 0
         """Where what is no reasoning begins."""
+        self._tried = -1
+        """Where the text began that was looked at for a block that the prompt began."""
         self._fenced = False
         self._in: _Fence | _Element | None = None
         self._aside = False
@@ -106,6 +109,8 @@ class Scan:
         self._seen = self._line = 0
         self._blank = self._ornament = True
         """Of the line before the mark: nothing stands there; nothing that is a word."""
+        self._deep: list[int] = []
+        """Lines in the open block that are fences, but indented like code."""
         self._fences = 0
         """In this line, up to the mark."""
         for found, mark in self._marks():
@@ -115,24 +120,26 @@ class Scan:
     def _finish(self) -> None:
         text = self._text
         if isinstance(self._in, _Fence):
-            self._close(len(text), closed=False)
+            closed = len(self._deep) % 2 == 1  # in a docstring they come in pairs
+            self._close(self._deep[-1] if closed else len(text), closed=closed)
         elif self._in is not None and is_program(text[self._in.begin :]):
             self._add(self._in.tag, text[self._in.begin :], closed=False, at=self._in.begin)
 
     def answer(self) -> tuple[list[Block], str]:
         """The blocks that may be the answer, and the text that may be it where there are none."""
         text = "" if self._fenced else self._text[self._begin :]
+        places = [block.at for block in self.blocks]
         for answer in reversed(self._answers):
-            if not answer.certain:
-                continue
             end = len(self._text) if answer.end is None else answer.end
-            if inside := [block for block in self.blocks if answer.begin <= block.at < end]:
-                return _foremost(inside), ""
+            first, behind = bisect_left(places, answer.begin), bisect_left(places, end)
+            if first < behind:
+                return _foremost(self.blocks[first:behind]), ""
             said = self._text[answer.begin : end]
             if "```" not in said and is_program(said):
                 return [], said
-            behind = [block for block in self.blocks if block.at >= end]
-            return _foremost(behind), "" if self._fenced else self._text[end:]
+            if not answer.certain:
+                continue
+            return _foremost(self.blocks[behind:]), "" if self._fenced else self._text[end:]
         return _foremost(self.blocks), text
 
     # -- from mark to mark
@@ -219,17 +226,20 @@ class Scan:
     def _mark(self, mark: Mark, found: re.Match[str]) -> None:
         opens = mark.begins and (self._ornament or self._stands_last())
         if mark.meaning == "think":
-            if opens:
+            if opens or (mark.begins and self._text[self._at : self._at + 1].isalnum()):
                 self.thinking = True
             elif not mark.begins:
                 self._forget()
         elif mark.meaning == "answer":
-            if opens:
+            if mark.begins:
+                self._end_answer(found.start())
                 self._answers.append(_Answer(self._at, self._ornament))
-            elif not mark.begins:
+            else:
                 self._end_answer(found.start())
         elif mark.meaning == "aside":
             self._aside = opens or (self._aside and mark.begins)
+        elif not mark.begins:
+            self._end_what_the_prompt_began(found.start())
         elif opens:
             named = _ATTRIBUTE.search(found[0])
             tag = named[1] if named else mark.name if tags.is_known(mark.name) else ""
@@ -265,7 +275,6 @@ class Scan:
     def _end_answer(self, end: int) -> None:
         if self._answers and self._answers[-1].end is None:
             self._answers[-1].end = end
-            self._answers[-1].certain = True
 
     # -- fences
 
@@ -281,6 +290,8 @@ class Scan:
         if self._ornament if fence.quoted else self._blank:
             if found.start() - self._line - fence.column < _DEEPER:
                 self._end(found)
+            elif self._ends_line():
+                self._deep.append(self._line)
         elif fence.mark == "`" and not self._fences and _TRAILING.match(self._text, self._at):
             self._close(found.start(), closed=True)  # behind the last line of code
         else:
@@ -305,7 +316,7 @@ class Scan:
         said = info[0].strip()
         if self._text[info.end() : info.end() + 1] == "`":
             self._open_inline()
-        elif not said and self._blank and self._ends_what_the_prompt_began():
+        elif not said and self._blank and self._end_what_the_prompt_began(self._line):
             self._fenced = True
         elif self._ornament or not said or _WORD.fullmatch(said) or tags.opens(said):
             self._begin_block(found, info[0], info.end())
@@ -324,15 +335,17 @@ class Scan:
         assert nesting is not None
         column = found.start() - self._line if nesting.end() == found.start() else 0
         indent = len(nesting[3]) if nesting[2] else column
+        self._deep.clear()
         self._in = _Fence(found[0][0], len(found[0]), column, indent, bool(nesting[2]), tags.tag_of(info), end + 1)
         self._fenced = True
         self._at = end
 
-    def _ends_what_the_prompt_began(self) -> bool:
-        """Whether the fence closes a block that began in the prompt: there is nothing but a program before it."""
-        if self._fenced or self._answers:
+    def _end_what_the_prompt_began(self, end: int) -> bool:
+        """Whether a block ends here that began in the prompt: there is nothing but a program before it."""
+        if self._fenced or self._answers or self.blocks or self._tried == self._begin:
             return False
-        before = self._text[self._begin : self._line]
+        self._tried = self._begin
+        before = self._text[self._begin : end]
         last = before.rstrip("\r\n").rpartition("\n")[2].strip()
         if not last or last.endswith(":") or before.endswith("\n\n") or not begins_as_program(before):
             return False

@@ -17,6 +17,8 @@ Found = Literal["tagged", "untagged", "unclosed", "bare", "unclosed_think", "oth
 
 _ANALYSIS = re.compile(r"\s*+analysis(?=[A-Z][\w']*+ \w)")
 _FINAL = "assistantfinal"
+_HEADER = re.compile(r"\s*+(?:<\|[\w-]{1,40}\|>(?:assistant)?\s*+)++")
+"""Special tokens that begin a turn."""
 
 
 class Extraction(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ def extract(
     tagged = [block for block in blocks if is_of(block.tag, language)]
     if tagged and (program := program_of(tagged, language, entry_point)):
         return _extraction(program, "tagged")
-    plain = [block for block in blocks if not is_known(block.tag)]
+    plain = [block._replace(text=_without_label(block.text, language)) for block in blocks if not is_known(block.tag)]
     if plain and (program := program_of([b for b in plain if is_program(b.text)] or plain[-1:], language, entry_point)):
         return _extraction(program, "untagged")
     if scan.thinking and not blocks:
@@ -55,12 +57,19 @@ def extract(
     if blocks:
         return Extraction(None, "nothing" if tagged or plain else "other_language", blocks[-1].tag or None)
     if is_program(rest):
-        return Extraction(rest.strip("\r\n"), "bare")
+        header = _HEADER.match(rest)
+        return Extraction(_without_label(rest[header.end() if header else 0 :], language).strip("\r\n"), "bare")
     return Extraction(None, "nothing")
 
 
 def _extraction(block: Block, found: Found) -> Extraction:
     return Extraction(block.text, found if block.closed else "unclosed", block.tag or None)
+
+
+def _without_label(text: str, language: str) -> str:
+    """Without a first line that does nothing but name the language."""
+    label, newline, code = text.lstrip("\r\n").partition("\n")
+    return code if newline and len(label) < 40 and is_of(label.strip() or "-", language) else text
 
 
 def _said(text: str) -> str | None:

@@ -29,8 +29,10 @@ _WHOLE: dict[str, tuple[Meaning, bool]] = {
     "<channel|>": ("think", False),
     "<|inner_prefix|>": ("think", True),
     "<|inner_suffix|>": ("think", False),
+    "[BEGIN]": ("code", True),
+    "[DONE]": ("code", False),
 }
-"""Marks that follow no rule: of gpt-oss, Gemma and Apertus."""
+"""Marks that follow no rule: of gpt-oss, Gemma, Apertus, and the prompts of MBPP."""
 _EDGE = re.compile(r"(?:(begin|start|end)(?:_of)?_)?(.*?)(?:_(begin|start|end))?")
 MARK = re.compile(
     r"[`~<\[◁](?:(?<=`)`{2,}|(?<=~)~{2,}|(?<=<)!--"
@@ -53,13 +55,12 @@ def read(found: re.Match[str]) -> Mark | None:
     slash, name = (found[1], found[2]) if found[2] else (found[3], found[4])
     if not name:
         return None
+    if (known := _WHOLE.get(found[0])) is not None:
+        return Mark(known[0], "", known[1])
     name, begins = name.lower(), not slash
-    if "|" in found[0]:
-        if (known := _WHOLE.get(found[0])) is not None:
-            return Mark(known[0], "", known[1])
-        if edge := _EDGE.fullmatch(name):
-            name = edge[2]
-            begins = begins and "end" not in (edge[1], edge[3])
+    if "|" in found[0] and (edge := _EDGE.fullmatch(name)):
+        name = edge[2]
+        begins = begins and "end" not in (edge[1], edge[3])
     meaning = _NAMES.get(name)
     return None if meaning is None else Mark(meaning, name, begins)
 
