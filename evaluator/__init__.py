@@ -6,6 +6,7 @@ sync         the same for callers without an event loop
 background   an event loop in a thread of its own
 dropped      what is dropped without having been closed
 attempt      how a program is run this time; whose fault a failure is where the host was short of something
+options      how to judge and how to run, as one Struct each
 control      a program of ours in the place of one that workers broke on
 violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
@@ -33,6 +34,7 @@ from __future__ import annotations
 
 from .engine import Evaluator
 from .memory import Memory
+from .options import ClientOptions, JudgeOptions, RewardOptions, RunOptions
 from .problem import Checker, Problem, TestCase
 from .report import Report, TestResult
 from .status import Status
@@ -41,10 +43,14 @@ from .sync import SyncEvaluator
 
 __all__ = [
     "Checker",
+    "ClientOptions",
     "Evaluator",
+    "JudgeOptions",
     "Memory",
     "Problem",
     "Report",
+    "RewardOptions",
+    "RunOptions",
     "Status",
     "Submission",
     "SyncEvaluator",

@@ -40,11 +40,11 @@ from ..sandbox.worker import Inputs, Work, Worker
 from .asserts.session import CompileFailed, Rulings, Session
 from .attempt import Attempt, Broken
 from .checkers import Checkers
-from .compare import preset as find_preset
 from .comparing import Comparing
 from .dropped import Part, when_dropped
 from .judgement import Judgement
 from .memory import Kept, Memory
+from .options import JudgeOptions, RunOptions
 from .prepared import Prepared
 from .problem import Problem, TestCase
 from .report import VIOLATION, Report, not_run, packed, unpacked
@@ -59,6 +59,9 @@ PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
 SPLIT_TESTS = 32
 """A program is split over idle workers when each part has at least so many tests."""
+
+_Way = tuple[int, str | None]
+"""A problem and the preset that it is judged by."""
 
 
 class Evaluator(Streams):
@@ -77,10 +80,12 @@ class Evaluator(Streams):
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
     memory      bytes that are kept of problems, verdicts and checkers
 
-    Raises ValueError for a preset that does not exist, JailUnavailable on entering when this host cannot isolate
-    programs, SandboxError for options that make no sense. The methods raise ValueError for a problem that makes no
-    sense; whatever a program does becomes a Report. On exit those who still wait get CancelledError. An Evaluator
-    that is dropped instead ends its processes when it is collected.
+    run_all, scores, preset and benefit_of_doubt are for programs that come without JudgeOptions of their own.
+
+    Raises ValueError that names an option that makes no sense; on entering JailUnavailable when this host cannot
+    isolate programs, and SandboxError. The methods raise ValueError for a problem that makes no sense; whatever a
+    program does becomes a Report. On exit those who still wait get CancelledError. An Evaluator that is dropped instead
+    ends its processes when it is collected.
     """
 
     def __init__(
@@ -88,7 +93,7 @@ class Evaluator(Streams):
         *,
         workers: int | None = None,
         jail: str = "auto",
-        python: str | None = None,
+        python: str | os.PathLike[str] | None = None,
         packages: Sequence[str] | None = None,
         lanes: bool = True,
         run_all: bool = False,
@@ -100,24 +105,27 @@ class Evaluator(Streams):
         memory: Memory | None = None,
         unsafe_no_jail: bool = False,
     ) -> None:
-        self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
-        self.lanes = lanes
-        self.run_all = run_all
-        self.scores = scores
-        self.preset = find_preset(preset) if preset else None
-        self.keep_outputs = keep_outputs
-        self.benefit_of_doubt = benefit_of_doubt
+        self.judging = JudgeOptions(preset=preset, run_all=run_all, scores=scores, benefit_of_doubt=benefit_of_doubt)
+        self.running = running = RunOptions(
+            workers=workers,
+            jail=jail,  # type: ignore[arg-type]  # what is given is looked at
+            unsafe_no_jail=unsafe_no_jail,
+            python=python,  # type: ignore[arg-type]
+            packages=packages,  # type: ignore[arg-type]
+            lanes=lanes,
+            keep_outputs=keep_outputs,
+            cache=cache,
+            memory=Memory() if memory is None else memory,
+        )
+        self.workers = len(os.sched_getaffinity(0)) if running.workers is None else running.workers
         self._comparing = Comparing()
-        self._jail_name, self._unsafe = jail, unsafe_no_jail
-        self._python = python
-        self._packages = PROGRAM_PACKAGES if packages is None else tuple(packages)
-        self._memory = memory = memory or Memory()
+        memory = running.memory
         self._cache: Shared[object, Report] = Shared(
-            cache, worth=_is_verdict, size=len, most=memory.verdicts, pack=packed, unpack=unpacked
+            running.cache, worth=_is_verdict, size=len, most=memory.verdicts, pack=packed, unpack=unpacked
         )
         self._executing: Shared[object, Execution | CompileError] = Shared()
-        self._preparing: Shared[int, Prepared] = Shared()
-        self._prepared: Bounded[int, Prepared] = Bounded(memory.prepared, PREPARED)
+        self._preparing: Shared[_Way, Prepared] = Shared()
+        self._prepared: Bounded[_Way, Prepared] = Bounded(memory.prepared, PREPARED)
         self._rulings: Rulings = Bounded(memory.rulings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
@@ -155,9 +163,7 @@ class Evaluator(Streams):
     def checkers(self) -> Checkers:
         """Runs checkers, in a pool of their own that starts with the first of them."""
         if self._checkers is None:
-            self._checkers = Checkers(
-                self.pool.launcher, self.workers, self._memory.checkers, benefit_of_doubt=self.benefit_of_doubt
-            )
+            self._checkers = Checkers(self.pool.launcher, self.workers, self.running.memory.checkers)
             self._parts.append(self._checkers)
         return self._checkers
 
@@ -169,7 +175,7 @@ class Evaluator(Streams):
     @property
     def kept(self) -> dict[str, Kept]:
         """What it keeps for later, by the names of Memory."""
-        memory = self._memory
+        memory = self.running.memory
         return {
             "prepared": Kept(self._prepared.bytes, memory.prepared),
             "verdicts": Kept(self._cache.bytes, memory.verdicts),
@@ -184,8 +190,9 @@ class Evaluator(Streams):
         if self._pool is not None:
             raise RuntimeError("the evaluator is started already: enter it once")
         await in_thread(sweep_all)
-        jails = candidates(self._jail_name, unsafe_no_jail=self._unsafe)
-        interpreter = probe(self._python, self._packages)
+        running = self.running
+        jails = candidates(running.jail, unsafe_no_jail=running.unsafe_no_jail)
+        interpreter = probe(running.python, PROGRAM_PACKAGES if running.packages is None else running.packages)
         interpreter.require_packages()
         self._pool = await Pool.open(jails, interpreter, self.workers)
         self._loop, self._process = asyncio.get_running_loop(), os.getpid()
@@ -206,16 +213,17 @@ class Evaluator(Streams):
 
     # -- judging
 
-    async def evaluate(self, problem: Problem, program: Program) -> Report:
+    async def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         self._check_loop()
         submission = Submission.of(program)
-        prepared = await self._prepare(problem)
+        judging = self.judging if judging is None else judging.for_verdict
+        prepared = await self._prepare(problem, judging)
         if self._cache.remembered and _too_much(submission) is None:
-            key = submission.fingerprint(b"%d" % prepared.inputs.key)
-            report = await self._cache.result(key, lambda: self._judge(prepared, submission))
+            key = submission.fingerprint(b"%d" % prepared.inputs.key, judging.key)
+            report = await self._cache.result(key, lambda: self._judge(prepared, submission, judging))
         else:
-            report = await self._cache.alone(self._judge(prepared, submission))
+            report = await self._cache.alone(self._judge(prepared, submission, judging))
         return report.labelled(submission)
 
     async def execute(
@@ -306,24 +314,25 @@ class Evaluator(Streams):
             received = await worker.receive()
             return CompileError(received) if isinstance(received, str) else received[0]
 
-    async def _prepare(self, problem: Problem) -> Prepared:
-        prepared = self._prepared.get(id(problem))
+    async def _prepare(self, problem: Problem, judging: JudgeOptions) -> Prepared:
+        way = id(problem), judging.preset
+        prepared = self._prepared.get(way)
         if prepared is not None:
             return prepared
         if problem.mode != "assert":
-            return self._keep(Prepared(problem, self.preset))
+            return self._keep(way, Prepared(problem, judging.checker))
 
         async def prepare() -> Prepared:
-            return self._keep(await Prepared.in_turns(problem, self.preset))
+            return self._keep(way, await Prepared.in_turns(problem, judging.checker))
 
-        return await self._preparing.result(id(problem), prepare)
+        return await self._preparing.result(way, prepare)
 
-    def _keep(self, prepared: Prepared) -> Prepared:
+    def _keep(self, way: _Way, prepared: Prepared) -> Prepared:
         """It keeps the problem alive, so its id stays its own."""
-        self._prepared[id(prepared.given)] = prepared, prepared.size
+        self._prepared[way] = prepared, prepared.size
         return prepared
 
-    async def _judge(self, prepared: Prepared, submission: Submission) -> Report:
+    async def _judge(self, prepared: Prepared, submission: Submission, judging: JudgeOptions) -> Report:
         language, source = submission.language, submission.code or ""
         if not source.strip():
             return not_run(prepared.problem, Status.NO_CODE, "there is no program")
@@ -342,15 +351,14 @@ class Evaluator(Streams):
         if files and prepared.problem.mode != "stdio":
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
-        attempt = Attempt(self.pool, prepared.limits.memory, prepared.limits.threads, lanes=self.lanes)
+        attempt = Attempt(self.pool, prepared.limits.memory, prepared.limits.threads, lanes=self.running.lanes)
         asked = attempt.asked
         while True:
             judgement = Judgement(
                 prepared,
                 code,
-                run_all=self.run_all,
-                scores=self.scores,
-                keep_outputs=self.keep_outputs,
+                judging,
+                keep_outputs=self.running.keep_outputs,
                 comparing=self._comparing,
                 checkers=lambda: self.checkers,
             )
@@ -371,7 +379,7 @@ class Evaluator(Streams):
                 try:
                     attempt = attempt.after(failure)
                 except Broken as broken:
-                    found = await self._held_against(prepared.problem, submission, attempt, broken)
+                    found = await self._held_against(prepared.problem, submission, judging, attempt, broken)
                     if isinstance(found, Report):
                         return found
                     attempt = found
@@ -392,13 +400,13 @@ class Evaluator(Streams):
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
 
     async def _held_against(
-        self, problem: Problem, submission: Submission, attempt: Attempt, broken: Broken
+        self, problem: Problem, submission: Submission, judging: JudgeOptions, attempt: Attempt, broken: Broken
     ) -> Report | Attempt:
         """The verdict on a program that new workers broke on, or the attempt that says more."""
         failure = await attempt.control()
         if failure is None:
             await asyncio.to_thread(keep, problem, submission)
-            status = Status.SYSTEM_ERROR if self.benefit_of_doubt else Status.RUNTIME_ERROR
+            status = Status.SYSTEM_ERROR if judging.benefit_of_doubt else Status.RUNTIME_ERROR
             return not_run(problem, status, f"{VIOLATION}: {broken}; a control ran well there")
         if attempt.again_alone():
             return attempt.by_itself()

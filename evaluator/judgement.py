@@ -16,6 +16,7 @@ from .checkers import CheckerFailed, CheckerProgram, Checkers
 from .compare import Match
 from .comparing import Comparing
 from .kept import keep
+from .options import JudgeOptions
 from .prepared import Prepared
 from .report import NOT_RUN, Report, TestResult, explanation, not_run, nothing
 from .status import Status
@@ -40,16 +41,15 @@ class Judgement:
         self,
         prepared: Prepared,
         source: bytes,
+        judging: JudgeOptions,
         *,
-        run_all: bool,
-        scores: bool = False,
         keep_outputs: int = 0,
         comparing: Comparing,
         checkers: Callable[[], Checkers] | None = None,
     ) -> None:
         self.prepared = prepared
-        self.run_all = run_all
-        self.scoring = prepared.scoring if scores else None
+        self.judging = judging
+        self.scoring = prepared.scoring if judging.scores else None
         self.keep_outputs = keep_outputs
         self._comparing = comparing
         self._checkers = checkers
@@ -75,7 +75,7 @@ class Judgement:
         """Open tests that are not worth running any more."""
         if self.unfaithful or self._compile_error:
             return self.open
-        if self.run_all or not self._failed:
+        if self.judging.run_all or not self._failed:
             return set()
         return self.open if self.scoring is None else self.open & self.scoring.moot(self.results)
 
@@ -179,6 +179,7 @@ class Judgement:
                 prepared.expected[test],
                 execution.stdout,
                 prepared.references[test],
+                benefit_of_doubt=self.judging.benefit_of_doubt,
             )
         except CheckerFailed as failed:
             return Status.CHECKER_ERROR, None, f"{checker.rule}: {failed}", None

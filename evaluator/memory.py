@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from ..sandbox.limits import MIB
+from ..sandbox.validated import Validated
+
+Bytes = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Memory(msgspec.Struct, frozen=True, kw_only=True):
+class Memory(Validated, frozen=True, kw_only=True):
     """Bytes, at most. Of each kind the latest is kept whatever its size."""
 
-    prepared: int = 1024 * MIB
+    prepared: Bytes = 1024 * MIB
     """Problems that are ready for their next program, as they are held; with the texts of the problem."""
-    verdicts: int = 64 * MIB
+    verdicts: Bytes = 64 * MIB
     """Reports that are remembered, so that equal programs are judged once. A larger one is not."""
-    rulings: int = 32 * MIB
+    rulings: Bytes = 32 * MIB
     """What replayed tests have said of answers."""
-    checkers: int = 256 * MIB
+    checkers: Bytes = 256 * MIB
     """Checkers, compiled."""
 
 

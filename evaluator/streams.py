@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
+from .options import JudgeOptions
 from .problem import Problem
 from .report import Report
 from .submission import Submission
@@ -25,14 +26,15 @@ class Streams(ABC):
     """Programs judged at the same time."""
 
     @abstractmethod
-    async def evaluate(self, problem: Problem, program: Program) -> Report: ...
+    async def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
+        """``judging``: how; None: as all that say nothing of it."""
 
-    async def evaluate_many(self, pairs: Pairs) -> AsyncGenerator[Report, None]:
+    async def evaluate_many(self, pairs: Pairs, judging: JudgeOptions | None = None) -> AsyncGenerator[Report, None]:
         """Reports in the order of the pairs, which are read as they are needed."""
         waiting: deque[asyncio.Task[Report]] = deque()
         try:
             async for problem, program in _each(pairs):
-                waiting.append(asyncio.create_task(self.evaluate(problem, program)))
+                waiting.append(asyncio.create_task(self.evaluate(problem, program, judging)))
                 while waiting and (waiting[0].done() or len(waiting) >= LOOK_AHEAD * self.workers):
                     yield await waiting.popleft()
                 if len(waiting) % self.workers == 0:
@@ -44,14 +46,16 @@ class Streams(ABC):
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def stream(self, pairs: Pairs) -> AsyncGenerator[tuple[int, Report], None]:
+    async def stream(
+        self, pairs: Pairs, judging: JudgeOptions | None = None
+    ) -> AsyncGenerator[tuple[int, Report], None]:
         """(place in the input, report) as programs finish."""
         running: dict[asyncio.Task[Report], int] = {}
         finished: asyncio.Queue[asyncio.Task[Report]] = asyncio.Queue()
         try:
             place = 0
             async for problem, program in _each(pairs):
-                task = asyncio.create_task(self.evaluate(problem, program))
+                task = asyncio.create_task(self.evaluate(problem, program, judging))
                 task.add_done_callback(finished.put_nowait)
                 running[task] = place
                 place += 1

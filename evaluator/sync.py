@@ -9,6 +9,7 @@ from typing import Any
 
 from .background import Background
 from .engine import Evaluator
+from .options import JudgeOptions
 from .problem import Problem
 from .report import Report
 from .streams import Program
@@ -30,14 +31,16 @@ class SyncEvaluator:
     def __exit__(self, *_: object) -> None:
         self._background.close()
 
-    def evaluate(self, problem: Problem, program: Program) -> Report:
+    def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
         """The verdict on one program. An interrupt while waiting cancels it."""
-        return self._background.do(lambda evaluator: evaluator.evaluate(problem, program))
+        return self._background.do(lambda evaluator: evaluator.evaluate(problem, program, judging))
 
-    def submit(self, problem: Problem, program: Program) -> Future[Report]:
+    def submit(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Future[Report]:
         """The verdict, when it is there; returns at once. Cancelling the future frees the worker."""
-        return self._background.submit(lambda evaluator: evaluator.evaluate(problem, program))
+        return self._background.submit(lambda evaluator: evaluator.evaluate(problem, program, judging))
 
-    def evaluate_many(self, pairs: Iterable[tuple[Problem, Program]]) -> Iterator[Report]:
+    def evaluate_many(
+        self, pairs: Iterable[tuple[Problem, Program]], judging: JudgeOptions | None = None
+    ) -> Iterator[Report]:
         """Reports in the order of the pairs. The pairs are read in the evaluator's thread."""
-        return self._background.stream(lambda evaluator: evaluator.evaluate_many(pairs))
+        return self._background.stream(lambda evaluator: evaluator.evaluate_many(pairs, judging))

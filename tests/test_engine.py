@@ -16,7 +16,17 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from microcoder.evaluator import Evaluator, Problem, Status, Submission, SyncEvaluator, TestCase, TestResult, control
+from microcoder.evaluator import (
+    Evaluator,
+    JudgeOptions,
+    Problem,
+    Status,
+    Submission,
+    SyncEvaluator,
+    TestCase,
+    TestResult,
+    control,
+)
 from microcoder.evaluator.comparing import Comparing
 from microcoder.evaluator.judgement import Judgement
 from microcoder.evaluator.prepared import Prepared
@@ -204,7 +214,7 @@ async def test_where_nothing_is_run_nothing_is_accepted(two: Evaluator, program:
 async def test_accepted_is_what_has_an_accepted_result_for_every_test(tests: int) -> None:
     problem = Problem(problem_id="p", tests=(TestCase(),) * tests)
     for given in itertools.product((None, Status.ACCEPTED, Status.WRONG_ANSWER, Status.CHECKER_ERROR), repeat=tests):
-        judgement = Judgement(Prepared(problem), b"", run_all=True, comparing=Comparing())
+        judgement = Judgement(Prepared(problem), b"", JudgeOptions(run_all=True), comparing=Comparing())
         judgement.results = {n: TestResult(status=status) for n, status in enumerate(given) if status is not None}
         report = judgement.report()
         assert report.accepted == (set(given) == {Status.ACCEPTED})
@@ -330,7 +340,7 @@ async def test_the_problem_must_make_sense(two: Evaluator) -> None:
     ],
 )
 async def test_options_that_make_no_sense_are_named(options: dict[str, object], words: str) -> None:
-    with pytest.raises(SandboxError, match=words):
+    with pytest.raises((SandboxError, ValueError), match=words):
         async with Evaluator(**options):  # pyright: ignore[reportArgumentType]
             pass
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from microcoder.evaluator import Evaluator, Problem, Report, Status, SyncEvaluator, TestCase
+from microcoder.evaluator import Evaluator, Problem, Report, RewardOptions, Status, SyncEvaluator, TestCase
 from microcoder.evaluator.problem import Checker
 from microcoder.evaluator.server.errors import Refused, Unavailable
 from microcoder.evaluator.server.gate import Gate
@@ -211,7 +211,7 @@ def client(name: str) -> Client:
 
 async def judged(service: Service, name: str, code: str = RANDOM) -> Result:
     request = {"problem": msgspec.to_builtins(PROBLEM), "submissions": [{"code": code}]}
-    asked, _ = await service.read(msgspec.json.encode(request), "application/json", client(name))
+    asked, _ = await service.read(msgspec.json.encode(request), "application/json", client(name), RewardOptions())
     (result,) = await service.judge(client(name), asked)
     return result
 

@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ..evaluator.options import RewardOptions, RunOptions, Workers, changed, pick
 from ..sandbox.validated import Validated, own_words
 from .advantages import NonIncorrect
 from .diversity import Measure
 from .errors import ConfigError
-from .reward import Form, Scale
 
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -157,15 +157,27 @@ class Batch(_Table, frozen=True, kw_only=True):
     """Padded tokens of a micro-batch."""
 
 
-class JudgeOptions(_Table, frozen=True, kw_only=True):
-    """What a response is worth."""
+class Judging(RewardOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a response is worth, and who says so."""
 
-    form: Form = "fence"
-    reward: Scale = "binary"
-    workers: Count | None = None
-    jail: Literal["auto", "nsjail", "bubblewrap"] = "auto"
     url: str | None = None
-    """A microcoder-eval server; without it the evaluator runs in this process."""
+    """A microcoder-eval server, with the token in MICROCODER_TOKEN; without it the evaluator runs in this process, and
+    has the options that follow."""
+    workers: Workers | None = None
+    jail: Literal["auto", "nsjail", "bubblewrap"] = "auto"
+    python: str | None = None
+    packages: tuple[str, ...] | None = None
+    lanes: bool = True
+
+    def _check(self) -> None:
+        super()._check()
+        for name in changed(self.running) if self.url else ():
+            raise ValueError(f"{name}: is what the server at judge.url decides")
+
+    @property
+    def running(self) -> RunOptions:
+        """Of the evaluator in this process."""
+        return pick(RunOptions, msgspec.structs.asdict(self))
 
 
 class Evaluation(_Table, frozen=True, kw_only=True):
@@ -205,7 +217,7 @@ class Config(_Table, frozen=True, kw_only=True):
     temperature: Temperature = Temperature()
     optimizer: Optimizer = Optimizer()
     batch: Batch = Batch()
-    judge: JudgeOptions = JudgeOptions()
+    judge: Judging = Judging()
     evaluation: Evaluation = Evaluation()
 
     def _check(self) -> None:

@@ -110,10 +110,7 @@ def _opened(config: Config, last: Path | None) -> Generator[Run]:
         rollout = open_rollout(config, policy)
         stack.callback(rollout.close)
         rollout.sync(weights(policy), state.step)
-        judging = config.judge
-        judge = open_judge(
-            judging.url, form=judging.form, scale=judging.reward, workers=judging.workers, jail=judging.jail
-        )
+        judge = open_judge(config.judge)
         stack.callback(judge.close)
         yield Run(config, policy, reference, optimizer, rollout, judge, data, state)
 

@@ -6,19 +6,18 @@ processes: judging goes on beside generation, and the loop waits only for what i
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ..evaluator import Problem, Report, Status, SyncEvaluator
-from ..evaluator.extract import extract
-from .errors import ConfigError
+import msgspec
 
-Form = Literal["fence", "raw"]
-"""Where the program stands in a response: in a fenced block (evaluator/extract.py), or it is the response."""
+from ..evaluator import Problem, Report, Status, Submission, SyncEvaluator
+from ..evaluator.options import TOKEN, JudgeOptions, RewardOptions
 
-Scale = Literal["binary", "fraction", "score"]
-"""1 or 0; the share of tests passed; or the share of the points, of a problem whose groups of tests are worth some."""
+if TYPE_CHECKING:
+    from .config import Judging
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Judge(Protocol):
 class Submits(Protocol):
     """What SyncEvaluator and Client have in common."""
 
-    def submit(self, problem: Problem, program: str, /) -> Future[Report]: ...
+    def submit(self, problem: Problem, program: Submission, judging: JudgeOptions, /) -> Future[Report]: ...
 
     def __exit__(self, *_: object) -> None: ...
 
@@ -49,56 +48,42 @@ class Submits(Protocol):
 class EvaluatorJudge:
     """An evaluator that was started, in this process or behind a URL."""
 
-    def __init__(self, evaluator: Submits, *, form: Form, scale: Scale) -> None:
+    def __init__(self, evaluator: Submits, options: RewardOptions) -> None:
         self._evaluator = evaluator
-        self._form: Form = form
-        self._scale: Scale = scale
+        self._options = options
 
     def submit(self, problem: Problem, response: str) -> Future[Verdict]:
         future: Future[Verdict] = Future()
 
         def finish(judged: Future[Report]) -> None:
             try:
-                future.set_result(verdict(problem, judged.result(), self._scale))
+                report = judged.result()
+                future.set_result(Verdict(report.status, self._options.worth(problem, report), report.run_time))
             except BaseException as error:
                 future.set_exception(error)
 
-        self._evaluator.submit(problem, program(response, self._form, problem.entry_point)).add_done_callback(finish)
+        asked = self._evaluator.submit(
+            problem, program(response, self._options, problem.entry_point), self._options.for_verdict
+        )
+        asked.add_done_callback(finish)
         return future
 
     def close(self) -> None:
         self._evaluator.__exit__()
 
 
-def verdict(problem: Problem, report: Report, scale: Scale) -> Verdict:
-    reward = report.reward
-    if reward is not None and scale == "fraction":
-        reward = report.passed / report.total
-    elif reward is not None and scale == "score" and problem.groups:
-        reward = report.score
-        if reward is None and not any(test.status.is_judge_failure for test in report.tests):
-            raise ConfigError(
-                "judge.reward: the server left out tests that the score depends on; start it with --scores"
-            )
-    return Verdict(report.status, reward, report.run_time)
+def program(response: str, options: RewardOptions, entry_point: str | None = None) -> Submission:
+    """The program in a response; none where its block was never closed: it was not finished."""
+    submission = options.submission(response, entry_point)
+    return msgspec.structs.replace(submission, code=None) if submission.found == "unclosed" else submission
 
 
-def program(response: str, form: Form, entry_point: str | None = None) -> str:
-    """The program in a response; empty when there is none, or when its block was never closed: it was not finished."""
-    if form == "raw":
-        return response
-    found = extract(response, entry_point=entry_point)
-    return "" if found.code is None or found.found == "unclosed" else found.code
-
-
-def open_judge(url: str | None, *, form: Form, scale: Scale, workers: int | None, jail: str) -> Judge:
+def open_judge(options: Judging) -> Judge:
     """The server at ``url``, or an evaluator of this process. A server that cannot be reached ends the run: it can be
     gone on with, and a step whose rewards are missing would be worth nothing."""
-    if url is None:
-        evaluator = SyncEvaluator(workers=workers, jail=jail, run_all=scale == "fraction", scores=scale == "score")
-        return EvaluatorJudge(evaluator.__enter__(), form=form, scale=scale)
-    if scale == "fraction":
-        raise ConfigError("judge.reward: a server stops at the first failure, fraction needs the evaluator in-process")
+    if options.url is None:
+        evaluator = SyncEvaluator(**msgspec.structs.asdict(options.running))
+        return EvaluatorJudge(evaluator.__enter__(), options)
     from ..evaluator.client import Client
 
-    return EvaluatorJudge(Client(url).__enter__(), form=form, scale=scale)
+    return EvaluatorJudge(Client(options.url, token=os.environ.get(TOKEN)).__enter__(), options)

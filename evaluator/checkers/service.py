@@ -54,10 +54,8 @@ _Ready = tuple[Program, Inputs | None]
 class Checkers:
     """``decide`` for each output; ``close`` at the end."""
 
-    def __init__(self, launcher: Launcher, places: int, most: int, *, benefit_of_doubt: bool = False) -> None:
-        """``most``: bytes of checkers that are kept. With the benefit of the doubt, a checker that breaks has decided
-        nothing, whatever it was asked of."""
-        self._benefit_of_doubt = benefit_of_doubt
+    def __init__(self, launcher: Launcher, places: int, most: int) -> None:
+        """``most``: bytes of checkers that are kept."""
         self._pool = Pool(launcher, places)
         self._builder = Builder(self._pool)
         self._ready: Shared[CheckerProgram, _Ready | str] = Shared(KEPT, size=_size, most=most)
@@ -81,13 +79,21 @@ class Checkers:
         return self._pool.pids()
 
     async def decide(
-        self, checker: CheckerProgram, given: bytes, answer: bytes, output: bytes, reference: Reference
+        self,
+        checker: CheckerProgram,
+        given: bytes,
+        answer: bytes,
+        output: bytes,
+        reference: Reference,
+        *,
+        benefit_of_doubt: bool = False,
     ) -> Decision:
         """What the checker says of one output. Raises CheckerFailed, HostShortage.
 
         A checker that has something to say of the expected output and breaks on this one has rejected it. One that
         accepts the expected output may take FACTOR times as long for this one, and FLOOR in any case, within its own
-        limits; when it takes longer, it has rejected it as well.
+        limits; when it takes longer, it has rejected it as well. With the benefit of the doubt, one that breaks has
+        decided nothing, whatever it was asked of.
         """
         own = checker.limits.cpu_time
         budget = min(own, reference.allows(FLOOR, FACTOR))
@@ -96,7 +102,7 @@ class Checkers:
         except (CheckerCrashed, CheckerOver) as failed:
             failure = failed
         crashed = isinstance(failure, CheckerCrashed)
-        if crashed and self._benefit_of_doubt:
+        if crashed and benefit_of_doubt:
             raise failure
         if reference.seconds is None:
             measure = functools.partial(self._measure, checker, given, answer, reference)
@@ -106,7 +112,7 @@ class Checkers:
         if crashed:
             return Decision(False, f"the checker breaks on this output: {failure}")
         if min(own, reference.allows(FLOOR, FACTOR)) > budget:
-            return await self.decide(checker, given, answer, output, reference)
+            return await self.decide(checker, given, answer, output, reference, benefit_of_doubt=benefit_of_doubt)
         words = f"for this output the checker takes more than {budget:.3g} s of processor time"
         if reference.seconds == math.inf:
             return Decision(False, f"{words}; the expected one it rejects within that")

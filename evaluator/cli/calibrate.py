@@ -16,7 +16,7 @@ from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
 from ..status import Status
-from .engine import engine_options, warn_of_shortage
+from .engine import engine_options, for_rows, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .notices import tell_of_rows
 from .options import Calibrate
@@ -63,7 +63,9 @@ def main(options: Calibrate) -> int:
         limits = msgspec.structs.replace(problem.limits, cpu_time=options.patience, wall_time=None)
         return msgspec.structs.replace(problem, limits=limits, time_limit=None)
 
-    rows = Rows(options.files, format=options.format, skip_bad=options.skip_bad, change=patient)
+    rows = Rows(
+        options.files, format=options.format, skip_bad=options.skip_bad, change=patient, options=for_rows(options)
+    )
     # Each test in a process of its own, each program really run: so is the time taken that a limit will be held to.
     evaluator = Evaluator(**engine_options(options), run_all=True, lanes=False, cache=0)
     warn_of_shortage(options.workers, Limits())

@@ -10,6 +10,7 @@ from ...sandbox import capacity
 from ...sandbox.languages import testlib
 from ...sandbox.limits import Limits
 from ..compare import preset
+from ..options import RewardOptions
 from .errors import UsageError
 from .options import Calibrate, Inspect, Run, Serve
 from .terminal import say
@@ -39,20 +40,26 @@ def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]
         "packages": options.allow_package,
         "unsafe_no_jail": options.unsafe_no_jail,
     }
-    if not isinstance(options, Calibrate | Inspect):
-        if options.preset:
+    if not isinstance(options, Inspect):
+        if options.preset is not None:
             try:
                 preset(options.preset)
             except ValueError as error:
                 raise UsageError(f"--preset: {error}") from None
+        found["preset"] = options.preset
+    if not isinstance(options, Calibrate | Inspect):
         found |= {
             "lanes": not options.no_lanes,
             "run_all": options.run_all,
             "scores": options.scores,
             "benefit_of_doubt": options.benefit_of_doubt,
-            "preset": options.preset,
         }
     return found
+
+
+def for_rows(options: Run | Calibrate) -> RewardOptions:
+    """For programs that stand in completions."""
+    return RewardOptions(starts_in_think=options.starts_in_think)
 
 
 def warn_of_shortage(workers: int | None, limits: Limits) -> None:

@@ -142,6 +142,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
+    starts_in_think: Annotated[bool, _argument("")] = False
+    """The prompts ended with an opened think section: of a completion only what follows its end is looked at."""
     keep_outputs: Annotated[int | None, _bytes, _plain] = None
     """Keep up to so many bytes of each output in the reports, so that rejudge can compare them under another rule."""
     workers: Annotated[int | None, _workers, _plain] = None
@@ -300,6 +302,10 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     """Processor seconds per test while times are taken."""
     repeats: Annotated[int, _count] = 1
     """How often each program is run; the slowest counts."""
+    preset: Annotated[str | None, _argument("NAME")] = None
+    """Rule by which a program is right; as for run."""
+    starts_in_think: Annotated[bool, _argument("")] = False
+    """The prompts ended with an opened think section: of a completion only what follows its end is looked at."""
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are. Without it: seen from the fields of the first row of a file."""
     skip_bad: Annotated[bool, _argument("")] = False

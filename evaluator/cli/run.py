@@ -20,7 +20,7 @@ from ..engine import Evaluator
 from ..problem import Problem
 from ..submission import Submission
 from .calibrate import read_limits
-from .engine import engine_options, warn_of_shortage
+from .engine import engine_options, for_rows, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .notices import tell_misspelt, tell_of_rows
 from .options import Inspect, Run
@@ -35,8 +35,14 @@ Pair = tuple[Problem, Submission]
 def main(options: Run) -> int:
     """The whole command; returns the exit code. A mistake of the user is raised."""
     for_engine = _check(options)
-    change = changed_limits(options)
-    rows = Rows(options.files, options.submissions, format=options.format, skip_bad=options.skip_bad, change=change)
+    rows = Rows(
+        options.files,
+        options.submissions,
+        format=options.format,
+        skip_bad=options.skip_bad,
+        change=changed_limits(options),
+        options=for_rows(options),
+    )
     warn_of_shortage(options.workers, msgspec.structs.replace(Limits(), **options.limits.given()))
     run = _Judging(rows, options.preset)
     with contextlib.ExitStack() as stack:

@@ -18,11 +18,11 @@ from ...sandbox.languages.cache import sweep_all
 from ...sandbox.limits import Limits
 from ...sandbox.temporary import TemporaryFolder
 from ..cluster.options import host_and_port
+from ..options import TOKEN, JudgeOptions, RunOptions, pick
 from .engine import engine_options
 from .errors import UsageError
 from .options import Serve
 
-TOKEN = "MICROCODER_TOKEN"
 SHORTEST = 16
 """Characters of a token."""
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -45,7 +45,6 @@ def main(options: Serve) -> int:
     _check_address(options, tokens)
     for_actors = _actor_options(options)
     workers = options.workers or (0 if options.ray else len(os.sched_getaffinity(0)))
-    for_engine["workers"] = workers
     if options.ray and options.engines > 1 and not workers:
         raise UsageError("--ray with --engines needs --workers: the engines share out so many processors")
     if options.engines > workers > 0:
@@ -58,7 +57,9 @@ def main(options: Serve) -> int:
     sweep_all()
     with _state(options.state) as (state, held), _listening(options, address) as listening:
         settings = Settings(
-            **for_engine,
+            judging=pick(JudgeOptions, for_engine),
+            running=pick(RunOptions, for_engine),
+            workers=workers,
             ray=options.ray,
             **for_actors,
             tokens=tokens,

@@ -12,16 +12,19 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import math
 import os
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
 from ...sandbox.closing import close_all
 from ...sandbox.shared import Shared
+from ..options import ClientOptions, Failures, JudgeOptions, changed, check_names
 from ..problem import Problem
 from ..report import Report, not_run
 from ..server.messages import ErrorResponse, EvaluateResponse
@@ -55,8 +58,12 @@ class AsyncClient:
     token        of servers that need one
     name         under which the servers give this client turns of its own; None: its network address
     deadline     seconds for a call, retries and time in the queue included; None: none
-    failures     none: ``reward`` is None where there is no verdict; raise: it raises. ``evaluate`` always raises
+    failures     none, nan, raise: without a verdict ``reward`` is None, is NaN, or raises. ``evaluate`` always raises
     connections  open at the same time to each server; further calls wait for one
+    judging      fields of JudgeOptions, for programs that come without: what differs from their defaults is asked for;
+                 the rest is as the server was started
+
+    Raises ValueError that names an argument that makes no sense, and TypeError for one that there is not.
     """
 
     def __init__(
@@ -66,10 +73,21 @@ class AsyncClient:
         token: str | None = None,
         name: str | None = None,
         deadline: float | None = 600.0,
-        failures: Literal["none", "raise"] = "none",
+        failures: Failures = "none",
         connections: int = 512,
         connect_seconds: float = 10.0,
+        **judging: Any,
     ) -> None:
+        check_names(judging, JudgeOptions)
+        self.judging = JudgeOptions(**judging)
+        self._options = ClientOptions(
+            token=token,
+            name=name,
+            deadline=deadline,
+            failures=failures,
+            connections=connections,
+            connect_seconds=connect_seconds,
+        )
         headers = dict(_MSGPACK)
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
@@ -88,20 +106,9 @@ class AsyncClient:
                 for address in addresses
             ]
         )
-        self._options: dict[str, Any] = {
-            "token": token,
-            "name": name,
-            "deadline": deadline,
-            "failures": failures,
-            "connections": connections,
-            "connect_seconds": connect_seconds,
-        }
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         """On which, and in which, it has connections."""
-        self._deadline = deadline
-        self._failures = failures
-        self._connections = connections
         self._written: OrderedDict[int, _Written] = OrderedDict()
         self._written_bytes = 0
         self._registering: Shared[tuple[Endpoint, str], None] = Shared()
@@ -111,7 +118,8 @@ class AsyncClient:
     def __reduce__(self) -> tuple[Any, ...]:
         """One that connects anew."""
         addresses = [endpoint.address for endpoint in self._endpoints.all]
-        return functools.partial(AsyncClient, addresses, **self._options), ()
+        options = msgspec.structs.asdict(self._options) | msgspec.structs.asdict(self.judging)
+        return functools.partial(AsyncClient, addresses, **options), ()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -124,7 +132,7 @@ class AsyncClient:
         self._loop = None
         await close_all([*self._endpoints.all, self._registering, self._calling])
 
-    async def evaluate(self, problem: Problem, program: Program) -> Report:
+    async def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. Cancelling cancels on the server."""
         loop = asyncio.get_running_loop()
         if self._loop is None:
@@ -144,29 +152,32 @@ class AsyncClient:
             one["files"] = submission.files
         request = {"problem": written.digest, "submissions": [one]}
         body = msgspec.msgpack.encode(request)
-        answer = self._calls.answer(written.digest, lambda server: self._once(server, written, body), self._deadline)
+        path = _path(self.judging if judging is None else judging.for_verdict)
+        answer = self._calls.answer(
+            written.digest, lambda server: self._once(server, written, path, body), self._options.deadline
+        )
         response = await self._calling.alone(answer)
         return response.results[0].report.labelled(submission)
 
-    async def reward(self, problem: Problem, program: Program) -> float | None:
-        """1.0 or 0.0; None when the judge failed or no server answered, or an exception, as ``failures`` says."""
+    async def reward(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> float | None:
+        """1.0 or 0.0; None, NaN or an exception, as ``failures`` says, when the judge failed or no server answered."""
         try:
-            report = await self.evaluate(problem, program)
+            report = await self.evaluate(problem, program, judging)
             if report.reward is None:
                 raise JudgeFailed(report)
         except (JudgeFailed, JudgeUnavailable):
-            if self._failures == "raise":
+            if self._options.failures == "raise":
                 raise
-            return None
+            return math.nan if self._options.failures == "nan" else None
         return report.reward
 
-    async def evaluate_many(self, pairs: Pairs) -> AsyncGenerator[Report, None]:
+    async def evaluate_many(self, pairs: Pairs, judging: JudgeOptions | None = None) -> AsyncGenerator[Report, None]:
         """Reports in the order of the pairs, which are read as they are needed."""
         waiting: deque[asyncio.Task[Report]] = deque()
         try:
             async for problem, program in _each(pairs):
-                waiting.append(asyncio.create_task(self.evaluate(problem, program)))
-                while len(waiting) >= self._connections:
+                waiting.append(asyncio.create_task(self.evaluate(problem, program, judging)))
+                while len(waiting) >= self._options.connections:
                     yield await waiting.popleft()
             while waiting:
                 yield await waiting.popleft()
@@ -188,9 +199,9 @@ class AsyncClient:
             self._written.move_to_end(id(problem))
         return written
 
-    async def _once(self, endpoint: Endpoint, written: _Written, body: bytes) -> EvaluateResponse:
+    async def _once(self, endpoint: Endpoint, written: _Written, path: str, body: bytes) -> EvaluateResponse:
         for _ in range(REGISTRATIONS):
-            answer = await _send(endpoint, "POST", "/v1/evaluate", body)
+            answer = await _send(endpoint, "POST", path, body)
             if answer.status == 200:
                 return _response(endpoint, answer)
             refused = _refused(endpoint, answer)
@@ -200,6 +211,12 @@ class AsyncClient:
             key = endpoint, written.digest
             await self._registering.result(key, lambda: _register(endpoint, written))
         raise Later(f"{endpoint.address}: the server forgets the problem as soon as it was sent")
+
+
+def _path(judging: JudgeOptions) -> str:
+    """Of a request to be judged like that."""
+    asked = {name: value if isinstance(value, str) else str(value).lower() for name, value in changed(judging).items()}
+    return f"/v1/evaluate?{urlencode(asked)}" if asked else "/v1/evaluate"
 
 
 class _Written:

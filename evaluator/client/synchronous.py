@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..background import Background
+from ..options import JudgeOptions
 from ..problem import Problem
 from ..report import Report
 from .asynchronous import AsyncClient, Program
@@ -26,18 +27,20 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._background.close()
 
-    def evaluate(self, problem: Problem, program: Program) -> Report:
+    def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
         """The verdict on one program. Raises JudgeUnavailable or RequestRefused. An interrupt cancels it."""
-        return self._background.do(lambda client: client.evaluate(problem, program))
+        return self._background.do(lambda client: client.evaluate(problem, program, judging))
 
-    def submit(self, problem: Problem, program: Program) -> Future[Report]:
+    def submit(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Future[Report]:
         """The verdict, when it is there; returns at once. Cancelling the future cancels the request."""
-        return self._background.submit(lambda client: client.evaluate(problem, program))
+        return self._background.submit(lambda client: client.evaluate(problem, program, judging))
 
-    def reward(self, problem: Problem, program: Program) -> float | None:
-        """1.0 or 0.0; None when the judge failed or no server answered, or an exception, as ``failures`` says."""
-        return self._background.do(lambda client: client.reward(problem, program))
+    def reward(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> float | None:
+        """1.0 or 0.0; None, NaN or an exception, as ``failures`` says, when the judge failed or no server answered."""
+        return self._background.do(lambda client: client.reward(problem, program, judging))
 
-    def evaluate_many(self, pairs: Iterable[tuple[Problem, Program]]) -> Iterator[Report]:
+    def evaluate_many(
+        self, pairs: Iterable[tuple[Problem, Program]], judging: JudgeOptions | None = None
+    ) -> Iterator[Report]:
         """Reports in the order of the pairs. The pairs are read in the client's thread."""
-        return self._background.stream(lambda client: client.evaluate_many(pairs))
+        return self._background.stream(lambda client: client.evaluate_many(pairs, judging))

@@ -21,6 +21,7 @@ from ...sandbox.errors import JailUnavailable, MicrocoderError, WorkerFailure
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.shared import Shared
+from ..options import JudgeOptions, RunOptions
 from ..problem import Problem
 from ..report import Report, not_run
 from ..status import Status
@@ -52,9 +53,9 @@ log = logging.getLogger(__name__)
 class Crew:
     """``await start()``, then ``judge`` and ``execute``, then ``close()``, all on one event loop."""
 
-    def __init__(self, options: RayOptions, evaluator: dict[str, Any], identity: str) -> None:
+    def __init__(self, options: RayOptions, running: RunOptions, identity: str) -> None:
         self._options = options
-        self._evaluator = evaluator
+        self._running = running
         """Options of Evaluator, for each actor."""
         self._ray = library.load()
         self._identity = identity
@@ -144,10 +145,11 @@ class Crew:
 
     # -- judging
 
-    async def judge(self, problem: Problem, submission: Submission, nobody: float) -> Report:
+    async def judge(self, problem: Problem, submission: Submission, judging: JudgeOptions, nobody: float) -> Report:
         """The verdict. ``nobody``: seconds to wait while no actor is there."""
         self._check_lost()
-        waiting = Waiting(next(self._numbers), self._parcels.parcel(problem), submission, time.monotonic(), nobody)
+        parcel = self._parcels.parcel(problem)
+        waiting = Waiting(next(self._numbers), parcel, submission, judging, time.monotonic(), nobody)
         self._queue.append(waiting)
         self._dispatch()
         try:
@@ -404,7 +406,8 @@ class Crew:
         }
         if self._options.runtime_env is not None:
             options["runtime_env"] = self._options.runtime_env
-        return self._ray.remote(Host).options(**options).remote(self._evaluator | {"workers": place.workers})
+        running = msgspec.structs.replace(self._running, workers=place.workers)
+        return self._ray.remote(Host).options(**options).remote(running)
 
     # -- within: nobody is there
 

@@ -14,8 +14,7 @@ from typing import Any, NoReturn
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.limits import Limits
-from ..compare import preset as find_preset
-from ..engine import Evaluator
+from ..options import JudgeOptions, RunOptions, check_names, pick
 from ..problem import Problem
 from ..report import Report
 from ..streams import Program, Streams
@@ -57,7 +56,6 @@ class RayEvaluator(Streams):
         idle: float | None = 600.0,
         nobody: float = 300.0,
         runtime_env: Mapping[str, Any] | None = None,
-        preset: str | None = None,
         **options: Any,
     ) -> None:
         self._options = RayOptions(
@@ -70,9 +68,9 @@ class RayEvaluator(Streams):
             runtime_env=runtime_env,  # type: ignore[arg-type]
         )
         self._nobody = self._options.nobody
-        self._evaluator: dict[str, Any] = options | {"preset": preset}
-        Evaluator(workers=1, **self._evaluator)  # says what is wrong with them
-        self.preset = find_preset(preset) if preset else None
+        check_names(options, RayOptions, RunOptions, JudgeOptions)
+        self.judging = pick(JudgeOptions, options)
+        self.running = pick(RunOptions, options)
         self._crew: Crew | None = None
 
     def __reduce__(self) -> NoReturn:
@@ -83,7 +81,7 @@ class RayEvaluator(Streams):
             raise RuntimeError("this RayEvaluator is open already: enter it once")
         if self._crew is not None:
             self._forget()
-        crew = self._crew = Crew(self._options, self._evaluator, identity())
+        crew = self._crew = Crew(self._options, self.running, identity())
         self._forgotten = weakref.finalize(self, crew.abandon)
         self._forgotten.atexit = False  # Ray ends the actors of a process that has ended
         try:
@@ -133,10 +131,11 @@ class RayEvaluator(Streams):
 
     # -- judging
 
-    async def evaluate(self, problem: Problem, program: Program) -> Report:
+    async def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
         """The verdict on one program. Cancelling frees the worker."""
         submission = Submission.of(program)
-        report = await self._opened().judge(problem, submission, self._nobody)
+        judging = self.judging if judging is None else judging.for_verdict
+        report = await self._opened().judge(problem, submission, judging, self._nobody)
         return report.labelled(submission)
 
     async def execute(

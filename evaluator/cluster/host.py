@@ -14,6 +14,7 @@ from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.limits import Limits
 from ..engine import Evaluator
+from ..options import RunOptions
 from ..problem import Problem
 from ..submission import Submission
 from ..version import identity
@@ -28,8 +29,8 @@ _batches = msgspec.msgpack.Decoder(Batch)
 class Host:
     """All its methods run on one event loop, that of the actor."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._evaluator = Evaluator(**options)
+    def __init__(self, running: RunOptions) -> None:
+        self._evaluator = Evaluator(**msgspec.structs.asdict(running))
         self._problems: OrderedDict[str, tuple[Problem, int]] = OrderedDict()
         self._bytes = 0
         self._running: dict[int, asyncio.Task[None]] = {}
@@ -106,7 +107,7 @@ class Host:
             return Answer(asked.number, None, "unknown_problem")
         self._problems.move_to_end(asked.digest)
         try:
-            report = await self._evaluator.evaluate(held[0], asked.submission)
+            report = await self._evaluator.evaluate(held[0], asked.submission, asked.judging)
         except ValueError as error:
             return Answer(asked.number, None, "bad_problem", str(error))
         except Exception as error:  # whatever it is, it is not the program's fault, and must not be lost

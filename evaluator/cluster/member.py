@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ..options import JudgeOptions
 from ..report import Report
 from ..submission import Submission
 from .connection import Connection
@@ -29,9 +30,17 @@ _encode = msgspec.msgpack.Encoder().encode
 class Waiting:
     """A program on its way."""
 
-    def __init__(self, number: int, parcel: Parcel, submission: Submission, asked_at: float, nobody: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        parcel: Parcel,
+        submission: Submission,
+        judging: JudgeOptions,
+        asked_at: float,
+        nobody: float,
+    ) -> None:
         self.parcel = parcel
-        self.asked = Asked.of(number, parcel.digest, submission)
+        self.asked = Asked.of(number, parcel.digest, submission, judging)
         self.asked_at = asked_at
         self.nobody = nobody
         """Seconds that it waits while no actor is there."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from ..options import JudgeOptions
 from ..report import Report
 from ..submission import Submission
 
@@ -23,16 +24,17 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     """Of the program, in the process that asks."""
     digest: str
     """Of the problem."""
+    judging: JudgeOptions
     language: str
     code: bytes | None
     """UTF-8, with surrogates as Python's ``surrogatepass`` has them; likewise the files."""
     files: dict[str, bytes] = {}
 
     @classmethod
-    def of(cls, number: int, digest: str, submission: Submission) -> Asked:
+    def of(cls, number: int, digest: str, submission: Submission, judging: JudgeOptions) -> Asked:
         files = {name: _encoded(text) for name, text in submission.files.items()}
         code = None if submission.code is None else _encoded(submission.code)
-        return cls(number, digest, submission.language, code, files)
+        return cls(number, digest, judging, submission.language, code, files)
 
     @property
     def submission(self) -> Submission:

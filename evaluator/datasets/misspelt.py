@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import functools
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -39,16 +39,26 @@ def together(*kinds: Fields) -> Fields:
     return msgspec.defstruct("Together", [(name, hint, None) for name, hint in hints.items()])
 
 
-def misspelt(fields: Fields, text: bytes | msgspec.Raw, *, msgpack: bool = False) -> list[str]:
-    """What to say of an object that was read as one with these fields, and of the objects in it."""
+def misspelt(
+    fields: Fields, text: bytes | msgspec.Raw, *, msgpack: bool = False, options: Collection[str] = ()
+) -> list[str]:
+    """What to say of an object that was read as one with these fields, and of the objects in it.
+
+    ``options``: names that are fields of none of them, but options, which do not stand here."""
     told: dict[tuple[str, str], str | None] = {}
+    misplaced: dict[str, None] = {}
     for prefix, name, lacks in _unknown(fields, text, "", _MSGPACK if msgpack else _JSON):
-        if told.get((prefix, name)) is None:
+        if name in options:
+            misplaced[prefix + name] = None
+        elif told.get((prefix, name)) is None:
             if len(told) == LOOKED_AT:
                 break
             told[prefix, name] = _meant(name, lacks)
     found = ((prefix + name, meant) for (prefix, name), meant in told.items() if meant is not None)
-    return [f"{name}: there is no such field; did you mean {meant}?" for name, meant in found]
+    return [
+        *(f"{name}: is an option, and is not read here; options stand in the address" for name in misplaced),
+        *(f"{name}: there is no such field; did you mean {meant}?" for name, meant in found),
+    ]
 
 
 def _meant(name: str, lacks: list[str]) -> str | None:

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import msgspec
 
+from ..options import RewardOptions
 from ..problem import Problem
 from ..submission import Submission
 from .base import BadRow, Example, Format, Place, Row, choices, decode, explain, shorten, unsupported
 from .misspelt import together
-from .programs import FIELDS, plain_program, read_program
+from .programs import FIELDS, PLAIN, plain_program, read_program
 
 
 class Native(Format[Problem]):
@@ -26,7 +27,8 @@ class Native(Format[Problem]):
     def example(self, row: Problem, fallback_id: str) -> Example:
         return Example(row)
 
-    def read(self, row: Row) -> Example:
+    def read(self, row: Row, options: RewardOptions = PLAIN) -> Example:
+        """``options``: for programs that stand in completions."""
         content, place = row.content, row.place
         if not isinstance(content, bytes):  # from a parquet file; every form of it has its words in JSON
             content = msgspec.json.encode(content)
@@ -36,7 +38,7 @@ class Native(Format[Problem]):
             problem = _explained(content, place)
         if lacks_data(problem):
             decode(DataTests, content, place)
-        return Example(problem, _programs(content, place, problem))
+        return Example(problem, _programs(content, place, problem, options))
 
 
 def lacks_data(problem: Problem) -> bool:
@@ -64,7 +66,7 @@ def _explained(content: bytes, place: Place) -> Problem:
         raise error from None
 
 
-def _programs(content: bytes, place: Place, problem: Problem) -> Iterator[Submission | BadRow]:
+def _programs(content: bytes, place: Place, problem: Problem, options: RewardOptions) -> Iterator[Submission | BadRow]:
     try:
         programs = _submissions.decode(content).submissions
     except msgspec.ValidationError as error:
@@ -75,7 +77,7 @@ def _programs(content: bytes, place: Place, problem: Problem) -> Iterator[Submis
             yield submission
             continue
         try:
-            yield read_program(bytes(program), place, f"submissions[{number}].", problem)
+            yield read_program(bytes(program), place, f"submissions[{number}].", problem, options)
         except BadRow as error:
             yield error
 

@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 
 from ...sandbox.languages import NAMES
-from ..extract import extract, without_end
+from ..extract import without_end
+from ..options import RewardOptions
 from ..problem import Problem
 from ..submission import Submission
 from .base import BadRow, Place, decode, explain, shorten
@@ -57,14 +58,17 @@ class _Reference(msgspec.Struct):
 
 FIELDS = together(_Reference, _Sample, _Completed)
 """All that a row may say which is a program."""
+PLAIN = RewardOptions()
 
 
 _submission = msgspec.json.Decoder(Submission)
 
 
-def read_program(content: Any, place: Place, prefix: str = "", problem: Problem | None = None) -> Submission:
+def read_program(
+    content: Any, place: Place, prefix: str = "", problem: Problem | None = None, options: RewardOptions = PLAIN
+) -> Submission:
     """A program and what is known of it. Raises BadRow."""
-    submission = _decoded(content, place, prefix, problem)
+    submission = _decoded(content, place, prefix, problem, options)
     if submission.language not in NAMES:
         known = ", ".join(NAMES)
         raise BadRow(place, f"{prefix}language", f"not supported; known: {known}", shorten(submission.language))
@@ -83,7 +87,7 @@ def plain_program(text: msgspec.Raw) -> Submission | None:
     return submission if submission.language in NAMES and not submission.files else None
 
 
-def _decoded(content: Any, place: Place, prefix: str, problem: Problem | None) -> Submission:
+def _decoded(content: Any, place: Place, prefix: str, problem: Problem | None, options: RewardOptions) -> Submission:
     try:
         return decode(Submission, content, place, prefix)
     except BadRow as error:
@@ -93,11 +97,11 @@ def _decoded(content: Any, place: Place, prefix: str, problem: Problem | None) -
             completed = decode(_Completed, content, place, prefix)
         except BadRow as other:
             raise error if other.reason == "missing" else other from None
-    return extracted(completed, completed.completion, problem)
+    return extracted(completed, completed.completion, problem, options)
 
 
 def read_programs(
-    content: Any, place: Place, problem_of: Callable[[str], Problem | None]
+    content: Any, place: Place, problem_of: Callable[[str], Problem | None], options: RewardOptions = PLAIN
 ) -> Iterator[tuple[Problem, Submission]]:
     """The programs of a row in a file of programs, with their problem. Raises BadRow."""
     sample = None
@@ -119,15 +123,17 @@ def read_programs(
     elif sample and sample.solution is not None:
         yield problem, Submission(code=sample.solution)
     else:
-        yield problem, read_program(content, place, problem=problem)
+        yield problem, read_program(content, place, problem=problem, options=options)
 
 
-def extracted(row: Submission, completion: Completion, problem: Problem | None) -> Submission:
+def extracted(
+    row: Submission, completion: Completion, problem: Problem | None, options: RewardOptions = PLAIN
+) -> Submission:
     """With the program that is in the completion."""
     text = completion if isinstance(completion, str) else completion[-1].content if completion else ""
-    extraction = extract(text, row.language, entry_point=problem and problem.entry_point)
-    code, found = extraction.code, extraction.found
-    if problem is not None:
+    made = options.submission(text, problem and problem.entry_point, language=row.language)
+    code, found = made.code, made.found
+    if problem is not None and options.form == "fence" and not options.starts_in_think:
         bare = code is None or found == "bare"
         said = without_end(text) if bare else code
         if _goes_on(said or "", problem):

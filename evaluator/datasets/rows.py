@@ -20,6 +20,7 @@ from ...sandbox.languages import NAMES
 from ..asserts import read_assertions
 from ..compare import comparison_for
 from ..digits import loads
+from ..options import RewardOptions
 from ..problem import Checker, Problem
 from ..starter import read_starter
 from ..submission import Submission
@@ -27,7 +28,7 @@ from .base import BadRow, Example, Format, Place, Row, explain, shorten
 from .formats import format_named, format_of
 from .misspelt import misspelt
 from .native import FIELDS_OF_ROW, Native
-from .programs import FIELDS, read_programs
+from .programs import FIELDS, PLAIN, read_programs
 from .source import Source
 from .sources import Sources
 
@@ -62,10 +63,13 @@ class Rows:
         format: str | None = None,
         skip_bad: bool = False,
         change: Callable[[Problem], Problem] | None = None,
+        options: RewardOptions = PLAIN,
     ) -> None:
         self.skip_bad = skip_bad
         self.change = change
         """What is done to each problem that was read, say, to set its limits."""
+        self.options = options
+        """For programs that stand in completions."""
         self.bad: list[BadRow] = []
         self.skipped = 0
         self.left_out: Counter[str] = Counter()
@@ -106,9 +110,11 @@ class Rows:
             row = Row(source.path, number, content)
             try:
                 form = self._format_of(source, row)
-                example = form.read(row)
                 if isinstance(form, Native):
+                    example = form.read(row, self.options)
                     self._look_at_names(FIELDS_OF_ROW, row)
+                else:
+                    example = form.read(row)
                 example = example._replace(problem=self._checked(example.problem, row, form))
             except BadRow as error:
                 self._skip(error)
@@ -120,7 +126,7 @@ class Rows:
         for source, number, content in self._submissions:
             self._look_at_names(FIELDS, Row(source.path, number, content))
             try:
-                yield from read_programs(content, (source.path, number), problems.get)
+                yield from read_programs(content, (source.path, number), problems.get, self.options)
             except BadRow as error:
                 self._skip(error)
 

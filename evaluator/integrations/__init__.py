@@ -2,6 +2,7 @@
 
     truth          ground truth in any form to a Problem
     judge          completion and truth to a reward, here or on a server
+    adapter        what every reward function may be told
     trl            reward functions of TRL's GRPOTrainer
     verl           compute_score of verl
     verl_manager   reward manager of verl; imports verl

@@ -11,10 +11,11 @@ import atexit
 import contextlib
 import functools
 import logging
+import math
 import os
 import threading
-from collections.abc import Iterable
-from typing import Any, Literal, Protocol, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -22,7 +23,7 @@ from ...sandbox.errors import MicrocoderError
 from ..background import Background
 from ..datasets.base import as_list
 from ..engine import Evaluator
-from ..extract import extract
+from ..options import TOKEN, ClientOptions, Failures, JudgeOptions, RewardOptions, RunOptions, check_names, pick
 from ..problem import Problem
 from ..report import Report
 from ..submission import Submission
@@ -30,11 +31,11 @@ from .truth import Truths, with_class
 
 SERVER = "MICROCODER_SERVER"
 """Environment: addresses of servers, separated by commas; unset: programs are judged in this process."""
-TOKEN = "MICROCODER_TOKEN"
+FIELD = "ground_truth"
+"""What a truth is called in errors, where nobody says."""
 VARIANTS = 1024
 """Problems remembered with the class that their programs turned out to have."""
 
-Failures = Literal["none", "raise"]
 Pair = tuple[str, Any]
 """Completion and truth."""
 log = logging.getLogger(__name__)
@@ -44,11 +45,18 @@ class NoVerdict(MicrocoderError):
     """The judge, not the program, failed."""
 
 
+class AskOptions(RewardOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """And what there is without a verdict."""
+
+    failures: Failures = "none"
+    """none: the reward is None; nan: it is NaN; raise: NoVerdict."""
+
+
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one completion."""
 
     reward: float | None
-    """1.0 or 0.0; None: there is no verdict."""
+    """1.0 or 0.0, or as the options say; None or NaN: there is no verdict."""
     report: Report | None = None
     failure: str | None = None
     """Why there is no verdict."""
@@ -64,34 +72,43 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Judging(Protocol):
-    async def evaluate(self, problem: Problem, program: Submission) -> Report: ...
+    async def evaluate(self, problem: Problem, program: Submission, judging: JudgeOptions) -> Report: ...
     async def __aenter__(self) -> Any: ...
     async def __aexit__(self, *_: object) -> None: ...
+
+
+def check_running(running: Mapping[str, Any]) -> None:
+    """Raises TypeError for a name that is no option, and ValueError that names one that makes no sense."""
+    check_names(running, AskOptions, RunOptions, ClientOptions)
+    pick(RunOptions, running)
+    pick(ClientOptions, running)
+
+
+def _check_place(server: object, running: Mapping[str, Any]) -> None:
+    """Raises TypeError for an option of the other kind of judge."""
+    for name in running:
+        if server is None and name not in RunOptions.__struct_fields__:
+            raise TypeError(f"option {name!r} is for a server, and there is none")
+        if server is not None and name not in ClientOptions.__struct_fields__:
+            raise TypeError(f"option {name!r} is for programs that are judged in this process, not by a server")
 
 
 class Judge:
     """``with Judge(server) as judge``. Any number of threads and event loops may use it.
 
-    server           address of ``microcoder-eval serve``, or several; None: an Evaluator in this process
-    failures         none: the reward is None where there is no verdict; raise: NoVerdict
-    language         of the programs
-    starts_in_think  the prompts end with an opened think section
-    options          of AsyncClient (token, deadline, ...) or of Evaluator (workers, jail, ...)
+    server   address of ``microcoder-eval serve``, or several; None: an Evaluator in this process
+    options  by their names: of AskOptions, for whatever is asked without others; of RunOptions, or with a server of
+             ClientOptions, whose token is by itself what MICROCODER_TOKEN holds
+
+    Raises TypeError for an option that there is not, and ValueError that names one that makes no sense.
     """
 
-    def __init__(
-        self,
-        server: str | list[str] | None = None,
-        *,
-        failures: Failures = "none",
-        language: str = "python",
-        starts_in_think: bool = False,
-        **options: Any,
-    ) -> None:
-        self._background = Background("microcoder-judge", functools.partial(_judging, server, options))
-        self._failures = failures
-        self._language = language
-        self._starts_in_think = starts_in_think
+    def __init__(self, server: str | Sequence[str] | None = None, **options: Any) -> None:
+        self.options = pick(AskOptions, options)
+        running = {name: value for name, value in options.items() if name not in AskOptions.__struct_fields__}
+        check_running(running)
+        _check_place(server, running)
+        self._background = Background("microcoder-judge", functools.partial(_judging, server, running))
         self._remember()
 
     def _remember(self) -> None:
@@ -113,37 +130,66 @@ class Judge:
     def __exit__(self, *_: object) -> None:
         self._background.close()
 
-    async def judge(self, completion: str, truth: Any, **about: Any) -> Judged:
-        """On any event loop. ``about``: ``field``, ``statement`` of the truth; ``language``; ``is_code``."""
+    async def judge(
+        self, completion: str, truth: Any, *, field: str = FIELD, statement: str | None = None, **options: Any
+    ) -> Judged:
+        """On any event loop. ``field``, ``statement``: of the truth. ``options``: those of AskOptions that differ."""
+        how = self._how(options)
         return await asyncio.wrap_future(
-            self._background.submit(lambda judging: self._one(judging, completion, truth, **about))
+            self._background.submit(lambda judging: self._one(judging, completion, truth, how, field, statement))
         )
 
-    def judge_now(self, completion: str, truth: Any, **about: Any) -> Judged:
+    def judge_now(
+        self, completion: str, truth: Any, *, field: str = FIELD, statement: str | None = None, **options: Any
+    ) -> Judged:
         """Blocks the calling thread."""
-        return self._background.do(lambda judging: self._one(judging, completion, truth, **about))
+        how = self._how(options)
+        return self._background.do(lambda judging: self._one(judging, completion, truth, how, field, statement))
 
     async def judge_all(
-        self, pairs: Iterable[Pair], *, statements: Iterable[str | None] | None = None, **about: Any
+        self,
+        pairs: Iterable[Pair],
+        *,
+        field: str = FIELD,
+        statements: Iterable[str | None] | None = None,
+        **options: Any,
     ) -> list[Judged]:
         """Completions with their truths, at the same time. In the order of the pairs."""
+        how = self._how(options)
         return await asyncio.wrap_future(
-            self._background.submit(lambda judging: self._all(judging, list(pairs), statements, about))
+            self._background.submit(lambda judging: self._all(judging, list(pairs), how, field, statements))
         )
 
     def judge_all_now(
-        self, pairs: Iterable[Pair], *, statements: Iterable[str | None] | None = None, **about: Any
+        self,
+        pairs: Iterable[Pair],
+        *,
+        field: str = FIELD,
+        statements: Iterable[str | None] | None = None,
+        **options: Any,
     ) -> list[Judged]:
-        return self._background.do(lambda judging: self._all(judging, list(pairs), statements, about))
+        how = self._how(options)
+        return self._background.do(lambda judging: self._all(judging, list(pairs), how, field, statements))
+
+    def _how(self, options: Mapping[str, Any]) -> AskOptions:
+        if not options:
+            return self.options
+        check_names(options, AskOptions)
+        return AskOptions(**{**msgspec.structs.asdict(self.options), **options})
 
     # -- within, on the loop of its own
 
     async def _all(
-        self, judging: _Judging, pairs: list[Pair], statements: Iterable[str | None] | None, about: dict[str, Any]
+        self,
+        judging: _Judging,
+        pairs: list[Pair],
+        how: AskOptions,
+        field: str,
+        statements: Iterable[str | None] | None,
     ) -> list[Judged]:
         told = [None] * len(pairs) if statements is None else statements
         tasks = [
-            asyncio.create_task(self._one(judging, completion, truth, statement=statement, **about))
+            asyncio.create_task(self._one(judging, completion, truth, how, field, statement))
             for (completion, truth), statement in zip(pairs, told, strict=True)
         ]
         try:
@@ -157,35 +203,29 @@ class Judge:
         judging: _Judging,
         completion: str,
         truth: Any,
-        *,
-        field: str = "ground_truth",
-        statement: str | None = None,
-        language: str | None = None,
-        is_code: bool = False,
+        how: AskOptions,
+        field: str,
+        statement: str | None,
     ) -> Judged:
-        language = language or self._language
-        report = None
+        report = reward = None
         try:
             problem = self._truths.problem(truth, field=field, statement=statement)
-            submission = submission_of(
-                completion,
-                language,
-                starts_in_think=self._starts_in_think,
-                is_code=is_code,
-                entry_point=problem.entry_point,
-            )
+            submission = how.submission(completion, problem.entry_point)
             problem = self._fitting(problem, submission.code or "")
-            report = await judging.evaluate(problem, submission)
-            failure = None if report.reward is not None else why_not(report)
+            report = await judging.evaluate(problem, submission, how.for_verdict)
+            reward = how.worth(problem, report)
+            failure = None if reward is not None else why_not(report)
         except (MicrocoderError, ValueError) as error:  # no server, a truth that makes no sense, ...
             failure = str(error)
-            if self._failures == "raise":
+            if how.failures == "raise":
                 raise NoVerdict(failure) from error
         if failure is not None:
-            if self._failures == "raise":
+            if how.failures == "raise":
                 raise NoVerdict(failure)
             log.warning("no verdict, so no reward: %s", failure)
-        return Judged(reward=None if report is None else report.reward, report=report, failure=failure)
+        if failure is not None and how.failures == "nan":
+            reward = math.nan
+        return Judged(reward=reward, report=report, failure=failure)
 
     def _fitting(self, problem: Problem, code: str) -> Problem:
         fitting = with_class(problem, code)
@@ -198,34 +238,15 @@ class Judge:
         return fitting
 
 
-def submission_of(
-    completion: str,
-    language: str,
-    *,
-    starts_in_think: bool = False,
-    is_code: bool = False,
-    entry_point: str | None = None,
-) -> Submission:
-    """The program in a completion; or the completion, where ``is_code``."""
-    if is_code:
-        return Submission(code=completion, language=language)
-    found = extract(completion, language, starts_in_think=starts_in_think, entry_point=entry_point)
-    return Submission(code=found.code, language=language, found=found.found)
-
-
 def why_not(report: Report) -> str:
     """What the judge says of its failure."""
+    if report.reward is not None:
+        return "the judge failed on a test that the reward depends on"
     return f"{report.status}: {report.message or 'no message'}"
 
 
-@functools.cache
-def _shared(server: str | None, failures: Failures, starts_in_think: bool) -> Judge:
-    judge = Judge(server.split(",") if server else None, failures=failures, starts_in_think=starts_in_think)
-    judge.__enter__()
-    atexit.register(judge.__exit__)
-    return judge
-
-
+_shared: dict[bytes, Judge] = {}
+"""By server and options."""
 _lock = threading.Lock()
 
 
@@ -238,15 +259,23 @@ def _new_lock() -> None:
 os.register_at_fork(after_in_child=_new_lock)
 
 
-def shared_judge(
-    server: str | None = None, *, failures: Failures = "none", starts_in_think: bool | None = None
-) -> Judge:
-    """One for the process, until its end. ``server`` may name several, separated by commas; None: as SERVER says."""
+def shared_judge(server: str | Sequence[str] | None = None, **running: Any) -> Judge:
+    """One for the process, until its end. ``server`` may name several, as one text with commas, too; None: as SERVER
+    says. ``running``: as Judge takes what runs the programs."""
+    check_running(running)
+    server = server or os.environ.get(SERVER) or None
+    addresses = [each.strip() for each in server.split(",")] if isinstance(server, str) else server
+    key = msgspec.msgpack.encode((addresses, sorted(running.items())))
     with _lock:
-        return _shared(server or os.environ.get(SERVER), failures, bool(starts_in_think))
+        if key not in _shared:
+            judge = Judge(addresses, **running)
+            judge.__enter__()
+            atexit.register(judge.__exit__)
+            _shared[key] = judge
+        return _shared[key]
 
 
-def _judging(server: str | list[str] | None, options: dict[str, Any]) -> _Judging:
+def _judging(server: str | Sequence[str] | None, options: dict[str, Any]) -> _Judging:
     if server is None:
         return Evaluator(**options)
     from ..client import AsyncClient  # needs the extra serve

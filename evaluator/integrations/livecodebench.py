@@ -10,6 +10,7 @@ when the judge failed there is an exception, or with ``failures="none"`` a None 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import defaultdict
@@ -18,10 +19,12 @@ from typing import Any
 
 import msgspec
 
+from ..options import pick
 from ..problem import Mode, Problem
 from ..report import Report
 from ..status import Status
-from .judge import Failures, Judge, Judged
+from .adapter import Adapter, AdapterOptions
+from .judge import Judge, Judged
 from .truth import problem_of
 
 Code = bool | int
@@ -37,6 +40,7 @@ CODES: dict[Status, Code] = {
     Status.NO_CODE: -4,
 }
 """LiveCodeBench's codes. It has none for a judge that failed."""
+_WITHOUT = {"reward": "metrics count programs that passed all tests"}
 MESSAGES = {-2: "Wrong Answer", -3: "Time Limit Exceeded", -4: "Runtime Error"}
 
 
@@ -49,37 +53,52 @@ def codegen_metrics(
     debug: bool = False,
     *,
     judge: Judge | None = None,
-    failures: Failures = "raise",
-    preset: str | None = None,
+    **options: Any,
 ) -> list[Any]:
     """``[metrics, results, metadata]``. Raises NoVerdict, and BadRow for a sample that cannot be used.
 
     samples_list      ``{"input_output": JSON of {"inputs", "outputs", "fn_name"}}``, one a problem
-    generations_list  programs, not completions: a list for each problem
-    num_process_evaluate  workers; None: one for each processor
+    generations_list  programs: a list for each problem; completions where ``form`` is fence
+    num_process_evaluate  workers; None: one for each processor. A server has its own
     timeout           processor seconds for each test
-    judge             that is running; with a server, say. None: one for this call; ``preset="lcb"`` has it compare as
+    judge             that is running. None: one for this call
+    options           as Adapter says, which also says what it raises; ``preset="lcb"`` has programs compared as
                       LiveCodeBench does
     debug             ignored
     """
     if len(samples_list) != len(generations_list):
         raise ValueError(f"generations_list: {len(generations_list)} lists for {len(samples_list)} samples")
-    if judge is None:
-        with Judge(failures=failures, workers=num_process_evaluate, preset=preset) as judge:
-            return codegen_metrics(samples_list, generations_list, k_list, timeout=timeout, judge=judge)
-    problems = [problem_of_sample(sample, number, timeout) for number, sample in enumerate(samples_list)]
-    places = [(number, code) for number, codes in enumerate(generations_list) for code in codes]
-    judged = judge.judge_all_now([(code, problems[number]) for number, code in places], is_code=True)
+    told = {"form": "raw", **options}
+    with contextlib.ExitStack() as stack:
+        if judge is None:
+            judge = stack.enter_context(_judge(told, num_process_evaluate))
+        adapter = Adapter(told, judge=judge, without=_WITHOUT)
+        column = adapter.column or "input_output"
+        problems = [problem_of_sample(sample, number, timeout, column) for number, sample in enumerate(samples_list)]
+        places = [(number, code) for number, codes in enumerate(generations_list) for code in codes]
+        judged = adapter.all_now([(code, problems[number]) for number, code in places])
     results: defaultdict[int, list[list[Code] | None]] = defaultdict(list)
     metadata: defaultdict[int, list[str]] = defaultdict(list)
     for (number, _), each in zip(places, judged, strict=True):
-        results[number].append(None if each.reward is None else codes_of(each.report, problems[number].mode))
+        results[number].append(None if each.failure is not None else codes_of(each.report, problems[number].mode))
         metadata[number].append(json.dumps(metadata_of(each, problems[number])))
     return [metrics_of(results, k_list), results, [metadata[number] for number in sorted(metadata)]]
 
 
-def problem_of_sample(sample: Mapping[str, Any], number: int, timeout: float) -> Problem:
-    problem = problem_of({"input_output": sample["input_output"]}, field=f"samples_list[{number}]")
+def _judge(options: dict[str, Any], workers: int | None) -> Judge:
+    """For one call. Takes out of the options what runs the programs."""
+    server = pick(AdapterOptions, options).server
+    options.pop("server", None)
+    running = {name: options.pop(name) for name in [*options] if name not in AdapterOptions.__struct_fields__}
+    if server is None:
+        running.setdefault("workers", workers)
+    return Judge(server, failures="raise", **running)
+
+
+def problem_of_sample(sample: Mapping[str, Any], number: int, timeout: float, column: str) -> Problem:
+    if column not in sample:
+        raise ValueError(f"samples_list[{number}]: has no {column!r}")
+    problem = problem_of({"input_output": sample[column]}, field=f"samples_list[{number}]")
     return msgspec.structs.replace(problem, time_limit=float(timeout))
 
 
@@ -97,7 +116,7 @@ def codes_of(report: Report | None, mode: Mode) -> list[Code]:
 
 def metadata_of(judged: Judged, problem: Problem) -> dict[str, Any]:
     report = judged.report
-    if report is None or judged.reward is None:
+    if report is None or judged.failure is not None:
         return {"error": judged.failure, "error_code": -5, "error_message": "TestRunnerError"}
     if report.accepted:
         return {"execution time": report.cpu_time}

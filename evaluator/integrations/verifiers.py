@@ -8,8 +8,9 @@
     rubric = vf.Rubric(funcs=[rubric_reward])  # 0.1
 
 Later releases take ``code_reward`` and ``tests_passed`` by their names, too: ``task.rewards.accepted.fn`` is
-``microcoder.evaluator.integrations.verifiers:code_reward``. The ground truth is a field of the task, or a column of the
-data set, named as in ``trl.COLUMNS``. Programs are judged in this process, or as MICROCODER_SERVER says.
+``microcoder.evaluator.integrations.verifiers:code_reward``. The ground truth is a field of the task, or a column of
+the data set, named as in ``adapter.COLUMNS``. Programs are judged here, or as MICROCODER_SERVER says. All take
+the same options, as Adapter says. Where verifiers calls them itself, `with_options` makes functions that have some.
 
 A judge failure is never 0: ``code_reward`` raises, which verifiers records as an error of the trace, whose reward stays
 None. Rubrics take every exception for 0.0, so there the reward is NaN, and ``state["error"]`` an InfraError, upon which
@@ -18,53 +19,90 @@ None. Rubrics take every exception for 0.0, so there the reward is NaN, and ``st
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..datasets.base import as_list
-from .judge import Judged, shared_judge, statement_of, text_of
-from .trl import column_of
+from ..options import ClientOptions, RunOptions
+from .adapter import Adapter, AdapterOptions, column_of
+from .judge import Judged, statement_of, text_of
 
 
-async def code_reward(
-    task: Any, trace: Any, *, column: str | None = None, server: str | None = None, starts_in_think: bool = False
-) -> float:
+async def code_reward(task: Any, trace: Any, **options: Any) -> float:
     """1.0 or 0.0, of a task's data and a trace's last reply. ``column``: the field with the truth. Raises NoVerdict."""
-    judged = await _judged(task, trace, column, server, starts_in_think)
+    judged = await _judged(task, trace, options)
     assert judged.reward is not None  # would have raised
     return judged.reward
 
 
-async def tests_passed(task: Any, trace: Any) -> float:
-    """Metric: the share of the tests that passed. The reward's verdict serves for both. Raises NoVerdict."""
-    return (await _judged(task, trace)).passed
+async def tests_passed(task: Any, trace: Any, **options: Any) -> float:
+    """Metric: the share of the tests that passed. The reward's verdict serves for both, where they have the same
+    options. Raises NoVerdict."""
+    judged = await _judged(task, trace, options)
+    return judged.passed if judged.failure is None else math.nan
 
 
 async def rubric_reward(
-    completion: Any, answer: Any = None, info: dict[str, Any] | None = None, state: Any = None, **about: Any
+    completion: Any,
+    answer: Any = None,
+    info: dict[str, Any] | None = None,
+    state: Any = None,
+    prompt: Any = None,
+    **options: Any,
 ) -> float:
-    """1.0, 0.0, or NaN, with the reason in ``state["error"]``. ``info`` may hold the truth instead of ``answer``."""
-    columns = {"answer": answer} if answer else dict(info or {})
-    field = column_of(columns, None)
-    using = shared_judge(failures="none")
-    judged = await using.judge(
-        text_of(_plain(completion)), columns[field], field=field, statement=statement_of(_plain(about.get("prompt")))
+    """1.0, 0.0, or NaN, with the reason in ``state["error"]``. ``info`` may hold the truth instead of ``answer``; where
+    ``column`` is given, it does."""
+    try:
+        adapter = _adapter(rubric_reward, options)
+        columns = {"answer": answer} if answer and adapter.column is None else dict(info or {})
+        field = column_of(columns, adapter.column)
+        statement = statement_of(_plain(prompt))
+        judged = await adapter.one(text_of(_plain(completion)), columns[field], field=field, statement=statement)
+        reward, failure = judged.reward, judged.failure
+    except Exception as error:  # a rubric would make it 0.0
+        reward, failure = math.nan, f"{type(error).__name__}: {error}"
+    if failure is not None and state is not None:
+        state["error"] = importlib.import_module("verifiers").InfraError(f"no verdict: {failure}")
+    assert reward is not None
+    return reward
+
+
+def with_options(function: Callable[..., Any], name: str | None = None, **options: Any) -> Callable[..., Any]:
+    """One of the above with options, under a name of its own. Raises what Adapter does, now."""
+    _adapter(function, options)
+    made = functools.partial(function, **options)
+    made.__name__ = name or function.__name__  # pyright: ignore[reportAttributeAccessIssue]
+    return made
+
+
+def _adapter(function: Callable[..., Any], options: dict[str, Any]) -> Adapter:
+    if function is rubric_reward:
+        return Adapter(options, failures="nan", allowed=("nan",))
+    return Adapter(options, failures="raise", allowed=("raise", "nan"))
+
+
+def _named(function: Callable[..., Any]) -> inspect.Signature:
+    """With the options by their names. Rubrics hand all they have to a function that takes any name."""
+    own = [each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD]
+    names = dict.fromkeys(
+        name for kind in (AdapterOptions, RunOptions, ClientOptions) for name in kind.__struct_fields__
     )
-    if judged.reward is not None:
-        return judged.reward
-    if state is not None:
-        state["error"] = importlib.import_module("verifiers").InfraError(f"no verdict: {judged.failure}")
-    return math.nan
+    options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
+    return inspect.Signature([*own, *options])
 
 
-async def _judged(
-    task: Any, trace: Any, column: str | None = None, server: str | None = None, starts_in_think: bool = False
-) -> Judged:
+rubric_reward.__signature__ = _named(rubric_reward)  # pyright: ignore[reportFunctionMemberAccess]
+
+
+async def _judged(task: Any, trace: Any, options: dict[str, Any]) -> Judged:
+    adapter = _adapter(code_reward, options)
     fields: dict[str, Any] = task.__dict__  # what was set, which is all that pydantic knows of
-    field = column_of(fields, column)
-    judge = shared_judge(server, failures="raise", starts_in_think=starts_in_think)
-    return await judge.judge(trace.last_reply, fields[field], field=field, statement=statement_of(_plain(task.prompt)))
+    field = column_of(fields, adapter.column)
+    return await adapter.one(trace.last_reply, fields[field], field=field, statement=statement_of(_plain(task.prompt)))
 
 
 def _plain(messages: Any) -> Any:

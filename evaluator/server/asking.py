@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
+import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 
+from ..options import RewardOptions, check_names
 from . import decode, values
+from .decode import bad_field
 from .errors import BadRequest, TooSlow
 from .service import Client, Service
 
@@ -35,6 +39,31 @@ def siblings_of(request: Asking) -> Siblings:
 def client_of(request: Asking) -> Client:
     client: Client = request.scope["state"]["client"]
     return client
+
+
+def query_of(request: Asking) -> dict[str, str]:
+    """What the address says behind the question mark. Raises BadRequest."""
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        if name in query:
+            raise BadRequest("given twice", path=name)
+        query[name] = value
+    return query
+
+
+def options_of(request: Asking, query: Mapping[str, str]) -> RewardOptions:
+    """How programs are to be judged: as the query says; where it says nothing, as the server was started to. Raises
+    BadRequest."""
+    try:
+        check_names(query, RewardOptions)
+    except TypeError as error:
+        raise BadRequest(str(error), path="query") from None
+    ours = msgspec.structs.asdict(service_of(request).settings.judging)
+    try:
+        return msgspec.convert(ours | dict(query), RewardOptions, strict=False)
+    except msgspec.ValidationError as error:
+        found = bad_field(error, "")
+        raise BadRequest(str(found), path=(found.path or "").removeprefix(".")) from None
 
 
 def note(request: Asking, **more: object) -> None:

@@ -10,6 +10,7 @@ from ...sandbox.validated import Validated
 from ..datasets.programs import Completion, extracted
 from ..extract import Found
 from ..memory import Kept
+from ..options import RewardOptions
 from ..problem import Name, Problem
 from ..report import Report
 from ..submission import Submission
@@ -37,7 +38,8 @@ class Program(Validated, frozen=True, kw_only=True):
     """Source text. null, or only white space: there was no program; the verdict is no_code."""
     completion: Completion | msgspec.UnsetType = msgspec.UNSET
     """Instead of ``code``: what a model said, with the program in it."""
-    language: Name = "python"
+    language: Name | None = None
+    """None: as the options of the request say."""
     files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Name and text of files beside the source, which is where the program begins."""
     name: Name | None = None
@@ -54,12 +56,12 @@ class Program(Validated, frozen=True, kw_only=True):
         if self.code is msgspec.UNSET and self.completion is msgspec.UNSET:
             raise ValueError("code: missing; there is no completion, either")
 
-    def submission(self, problem: Problem) -> Submission:
+    def submission(self, problem: Problem, options: RewardOptions) -> Submission:
         """The program of the completion, where there is one. Raises ValueError, ``field: reason``."""
         submission = Submission(
             code=None if self.code is msgspec.UNSET else self.code,
             name=self.name,
-            language=self.language,
+            language=self.language or options.language,
             files=self.files,
             found=self.found,
             accept=self.accept,
@@ -68,7 +70,7 @@ class Program(Validated, frozen=True, kw_only=True):
         Submission.of(submission)
         if self.code is not msgspec.UNSET or self.completion is msgspec.UNSET:
             return submission
-        return extracted(submission, self.completion, problem)
+        return extracted(submission, self.completion, problem, options)
 
 
 class EvaluateRequest(Validated, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Of the program in the request, from 0."""
     id: str | None = None
     reward: float | None
-    """1.0 or 0.0; null when the judge itself failed. Never 0 for that."""
+    """1.0 or 0.0, or what the options of the request say; null when the judge itself failed. Never 0 for that."""
     report: Report
     cached: bool = False
     """The verdict was known: an equal program had been judged."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ..options import RewardOptions
 from ..problem import Problem
 from ..version import VERSION
 from .decode import JSON, MSGPACK, NDJSON
@@ -52,13 +53,13 @@ _NUMBER = {
     "required": True,
     "schema": {"type": "string", "pattern": "^[0-9]+[.][0-9]+$"},
 }
-_NO_VERDICT = {
-    "name": "no_verdict",
+_FAILURES = {
+    "name": "failures",
     "in": "query",
     "required": False,
     "description": "What a program without verdict gets: the reward NaN, or 503 for the request. Without it: NaN beside"
     " programs that have one, else 503.",
-    "schema": {"enum": ["nan", "refuse"]},
+    "schema": {"enum": ["nan", "raise"]},
 }
 _CLIENT = {
     "name": "X-Client-Id",
@@ -74,8 +75,12 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
     both = (JSON, MSGPACK)
     line = {"anyOf": [_ref("Result"), _ref("Failed")]}
-    judged = _operation("Judge programs", _ref("EvaluateResponse"), both, body="EvaluateRequest", parameters=[_CLIENT])
-    streamed = _operation("Judge programs; a line for each as it finishes", line, (NDJSON,), body="EvaluateRequest")
+    judged = _operation(
+        "Judge programs", _ref("EvaluateResponse"), both, body="EvaluateRequest", parameters=[_CLIENT, *_options()]
+    )
+    streamed = _operation(
+        "Judge programs; a line for each as it finishes", line, (NDJSON,), body="EvaluateRequest", parameters=_options()
+    )
     put = _operation("Register a problem under its SHA-256", _ref("Registered"), both, body="Problem")
     return {
         "openapi": "3.1.0",
@@ -105,7 +110,7 @@ def document() -> dict[str, Any]:
                     _ref("GetRewardResponse"),
                     both,
                     body="GetRewardRequest",
-                    parameters=[_NO_VERDICT],
+                    parameters=[_FAILURES, *_options()],
                 )
             },
             "/remote_rm": {
@@ -114,7 +119,7 @@ def document() -> dict[str, Any]:
                     {"type": "number"},
                     both,
                     body="RemoteRmRequest",
-                    parameters=[_NO_VERDICT],
+                    parameters=[_FAILURES, *_options()],
                 )
             },
             "/v1/ping": {"get": _operation("pong", {"type": "string"}, both)},
@@ -125,6 +130,12 @@ def document() -> dict[str, Any]:
             "/schema": {"get": _operation("This document", {"type": "object"}, both)},
         },
     }
+
+
+def _options() -> list[dict[str, Any]]:
+    """How programs are to be judged, as parameters of the query."""
+    fields = msgspec.json.schema(RewardOptions)["$defs"]["RewardOptions"]["properties"]
+    return [{"name": name, "in": "query", "required": False, "schema": field} for name, field in fields.items()]
 
 
 def _operation(

@@ -164,21 +164,16 @@ async def _serve(
 
 def _evaluator(settings: Settings) -> Evaluator | RayEvaluator:
     options: dict[str, Any] = {
-        "jail": settings.jail,
-        "python": settings.python,
-        "packages": settings.packages,
-        "lanes": settings.lanes,
-        "run_all": settings.run_all,
-        "scores": settings.scores,
-        "benefit_of_doubt": settings.benefit_of_doubt,
-        "preset": settings.preset,
+        **msgspec.structs.asdict(settings.running),
+        **msgspec.structs.asdict(settings.judging),
+        "workers": settings.workers or None,
         "cache": 0,
-        "unsafe_no_jail": settings.unsafe_no_jail,
     }
     if settings.ray is None:
-        return Evaluator(workers=settings.workers, memory=settings.budget.evaluator, **options)
-    options |= {name: value for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name))}
-    return RayEvaluator(settings.ray, workers=settings.workers or None, **options)
+        options["memory"] = settings.budget.evaluator
+        return Evaluator(**options)
+    options.update((name, value) for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name)))
+    return RayEvaluator(settings.ray, **options)
 
 
 class _End:

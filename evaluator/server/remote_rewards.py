@@ -6,7 +6,8 @@
 Labels hold the ground truth in any form that integrations.truth knows. Neither trainer has a reward that means "none";
 the one thing that both carry to where groups are left out is NaN. So a program without verdict has the reward NaN where
 others of its request have a verdict: it costs them nothing, and what was judged is not judged again. Where none has one
-the answer is 503, after which both ask again. ``?no_verdict=nan`` never refuses, ``?no_verdict=refuse`` always does.
+the answer is 503, after which both ask again. ``?failures=nan`` never refuses, ``?failures=raise`` always does; they
+were called ``?no_verdict=nan`` and ``=refuse``. The fields of RewardOptions stand in the query, too.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ from litestar import Response, post
 
 from ...sandbox.shortage import in_thread
 from ..datasets.base import BadRow
-from ..integrations.judge import statement_of, submission_of, text_of, why_not
+from ..integrations.judge import statement_of, text_of, why_not
 from ..integrations.openrlhf import response_of
 from ..integrations.truth import Truths, with_class
+from ..options import RewardOptions
 from ..submission import Submission
 from . import decode
-from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of
+from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, options_of, query_of, service_of
 from .decode import MSGPACK, Decoder
 from .errors import BadRequest, TooLarge, Unavailable
 from .messages import Result
 from .service import Asked, Client, Service, until
 
 
-class GetRewardRequest(msgspec.Struct, frozen=True, kw_only=True):
+class GetRewardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     query: list[str] | str = []
     prompts: list[str | None] | str | None = None
     labels: list[Any] | str | None = None
@@ -44,7 +46,7 @@ class GetRewardResponse(msgspec.Struct, frozen=True, kw_only=True):
     extra_logs: dict[str, list[float]]
 
 
-class RemoteRmRequest(msgspec.Struct, frozen=True, kw_only=True):
+class RemoteRmRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     response: str
     label: Any
     prompt: Any = None
@@ -104,19 +106,32 @@ def samples_of(asked: GetRewardRequest) -> list[_Sample]:
 
 async def judged(request: Asking, samples: list[_Sample]) -> list[Result] | None:
     """None: the client is gone. Raises Unavailable where too many got no verdict."""
-    without = request.query_params.get("no_verdict")
-    if without not in (None, "nan", "refuse"):
-        raise BadRequest("nan or refuse", path="no_verdict")
+    query = query_of(request)
+    without = _without_verdict(query)
+    options = options_of(request, query)
     service, client = service_of(request), client_of(request)
     if len(samples) > service.settings.caps.submissions:
         raise TooLarge(f"{len(samples)} queries; this server allows {service.settings.caps.submissions}")
     service.admit(client, len(samples))
-    results: list[Result] | None = await until(gone(request), _judge(service, client, samples))
+    results: list[Result] | None = await until(gone(request), _judge(service, client, samples, options))
     failed = [result.report for result in results or () if result.reward is None]
     note(request, programs=len(samples), no_verdict=len(failed) or None)
-    if failed and without != "nan" and (without == "refuse" or len(failed) == len(samples)):
+    if failed and without != "nan" and (without == "raise" or len(failed) == len(samples)):
         raise Unavailable(f"the judge failed: {why_not(failed[0])}", retry_after=1.0)
     return results
+
+
+_WORDS = {"failures": {"nan": "nan", "raise": "raise"}, "no_verdict": {"nan": "nan", "refuse": "raise"}}
+"""What may be asked for where there is no verdict."""
+
+
+def _without_verdict(query: dict[str, str]) -> str | None:
+    """Taken out of the query. Raises BadRequest."""
+    wanted = None
+    for name, words in _WORDS.items():
+        if name in query and (wanted := words.get(query.pop(name))) is None:
+            raise BadRequest(" or ".join(words), path=name)
+    return wanted
 
 
 def _reward(result: Result) -> float:
@@ -130,22 +145,22 @@ def _answer(request: Asking, value: object) -> Response[bytes]:
     return Response(json.dumps(msgspec.to_builtins(value)).encode(), media_type=decode.JSON)
 
 
-async def _judge(service: Service, client: Client, samples: list[_Sample]) -> list[Result]:
-    return await service.judge(client, [await _asked(service, place, each) for place, each in enumerate(samples)])
+async def _judge(service: Service, client: Client, samples: list[_Sample], options: RewardOptions) -> list[Result]:
+    asked = [await _asked(service, place, each, options) for place, each in enumerate(samples)]
+    return await service.judge(client, asked)
 
 
-async def _asked(service: Service, place: int, sample: _Sample) -> Asked:
+async def _asked(service: Service, place: int, sample: _Sample, options: RewardOptions) -> Asked:
     try:
-        data, code = await in_thread(_written, service.truths, sample)
+        data, submission = await in_thread(_written, service.truths, sample, options)
     except BadRow as error:
         raise BadRequest(f"{error.reason}", path=".".join(filter(None, (sample.path, error.field)))) from None
     held = await service.problems.named(msgspec.Raw(data), MSGPACK, sample.path)
-    return Asked(place, Submission(code=code), held)
+    return Asked(place, submission, held, options)
 
 
-def _written(truths: Truths, sample: _Sample) -> tuple[bytes, str | None]:
+def _written(truths: Truths, sample: _Sample, options: RewardOptions) -> tuple[bytes, Submission]:
     """The problem as it is registered, and the program; in a thread, for both may be large."""
     problem = truths.problem(sample.label, field="label", statement=sample.statement)
-    response = text_of(response_of(sample.query, sample.prompt))
-    code = submission_of(response, "python", entry_point=problem.entry_point).code
-    return msgspec.msgpack.encode(with_class(problem, code or "")), code
+    submission = options.submission(text_of(response_of(sample.query, sample.prompt)), problem.entry_point)
+    return msgspec.msgpack.encode(with_class(problem, submission.code or "")), submission

@@ -19,7 +19,19 @@ from ...sandbox.errors import HostShortage
 from ...sandbox.shortage import in_thread, refused
 from ..version import VERSION
 from . import decode, pieces
-from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of, siblings_of
+from .asking import (
+    Asking,
+    answer,
+    answer_media,
+    body_of,
+    client_of,
+    gone,
+    note,
+    options_of,
+    query_of,
+    service_of,
+    siblings_of,
+)
 from .errors import BadRequest, NotFound, Refused, TooLarge, Unavailable
 from .messages import ErrorResponse, EvaluateResponse, Fault, Health, Registered, Version
 from .metrics import CONTENT_TYPE
@@ -86,8 +98,9 @@ def application(service: Service, siblings: Siblings) -> ASGIApp:
 @post("/v1/evaluate", status_code=200)
 async def evaluate(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
+    options = options_of(request, query_of(request))
     media = decode.media_type(request.headers.get("content-type"))
-    asked, warnings = await service.read(await body_of(request).read(media), media, client)
+    asked, warnings = await service.read(await body_of(request).read(media), media, client, options)
     results = await until(gone(request), service.judge(client, asked))
     if results is None:
         return Response(b"", status_code=499)
@@ -102,8 +115,9 @@ async def evaluate(request: Asking) -> Response[bytes]:
 @post("/v1/evaluate/stream", status_code=200)
 async def stream(request: Asking) -> Stream:
     service, client = service_of(request), client_of(request)
+    options = options_of(request, query_of(request))
     media = decode.media_type(request.headers.get("content-type"))
-    asked, warnings = await service.read(await body_of(request).read(media), media, client)
+    asked, warnings = await service.read(await body_of(request).read(media), media, client, options)
     note(request, programs=len(asked), warnings=warnings or None)
 
     async def lines() -> AsyncGenerator[bytes, None]:

@@ -31,7 +31,7 @@ from ...sandbox.protocol import collected
 from ...sandbox.validated import Validated
 from ..submission import Submission
 from . import decode, pieces
-from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, service_of
+from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, query_of, service_of
 from .decode import Decoder
 from .errors import BadRequest, TooMany, Unavailable, WaitedTooLong
 from .service import Client, Service, until
@@ -86,6 +86,8 @@ async def ping(request: Asking) -> Response[bytes]:
 
 @post("/run_code", status_code=200)
 async def run_code(request: Asking) -> Response[bytes]:
+    for name in query_of(request):
+        raise BadRequest("a program is run, not judged: there are no options", path=name)
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
     try:

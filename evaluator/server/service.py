@@ -30,6 +30,7 @@ from ..datasets.programs import FIELDS
 from ..engine import Evaluator
 from ..integrations.truth import Truths
 from ..memory import Kept
+from ..options import JudgeOptions, RewardOptions
 from ..problem import Problem
 from ..report import Report, packed, unpacked
 from ..status import Status
@@ -87,6 +88,7 @@ class Asked(msgspec.Struct, frozen=True):
     place: int
     submission: Submission
     held: Held
+    options: RewardOptions
     id: str | None = None
 
 
@@ -115,7 +117,7 @@ class Service:
         self.problems = Problems(
             state / "problems",
             settings.caps,
-            evaluator.preset,
+            settings.judging.checker,
             memory=budget.problems,
             disk=budget.problem_files,
             trouble=partial(self.troubles.tell, "problems"),
@@ -153,9 +155,8 @@ class Service:
         self._judged = self._cached = self._ran = 0
         self._per_second: deque[int] = deque([0], maxlen=RECENT)
         self._lags: deque[float] = deque([0.0], maxlen=RECENT)
-        # All that a verdict depends on, besides the problem and the program.
-        judging = settings.run_all, settings.scores, settings.benefit_of_doubt, settings.preset
-        decides = settings.python, settings.packages, *judging
+        # All that a verdict depends on, besides the problem, the program and how it is to be judged.
+        decides = settings.running.python, settings.running.packages
         self._identity = f"{identity()}\n{decides}".encode()
 
     async def __aenter__(self) -> Service:
@@ -208,7 +209,9 @@ class Service:
             if not self._bodies[client.key]:
                 del self._bodies[client.key]
 
-    async def read(self, data: bytes, media: str, client: Client) -> tuple[list[Asked], list[str]]:
+    async def read(
+        self, data: bytes, media: str, client: Client, options: RewardOptions
+    ) -> tuple[list[Asked], list[str]]:
         """The programs of a request, if all of them can be taken in. And what to say of fields that are not read."""
         request = _requests.decode(data, media)
         programs = request.submissions
@@ -220,7 +223,9 @@ class Service:
             raise TooLarge(f"{files} files; this server allows {most} in a request", path="$.submissions[].files")
         self.admit(client, len(programs))
         asked: list[Asked] = []
-        warnings = dict.fromkeys(misspelt(_SENT, data, msgpack=media == MSGPACK))
+        warnings = dict.fromkeys(
+            misspelt(_SENT, data, msgpack=media == MSGPACK, options=RewardOptions.__struct_fields__)
+        )
         common: Held | None = None
         turns = Turns()
         for place, program in enumerate(programs):
@@ -236,12 +241,12 @@ class Service:
             warnings |= dict.fromkeys(held.warnings)
             try:
                 if program.completion is msgspec.UNSET:
-                    submission = program.submission(held.problem)
+                    submission = program.submission(held.problem, options)
                 else:
-                    submission = await in_thread(program.submission, held.problem)
+                    submission = await in_thread(program.submission, held.problem, options)
             except ValueError as error:
                 raise bad_field(error, where) from None
-            asked.append(Asked(place, submission, held, program.id))
+            asked.append(Asked(place, submission, held, options, program.id))
             await turns.pass_on()
         return asked, list(warnings)
 
@@ -292,8 +297,8 @@ class Service:
             await _end(tasks)
 
     async def _result(self, client: Client, asked: Asked) -> Result:
-        submission, held = asked.submission, asked.held
-        decides = self._identity, held.digest.encode()
+        submission, held, judging = asked.submission, asked.held, asked.options.for_verdict
+        decides = self._identity, judging.key, held.digest.encode()
         if submission.characters < LARGE:
             key = submission.fingerprint(*decides)
         else:
@@ -301,7 +306,7 @@ class Service:
         self._know(client, asked.id, key)
         cache = "memory" if key in self._judging else None
         try:
-            judged = await self._judging.result(key, lambda: self._judge(client, key, held, submission))
+            judged = await self._judging.result(key, lambda: self._judge(client, key, held, submission, judging))
         except asyncio.CancelledError:
             if self._closed and not _cancelled():
                 raise Unavailable("the server is going down", retry_after=1.0) from None
@@ -309,9 +314,12 @@ class Service:
         report = judged.report.labelled(submission)
         cache = cache or ("disk" if judged.from_disk else None)
         self._count(client, asked, report, cache)
-        return Result(place=asked.place, id=asked.id, reward=report.reward, report=report, cached=cache is not None)
+        reward = asked.options.worth(held.problem, report)
+        return Result(place=asked.place, id=asked.id, reward=reward, report=report, cached=cache is not None)
 
-    async def _judge(self, client: Client, key: bytes, held: Held, submission: Submission) -> _Judged:
+    async def _judge(
+        self, client: Client, key: bytes, held: Held, submission: Submission, judging: JudgeOptions
+    ) -> _Judged:
         if self._verdicts is not None:
             known = await self._verdicts.get(key)
             if known is not None:
@@ -323,7 +331,7 @@ class Service:
                 waited = time.monotonic() - asked
                 of_all = Submission(code=submission.code, language=submission.language, files=submission.files)
                 with refusals("judging"):
-                    report = await self.evaluator.evaluate(held.problem, of_all)
+                    report = await self.evaluator.evaluate(held.problem, of_all, judging)
                 if report.judge_refused:
                     raise HostShortage(report.message)
         except TimeoutError:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from ...sandbox.limits import MIB
+from ..options import JudgeOptions, RunOptions
 from .budget import Budget, divided
 
 LogFormat = Literal["json", "text"]
@@ -53,6 +54,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one engine process."""
 
+    judging: JudgeOptions = JudgeOptions()
+    """For what a request does not ask for."""
+    running: RunOptions = RunOptions()
+    """Of each evaluator, but for its workers, its memory and its cache, which it has none of."""
     workers: int = 1
     """With a cluster, 0 is all processors that it has."""
     ray: str | None = None
@@ -60,16 +65,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     actor_workers: int | None = None
     """As RayEvaluator has it, likewise the next; None: its default."""
     actor_wait: float | None = None
-    jail: str = "auto"
-    python: str | None = None
-    packages: tuple[str, ...] | None = None
-    lanes: bool = True
-    run_all: bool = False
-    scores: bool = False
-    benefit_of_doubt: bool = False
-    preset: str | None = None
-    """Rule that replaces that of every problem without a checker program."""
-    unsafe_no_jail: bool = False
 
     tokens: tuple[str, ...] = ()
     """Any of them lets a request in. None: every request is let in."""

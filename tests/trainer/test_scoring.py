@@ -12,15 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from microcoder.evaluator import Problem, Report, Status, TestCase
+from microcoder.evaluator import Problem, Report, RewardOptions, Status, TestCase
 from microcoder.evaluator.problem import Group
 from microcoder.evaluator.report import TestResult
 from microcoder.trainer.collect import Answer
+from microcoder.trainer.config import Judging
 from microcoder.trainer.data import place, read
-from microcoder.trainer.errors import ConfigError, DataError
+from microcoder.trainer.errors import DataError
 from microcoder.trainer.evaluate import pass_at_k, summarize
 from microcoder.trainer.metrics import lines
-from microcoder.trainer.reward import open_judge, program, verdict
+from microcoder.trainer.reward import open_judge, program
 from microcoder.trainer.rollout.base import seeds
 
 FENCE = "```"
@@ -36,8 +37,8 @@ FENCE = "```"
     ],
 )
 def test_program_is_a_whole_block(response: str, expected: str) -> None:
-    assert program(response, "fence").strip() == expected
-    assert program(response, "raw") == response
+    assert (program(response, RewardOptions()).code or "").strip() == expected
+    assert program(response, RewardOptions(form="raw")).code == response
 
 
 PLAIN = Problem(problem_id="p", tests=(TestCase(),))
@@ -59,27 +60,28 @@ def report(status: Status, passed: int, score: float | None = None) -> Report:
     ],
 )
 def test_failures_of_the_judge_are_no_reward(one: Report, binary: float | None, fraction: float | None) -> None:
-    assert verdict(PLAIN, one, "binary").reward == binary
-    assert verdict(PLAIN, one, "fraction").reward == fraction
-    assert verdict(PLAIN, one, "score").reward == binary
+    assert RewardOptions(reward="binary").worth(PLAIN, one) == binary
+    assert RewardOptions(reward="fraction").worth(PLAIN, one) == fraction
+    assert RewardOptions(reward="score").worth(PLAIN, one) == binary
 
 
 def test_points_as_a_reward() -> None:
-    assert verdict(POINTS, report(Status.WRONG_ANSWER, 3, 0.6), "score").reward == 0.6
-    assert verdict(POINTS, report(Status.WRONG_ANSWER, 3, 0.6), "binary").reward == 0.0
-    assert verdict(POINTS, report(Status.SYSTEM_ERROR, 3), "score").reward is None
+    assert RewardOptions(reward="score").worth(POINTS, report(Status.WRONG_ANSWER, 3, 0.6)) == 0.6
+    assert RewardOptions(reward="binary").worth(POINTS, report(Status.WRONG_ANSWER, 3, 0.6)) == 0.0
+    assert RewardOptions(reward="score").worth(POINTS, report(Status.SYSTEM_ERROR, 3)) is None
     failed = msgspec.structs.replace(
         report(Status.WRONG_ANSWER, 3),
         tests=(TestResult(status=Status.CHECKER_ERROR), TestResult(status=Status.SKIPPED)),
     )
-    assert verdict(POINTS, failed, "score").reward is None
-    with pytest.raises(ConfigError, match="start it with --scores"):
-        verdict(POINTS, report(Status.WRONG_ANSWER, 3), "score")
+    for reward in ("fraction", "score"):
+        assert RewardOptions(reward=reward).worth(POINTS, failed) is None
+    assert RewardOptions(reward="fraction").for_verdict.run_all
+    assert RewardOptions(reward="score").for_verdict.scores
 
 
 def test_judging_a_response() -> None:
     problem = Problem(problem_id="double", tests=(TestCase("2\n", "4\n"), TestCase("3\n", "6\n")))
-    judge = open_judge(None, form="fence", scale="fraction", workers=1, jail="auto")
+    judge = open_judge(Judging(reward="fraction", workers=1))
     try:
         futures = [
             judge.submit(problem, f"{FENCE}python\nprint({text})\n{FENCE}") for text in ("2*int(input())", "4", "(")
