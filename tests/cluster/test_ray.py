@@ -15,12 +15,14 @@ import msgspec
 import psutil
 import pytest
 
-from microcoder.evaluator import Evaluator, Problem, Status, Submission, TestCase
+from microcoder.evaluator import Evaluator, JudgeOptions, Problem, RewardOptions, Status, Submission, TestCase
 from microcoder.evaluator.cluster import ClusterUnavailable, RayEvaluator, crew
 from microcoder.evaluator.cluster.placement import Node, sizes, told
+from microcoder.evaluator.integrations import problem_of
 from microcoder.sandbox.limits import Limits
 
 from ..events import PATIENT, until, wait_until
+from ..integrations.test_options import CASES, NOTHING
 from ..serve.conftest import ADD, SUMS, Server
 from ..serve.conftest import start as start
 from ..warned import Warned
@@ -55,6 +57,18 @@ async def test_verdicts_are_those_of_an_evaluator_here_and_problems_travel_once(
     assert (labelled.name, labelled.accept, labelled.reward) == ("mine", True, 1.0)
     assert parted.accepted
     assert getattr(ran, "stdout", None) == b"cba\n"
+
+
+async def test_how_to_judge_travels_with_each_program(cluster: Any, nodes: Nodes) -> None:
+    nodes(1)
+    async with RayEvaluator(cluster.address) as evaluator:
+        for field in JudgeOptions.__struct_fields__:
+            case = CASES[field]
+            problem, program = problem_of(case.truth), RewardOptions().submission(case.said)
+            for how, seen in ((None, case.plain), (JudgeOptions(**{field: case.value}), case.seen)):
+                report = await evaluator.evaluate(problem, program, how)
+                assert (NOTHING if report.reward is None else report.reward) == seen["reward"], field
+                assert report.passed / report.total == seen.get("passed", report.passed / report.total), field
 
 
 async def test_what_makes_no_sense_is_said_as_by_an_evaluator_here(cluster: Any, nodes: Nodes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from microcoder.evaluator.integrations.verl import compute_score, compute_scores
 
 from ..serve.conftest import Server
 from .conftest import NONE, RIGHT, TRUTH, WRONG, text
+from .test_options import CASES, NOTHING, Case
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(400)]  # importing takes long
 SAID = {RIGHT: 1.0, WRONG: 0.0, NONE: 0.0}
@@ -45,7 +48,7 @@ def run(framework: Callable[[str], Any]) -> Callable[..., Any]:
     torch, reward = framework("torch"), framework("verl.trainer.ppo.reward")
     proto, conf = framework("verl").DataProto, framework("omegaconf").OmegaConf
 
-    async def ran(options: dict[str, Any], said: str) -> dict[str, Any]:
+    async def ran(options: dict[str, Any], said: str, truth: Any = TRUTH) -> dict[str, Any]:
         made = conf.create({"reward": {"reward_manager": {"source": "register", "name": "naive"}} | options})
         manager = reward.load_reward_manager(made, Tokenizer())
         responses = torch.tensor([[*map(ord, said), 0, 0]])
@@ -54,8 +57,8 @@ def run(framework: Callable[[str], Any]) -> Callable[..., Any]:
             tensors={"prompts": torch.ones(1, 2, dtype=torch.long), "responses": responses, "attention_mask": mask},
             non_tensors={
                 "data_source": ["codecontests"],
-                "reward_model": [{"style": "rule", "ground_truth": text(TRUTH)}],
-                "extra_info": [{"index": 0}],
+                "reward_model": [{"style": "rule", "ground_truth": text(truth)}],
+                "extra_info": [{"index": 0, "hidden": text(TRUTH)}],
             },
         )
         return await manager.run_single(data)
@@ -83,3 +86,49 @@ async def test_verl_loads_our_manager(serving: Server, run: Callable[..., Any]) 
         answer = await run(options, said)
         assert answer["reward_score"] == score
         assert set(answer["reward_extra_info"]) == {"score", "acc", "tests_passed", "no_code", "status"}
+
+
+def managed(serving: Server, **more: Any) -> dict[str, Any]:
+    module = {"path": "pkg://microcoder.evaluator.integrations.verl_manager"}
+    manager = {"source": "importlib", "name": "MicrocoderRewardManager", "module": module}
+    return {"reward_manager": manager, "reward_kwargs": {"server": serving.address} | more}
+
+
+@pytest.mark.parametrize("field", CASES)
+async def test_our_manager_takes_every_option(serving: Server, run: Callable[..., Any], field: str) -> None:
+    case: Case = CASES[field]
+    options = managed(serving, failures="nan", **{field: case.value})
+    if case.seen["reward"] == NOTHING:  # that takes three tries
+        options = managed(serving, **{field: case.value})
+        with pytest.raises(NoVerdict):
+            await run(options, case.said, case.truth)
+        return
+    answer = await run(options, case.said, case.truth)
+    assert answer["reward_score"] == pytest.approx(case.seen["reward"])
+    passed = answer["reward_extra_info"]["tests_passed"]
+    assert passed == pytest.approx(case.seen.get("passed", passed))
+
+
+async def test_our_manager_refuses_what_it_does_not_know(serving: Server, run: Callable[..., Any]) -> None:
+    assert (await run(managed(serving, column="hidden"), RIGHT, "{"))["reward_score"] == 1.0
+    for wrong in ({"starts_in_thnk": True}, {"failures": "none"}, {"preset": "no such"}, {"deadline": "1"}):
+        with pytest.raises((TypeError, ValueError), match=next(iter(wrong))):
+            await run(managed(serving, **wrong), RIGHT)
+
+
+async def test_verl_gives_no_argument_that_is_taken_for_an_option(framework: Callable[[str], Any]) -> None:
+    """Every call of a reward function in the managers that await it, by the names of its arguments."""
+    folder = Path(framework("verl").__file__).parent / "experimental/reward_loop/reward_manager"
+    named: set[str | None] = set()
+    for file in folder.glob("*.py"):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("compute_score"):
+                named |= {keyword.arg for keyword in node.keywords}
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "extra_reward_kwargs":
+                named |= {
+                    key.value for key in ast.walk(node) if isinstance(key, ast.Constant) and isinstance(key.value, str)
+                }
+    parameters = inspect.signature(compute_score).parameters.values()
+    ours = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+    assert named - {None} == ours
