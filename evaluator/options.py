@@ -82,7 +82,7 @@ class RewardOptions(JudgeOptions, frozen=True, kw_only=True, forbid_unknown_fiel
     language: str = "python"
     """Of the program."""
     form: Form = "fence"
-    """fence: the program is looked for as evaluator/extract.py does; raw: the completion is the program."""
+    """fence: the program is looked for as evaluator/extract/ does; raw: the completion is the program."""
     starts_in_think: bool = False
     """The prompts end with an opened think section."""
     reward: Scale = "binary"
@@ -104,8 +104,8 @@ class RewardOptions(JudgeOptions, frozen=True, kw_only=True, forbid_unknown_fiel
         return JudgeOptions(**same)
 
     def submission(self, completion: str, entry_point: str | None = None, *, language: str | None = None) -> Submission:
-        """The program in what a model said. ``entry_point``: a function that it defines. ``language``: instead of that of
-        the options."""
+        """The program in what a model said. ``entry_point``: a function that it defines. ``language``: not that of the
+        options."""
         language = language or self.language
         if self.form == "raw":
             return Submission(code=completion, language=language)
