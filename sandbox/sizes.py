@@ -15,7 +15,9 @@ def bytes_of(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-        raise ValueError(f"{shown!r} is no size: give bytes, or a number with KB, MB, GB or TB (powers of 1024)")
+        raise ValueError(
+            f"must be bytes, or a number with KB, MB, GB or TB, which are powers of 1024 (found {shown!r})"
+        )
     whole, part, unit = found.groups()
     factor = 1024 ** (_UNITS.index(unit.upper()) + 1) if unit else 1
     return int(float(whole + part) * factor) if part else int(whole) * factor

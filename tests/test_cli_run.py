@@ -345,8 +345,8 @@ def test_mistakes_are_told_in_a_sentence(
     [
         (["--limits.cpu-time", "soon"], "'soon' is no number"),
         (["--limits.cpu-time", "-1"], "must be a number > 0.0"),
-        (["--limits.memory", "1.5"], "'1.5' is no size"),
-        (["--limits.memory", "256XB"], "is no size"),
+        (["--limits.memory", "1.5"], "must be bytes, or a number with KB"),
+        (["--limits.memory", "256XB"], "found '256XB'"),
         (["--limits.memory", "0MB"], "must be a whole number >= 1"),
         (["--workers", "0"], "must be a whole number >= 1"),
         (["--jail", "chroot"], "invalid choice 'chroot'"),

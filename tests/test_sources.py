@@ -123,6 +123,8 @@ GLOBALS: dict[str, tuple[str, str]] = {
     "the same function": ("cpp", f"{ALL}void sync() {{ cout << 3; }}\n{READ}sync(); }}"),
     "an overload": ("cpp", f"{ALL}int read() {{ int n; cin >> n; return n; }}\nint main() {{ int n = read(); cout << n + read(); }}"),
     "a template": ("cpp", f"{ALL}template<class T> void read(T &x) {{ cin >> x; }}\nint main() {{ int a, b; read(a); read(b); cout << a + b; }}"),
+    "a type that a function hides": ("cpp", f"{ALL}struct link {{ int n; }};\nenum class access {{ no, yes = 3 }};\nlink c[9];\n{READ}c[1].n = (int)access::yes; cout << c[1].n; }}"),
+    "a function that returns a function": ("cpp", f"{ALL}bool signal = true;\n{READ}cout << a + b * signal; }}"),
     "an enumeration": ("cpp", f"{ALL}enum {{ link, read, write = 3 }};\n{READ}cout << write; }}"),
     "other headers": ("cpp", f"#include <iostream>\n#include <semaphore>\n  # include <cmath>\nusing namespace std;\nint link, y0;\n{READ}cout << a + b; }}"),
     "members of the same name": ("cpp", f"{ALL}int link;\nstruct Node {{ Node *link; int read; }};\n{READ}Node n{{nullptr, a + b}}; link = n.read; cout << link; }}"),

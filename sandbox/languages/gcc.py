@@ -7,6 +7,7 @@ a short program takes to compile (1.6 s without, 0.4 s with).
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import fcntl
 import hashlib
@@ -38,8 +39,13 @@ _HEADERS_UNUSED = 30 * 24 * 3600.0
 PARTS = ("crt1.o", "libc.a", "libm.a", "libgcc.a", "libgcc_eh.a")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _SYSTEM = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*<([^>\n]+)>", re.MULTILINE)
-_CLASH = re.compile(rb"^/[^\n]*: note: (?:from )?(?:previous|old) declaration [^'\n]*'([^'(\[\n]*)", re.MULTILINE)
+_CLASH = re.compile(
+    rb"^/[^\n]*: note: (?:from )?(?:previous|old) declaration [^'\n]*'(?:[^'(\[\n]*\(\* *)?([^'(\[\n]*)", re.MULTILINE
+)
 """Of a name of the program with one in a header of the system, in the words of gcc."""
+_TYPE = re.compile(rb"\b(?:struct|union|(?:enum\s+)?class|enum)\s+(\w+)")
+"""Of C++. A function of the same name hides it, of which gcc says nothing."""
+_libc = ctypes.CDLL(None)
 _RENAMED = f"{_OWN}/names.h"
 _THREADS = b"""
 #include <pthread.h>
@@ -125,14 +131,17 @@ class Gcc(Language):
         Headers declare more than the language says, on every system something else: here those of C++ have all POSIX,
         and a global ``link`` or ``read`` that compiles elsewhere does not."""
         known = recipe.files.get(_RENAMED)
+        texts = b"\n".join(recipe.files.values())
         names = {words[-1] for clash in _CLASH.findall(said) if (words := re.findall(rb"\w+", clash))}
+        if self._plus:
+            names |= {name for name in _TYPE.findall(texts) if hasattr(_libc, name.decode())}
         lines = [b"#define %b %b_of_the_program\n" % (name, name) for name in sorted(names)]
         lines = [line for line in lines if line not in (known or b"")]
         if not lines:
             return None
         argv = recipe.command.argv
         if known is None:  # the names of the headers stay as they are
-            headers = dict.fromkeys(_SYSTEM.findall(b"\n".join(recipe.files.values())))
+            headers = dict.fromkeys(_SYSTEM.findall(texts))
             argv = [argv[0], "-include", _RENAMED, *argv[1:]]
             known = b"".join(b"#if __has_include(<%b>)\n#include <%b>\n#endif\n" % (name, name) for name in headers)
         command = msgspec.structs.replace(recipe.command, argv=argv)
