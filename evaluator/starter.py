@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..sandbox.protocol import Signature
 from .problem import Problem
@@ -65,6 +65,8 @@ def read_starter(problem: Problem) -> Starter:
         return Starter()
     nodes = {method.name: method.nodes for method in methods}
     text = "\n".join(texts)
+    if is_class(text, name):
+        _check_design(problem, name)
     for method in methods:
         _refuse_others(method, text)
     if not any(map(any, nodes.values())) and not any(method.void for method in methods):
@@ -73,7 +75,7 @@ def read_starter(problem: Problem) -> Starter:
     if any(node and node[0] == "Node" for each in nodes.values() for node in each) and depth_of_node(fields) is None:
         raise ValueError(f"starter_code: a Node, but not what it has: one of {', '.join(DEPTHS)}")
     signature = Signature(nodes, [method.name for method in methods if method.void], fields)
-    if methods[0].name != name:
+    if is_class(text, name):
         return Starter(signature)
     return _function(problem, methods[0], nodes[name], signature)
 
@@ -109,6 +111,30 @@ def _function(problem: Problem, method: Method, nodes: list[Node | None], signat
     if signature.values:
         return Starter(signature)
     return Starter(signature, [json.dumps(_as_read(output, returned[1])) for output in outputs])
+
+
+def _check_design(problem: Problem, name: str) -> None:
+    """Raises ValueError for operations that their arguments or results do not match."""
+    for number, test in enumerate(problem.tests):
+        given, expected = _list_of(test.input), _list_of(test.output)
+        operations, arguments = map(_as_list, given) if len(given) == 2 else ([], [])
+        if operations[:1] != [name]:
+            raise ValueError(f"tests[{number}].input: not the operations of {name}, and their arguments")
+        for field, values in (("input", arguments), ("output", expected)):
+            if len(values) != len(operations):
+                raise ValueError(f"tests[{number}].{field}: not a list of {len(operations)}, as the operations are")
+
+
+def _list_of(text: str) -> list[Any]:
+    """Nothing, where it is no list."""
+    try:
+        return _as_list(json.loads(text))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _as_list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _loads(text: str, field: str) -> Any:

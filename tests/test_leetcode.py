@@ -405,7 +405,11 @@ async def test_a_design_is_a_list_of_operations_and_their_arguments(evaluator: E
     await judge(evaluator, told, programs)
 
 
+DESIGN = "class f:\n    def __init__(self):\n    def get(self) -> int:\n"
 REFUSED: dict[str, tuple[str, str, Any, str]] = {
+    "operations without arguments": (DESIGN, '[["f", "get"], [[]]]', [NULL, 1], r"tests\[0\].input: not a list of 2"),
+    "operations without results": (DESIGN, '[["f", "get"], [[], []]]', [1], r"tests\[0\].output: not a list of 2"),
+    "a design without operations": (DESIGN, "[1]", 1, r"tests\[0\].input: not the operations of f"),
     "a Node of nothing": (
         f"{S}(self, root: 'Node') -> int:\n",
         "[[1]]",
@@ -506,6 +510,11 @@ ASSERTED: dict[str, tuple[str, str, str]] = {
         "h = list_node([1, 2])\n    assert candidate([h, ListNode(0, h)]) is h",
         "return head[0] if head[1].next is head[0] else None",
         "return head[1]",
+    ),
+    "what only the call puts there": (
+        "h = ListNode(1)\n    candidate(h)\n    assert h.next.val == 2",
+        "head.next = ListNode(2)",
+        "head.next = ListNode(3)",
     ),
     "in a circle": ("h = list_node([1, 2])\n    h.next.next = h\n    assert candidate(h)", SEEN, "return False"),
     "in slots": ("assert candidate(Slotted(3)).val == 4", "return Slotted(head.val + 1)", "return head"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 
+import msgspec
 import pytest
 
 from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
@@ -273,3 +274,38 @@ async def test_rounds_share_the_clock_of_the_test(arena: Arena) -> None:
     asked = assertions(UNTIL, wall_time=1.9)
     report = await arena.judge(hostile, asked)
     assert report.status is Status.TIME_LIMIT_EXCEEDED and report.tests[0].limit == "wall_time"
+
+
+BOX = "class Box:\n    def __init__(self, val): self.val = val\n    def is_right(self): return self.val == 'SECRET'\n"
+BOXES = "secret = Box('SECRET')\nbox = Box(1)\nf(box)\nassert box.is_right()"
+FORGED = {
+    "nothing": "[]",
+    "another one": '[[1,"Box",[["val","x"]]]]',
+    "one that there is not": '[[7,"Box",[["val","x"]]]]',
+    "a number below all": '[[-1,"Box",[["val","x"]]]]',
+    "a number that is none": '[["0","Box",[["val","x"]]]]',
+    "no class of both": '[[1,"int",[["val","x"]]]]',
+    "a name that is no class": '[[1,"box",[["val","x"]]]]',
+    "a class of the test": '[[1,"secret",[["val","x"]]]]',
+    "the class itself": '[[0,"Box",[["__class__","x"]]]]',
+    "all attributes": '[[0,"Box",[["__dict__",{"dict":[]}]]]]',
+    "a special method": '[[0,"Box",[["__eq__",true]]]]',
+    "a method": '[[0,"Box",[["is_right",true]]]]',
+    "a method of the program": '[[0,"Box",[["is_right",{"other":{"ref":[0,0]}}]]]]',
+    "an attribute without a name": '[[0,"Box",[[5,"x"]]]]',
+    "itself": '[[0,"Box",[["val",{"other":{"object":0}}]]]]',
+    "deep": '[[0,"Box",[["val",' + "[" * 3000 + "]" * 3000 + "]]]]",
+    "no list": "5",
+    "many": "[" + ",".join(f'[{n},"Box",[]]' for n in range(1, 20_000)) + "]",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_an_object_that_both_sides_have_is_only_its_attributes(arena: Arena, name: str) -> None:
+    line = '[0,null,[null,{"other":{"objects":OBJECTS}}]]\n'
+    problem = msgspec.structs.replace(assertions(BOXES), prelude=BOX)
+    report = await arena.judge(WRITES.format(data=line.replace("OBJECTS", FORGED[name]).encode()), problem)
+    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR), report
+    right = line.replace("OBJECTS", '[[0,"Box",[["val","SECRET"]]]]').encode()
+    for honest in ("def f(box): box.val = 'SECRET'", WRITES.format(data=right)):
+        assert (await arena.judge(honest, problem)).accepted
