@@ -21,6 +21,9 @@ DEPTHS = {"isLeaf": 2, "random": 2, "neighbors": 2, "children": 1, "child": 1, "
 LONGEST = 4096
 """Characters of a def statement, up to its body."""
 
+_SPECIAL = re.compile(r"Node|->\s*None|\bclass\s+(?!Solution\b)\w")
+"""Without any of it nothing is to be known of a signature but that it is there."""
+
 Node = tuple[str, int]
 """The class, and how many lists are around it."""
 
@@ -60,6 +63,8 @@ def read_starter(problem: Problem) -> Starter:
     if problem.mode != "call" or name is None:
         return Starter()
     texts = [text for text in (problem.starter_code, problem.statement) if text]
+    if not any(map(_SPECIAL.search, texts)):
+        return Starter(Signature() if any(f"def {name}(" in text for text in texts) else None)
     methods = next(filter(None, (methods_of(text, name) for text in texts)), None)
     if methods is None:
         return Starter()
