@@ -54,6 +54,8 @@ from .submission import Submission
 from .violations import keep
 
 SOURCE_BYTES = 4 << 20
+_OF_A_PRELUDE = (Status.RUNTIME_ERROR, Status.COMPILE_ERROR)
+"""What becomes of every program when the prelude fails."""
 _TOO_LONG = f"the source and its files are longer than {SOURCE_BYTES} bytes"
 PREPARED = 512
 """Problems kept ready, and in memory, for their next program."""
@@ -395,9 +397,26 @@ class Evaluator(Streams):
                     attempt = attempt.by_itself()
                     continue
                 report = await attempt.verdict(report, prepared.problem)
+            if report.status in _OF_A_PRELUDE and (fault := await self._fault_of_prelude(prepared)) is not None:
+                report = not_run(prepared.problem, Status.CHECKER_ERROR, fault)
             now = time.monotonic()
             started = attempt.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
+
+    async def _fault_of_prelude(self, prepared: Prepared) -> str | None:
+        """Why no program can be judged: what comes before each of them fails by itself."""
+        prelude = prepared.problem.prelude
+        if prelude.strip() and prepared.prelude_fault is None:
+            try:
+                ran = await self.execute(prelude, limits=prepared.limits)
+            except (WorkerFailure, JailUnavailable):
+                return None
+            if isinstance(ran, CompileError):
+                prepared.prelude_fault = ran.words
+            else:
+                words = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {ran.exit_code}"
+                prepared.prelude_fault = words[:300] if ran.outcome is Outcome.CRASHED else ""
+        return f"the prelude fails by itself: {prepared.prelude_fault}" if prepared.prelude_fault else None
 
     async def _held_against(
         self, problem: Problem, submission: Submission, judging: JudgeOptions, attempt: Attempt, broken: Broken

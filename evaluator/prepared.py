@@ -71,6 +71,8 @@ class Prepared:
         self.limits = problem.effective_limits
         self.scoring = Scoring(problem) if problem.groups else None
         self.prelude = problem.prelude.encode()
+        self.prelude_fault: str | None = None
+        """How it fails without a program; empty: it does not. None: not found out."""
         self._failures: Counter[int] = Counter()
         self._runs = [0] * len(self.expected)
         self._seconds = [0.0] * len(self.expected)  # mean of each test

@@ -148,6 +148,29 @@ async def test_a_program_that_lacks_what_the_problem_asks_for_is_wrong(evaluator
     assert (await evaluator.evaluate(problem(code, entry_point="other"), "x = 1")).status is Status.RUNTIME_ERROR
 
 
+@pytest.mark.parametrize(
+    ("prelude", "words"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("root = Node(1)", "NameError: name 'Node' is not defined"),
+        ("import sys\nsys.exit('no')", "no"),
+    ],
+)
+async def test_a_prelude_that_fails_by_itself_costs_no_program(evaluator: Evaluator, prelude: str, words: str) -> None:
+    tests = (TestCase(input="[[1, 5]]", output="4"),)
+    called = Problem(problem_id="p", mode="call", tests=tests, entry_point="span", prelude=prelude)
+    for asked in (problem("assert span([1, 5]) == 4", prelude=prelude), called):
+        report = await evaluator.evaluate(asked, SPAN)
+        assert (report.status, report.reward) == (Status.CHECKER_ERROR, None)
+        assert (report.message or "").startswith(f"the prelude fails by itself: {words}")
+
+
+async def test_a_prelude_that_works_is_no_excuse(evaluator: Evaluator) -> None:
+    asked = problem("assert span([1, 5]) == 4", prelude="import math")
+    for program in (PROGRAMS[3], "span = no_such_name", "import no_such_module\n" + SPAN):
+        assert (await evaluator.evaluate(asked, program)).status is Status.RUNTIME_ERROR
+
+
 async def test_what_an_unknown_package_gives_a_prelude_is_found_out(evaluator: Evaluator) -> None:
     test = problem("assert allclose(span([1, 5]), 4)", prelude="from numpy import *\n")
     assert (await evaluator.evaluate(test, SPAN)).accepted
