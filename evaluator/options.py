@@ -38,6 +38,9 @@ Failures = Literal["none", "raise", "nan"]
 TOKEN = "MICROCODER_TOKEN"
 """Environment: lets a request into a server that needs a token."""
 
+ALIKE = 0.7
+"""From 0 to 1, how alike two names are, as difflib measures it, of which one may be a slip."""
+
 K = TypeVar("K", bound=Validated)
 
 
@@ -158,7 +161,7 @@ def check_names(given: Mapping[str, Any], *kinds: type[Validated]) -> None:
     names = list(dict.fromkeys(name for kind in kinds for name in kind.__struct_fields__))
     for name in given:
         if name not in names:
-            like = difflib.get_close_matches(name, names, 1)
+            like = difflib.get_close_matches(name, names, 1, ALIKE)
             hint = f"did you mean {like[0]}?" if like else f"there are {', '.join(names)}"
             raise TypeError(f"there is no option {name!r}; {hint}")
 
