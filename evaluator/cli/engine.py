@@ -40,13 +40,12 @@ def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]
         "packages": options.allow_package,
         "unsafe_no_jail": options.unsafe_no_jail,
     }
-    if not isinstance(options, Inspect):
-        if options.preset is not None:
-            try:
-                preset(options.preset)
-            except ValueError as error:
-                raise UsageError(f"--preset: {error}") from None
-        found["preset"] = options.preset
+    if options.preset is not None:
+        try:
+            preset(options.preset)
+        except ValueError as error:
+            raise UsageError(f"--preset: {error}") from None
+    found["preset"] = options.preset
     if not isinstance(options, Calibrate | Inspect):
         found |= {
             "lanes": not options.no_lanes,
@@ -57,7 +56,7 @@ def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]
     return found
 
 
-def for_rows(options: Run | Calibrate) -> RewardOptions:
+def for_rows(options: Run | Calibrate | Inspect) -> RewardOptions:
     """For programs that stand in completions."""
     return RewardOptions(starts_in_think=options.starts_in_think)
 

@@ -16,7 +16,7 @@ from ..engine import Evaluator
 from ..inspection import EXAMPLES, Inspection, Inspector, Range, Verification
 from ..problem import Problem
 from ..submission import Submission
-from .engine import engine_options, warn_of_shortage
+from .engine import engine_options, for_rows, warn_of_shortage
 from .errors import DONE, SUSPICIOUS, UsageError
 from .notices import SHOWN_BAD_ROWS
 from .options import Inspect
@@ -64,7 +64,8 @@ def inspect(files: tuple[Path, ...], form: str | None = None) -> Inspection:
 
 def verify(options: Inspect) -> Verification:
     """Runs the reference solutions of all of the files. Raises InputError, UsageError, JailUnavailable."""
-    rows = Rows(options.files, format=options.format, skip_bad=True, change=changed_limits(options))
+    change = changed_limits(options)
+    rows = Rows(options.files, format=options.format, skip_bad=True, change=change, options=for_rows(options))
     evaluator = Evaluator(**engine_options(options))
     warn_of_shortage(options.workers, msgspec.structs.replace(Limits(), **options.limits.given()))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

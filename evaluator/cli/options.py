@@ -351,6 +351,10 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     verify: Annotated[bool, _argument("")] = False
     """Run the reference solutions, which are the programs labelled right, under the limits that run would judge them
     with, and list those that are not accepted, with the reason. What follows is for this."""
+    preset: Annotated[str | None, _argument("NAME")] = None
+    """Rule by which a program is right; as for run."""
+    starts_in_think: Annotated[bool, _argument("")] = False
+    """The prompts ended with an opened think section: of a completion only what follows its end is looked at."""
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs run at the same time. Without it: one for each processor."""
     jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"

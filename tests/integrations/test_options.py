@@ -29,7 +29,7 @@ from microcoder.evaluator import (
     RunOptions,
     SyncEvaluator,
 )
-from microcoder.evaluator.cli.engine import engine_options
+from microcoder.evaluator.cli.engine import engine_options, for_rows
 from microcoder.evaluator.cli.options import parse
 from microcoder.evaluator.client import AsyncClient, Client
 from microcoder.evaluator.cluster import RayEvaluator
@@ -605,8 +605,10 @@ def test_completions_in_files_may_start_in_think(where: str, tmp_path: Any) -> N
         rows = Rows([problems], [programs] if where == "file" else [], options=options)
         ((_, read),) = list(rows)
         assert (read.found, read.code is None) == (found, options.starts_in_think)
-    _, options = parse(["run", str(problems), "--starts-in-think"])
-    assert options.starts_in_think
+    for command in ("run", "calibrate", "inspect"):
+        _, options = parse([command, str(problems), "--starts-in-think", "--preset", "strict"])
+        assert for_rows(options).starts_in_think
+        assert engine_options(options)["preset"] == "strict"
 
 
 def test_a_judge_of_the_trainer_has_a_server_or_workers() -> None:
