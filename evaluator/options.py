@@ -38,6 +38,8 @@ Failures = Literal["none", "raise", "nan"]
 TOKEN = "MICROCODER_TOKEN"
 """Environment: lets a request into a server that needs a token."""
 
+SHOWN = 80
+"""Characters of a name that an error shows."""
 ALIKE = 0.7
 """From 0 to 1, how alike two names are, as difflib measures it, of which one may be a slip."""
 
@@ -163,7 +165,7 @@ def check_names(given: Mapping[str, Any], *kinds: type[Validated]) -> None:
         if name not in names:
             like = difflib.get_close_matches(name, names, 1, ALIKE)
             hint = f"did you mean {like[0]}?" if like else f"there are {', '.join(names)}"
-            raise TypeError(f"there is no option {name!r}; {hint}")
+            raise TypeError(f"there is no option {name[:SHOWN]!r}; {hint}")
 
 
 def pick(kind: type[K], given: Mapping[str, Any]) -> K:

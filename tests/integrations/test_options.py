@@ -523,6 +523,8 @@ async def test_routes_say_nan_or_refuse(path: str, serving: Server) -> None:
             refused = http.post(path, json=body, params=query)
             assert refused.status_code == 400 and next(iter(query))[:10] in refused.text
         assert http.post(path, json=body | {"starts_in_think": True}).status_code == 400
+        long = http.post(path, json=body, params={"x" * 5000: "1"})
+        assert long.status_code == 400 and len(long.text) < 500
         assert http.post("/run_code?preset=lcb", json={"code": "1", "language": "python"}).status_code == 400
     assert math.isnan(answer["rewards"][0] if path == "/get_reward" else answer)
 
