@@ -12,6 +12,7 @@ violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
 starter      what the starter code says of a function: which arguments and results are LeetCode's nodes
+included     what a problem adds to its programs: headers, modules, graders
 reference    what the expected output costs its judge, the yardstick for others
 encodable    text of programs in what the evaluator says
 kept         whole outputs in reports, to be judged again
@@ -32,14 +33,18 @@ integrations/  adapters for RL trainers and harnesses
 
 from __future__ import annotations
 
-from .engine import Evaluator
-from .memory import Memory
-from .options import ClientOptions, JudgeOptions, RewardOptions, RunOptions
-from .problem import Checker, Problem, TestCase
-from .report import Report, TestResult
-from .status import Status
-from .submission import Submission
-from .sync import SyncEvaluator
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine import Evaluator
+    from .memory import Memory
+    from .options import ClientOptions, JudgeOptions, RewardOptions, RunOptions
+    from .problem import Checker, Problem, TestCase
+    from .report import Report, TestResult
+    from .status import Status
+    from .submission import Submission
+    from .sync import SyncEvaluator
 
 __all__ = [
     "Checker",
@@ -57,3 +62,28 @@ __all__ = [
     "TestCase",
     "TestResult",
 ]
+
+_WHERE = {
+    "Checker": "problem",
+    "ClientOptions": "options",
+    "Evaluator": "engine",
+    "JudgeOptions": "options",
+    "Memory": "memory",
+    "Problem": "problem",
+    "Report": "report",
+    "RewardOptions": "options",
+    "RunOptions": "options",
+    "Status": "status",
+    "Submission": "submission",
+    "SyncEvaluator": "sync",
+    "TestCase": "problem",
+    "TestResult": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when first asked for: a command has caught Ctrl-C before it imports anything that takes its time."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    return found

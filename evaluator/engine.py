@@ -42,6 +42,7 @@ from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .comparing import Comparing
 from .dropped import Part, when_dropped
+from .included import with_included
 from .judgement import Judgement
 from .memory import Kept, Memory
 from .options import JudgeOptions, RunOptions
@@ -347,6 +348,12 @@ class Evaluator(Streams):
             return not_run(prepared.problem, Status.COMPILE_ERROR, f"the source is not Unicode text: {error.reason}")
         if len(code) + sum(map(len, files.values())) > SOURCE_BYTES:
             return not_run(prepared.problem, Status.COMPILE_ERROR, _TOO_LONG)
+        if prepared.problem.include:
+            whole = with_included(submission, prepared.problem.include)
+            if isinstance(whole, str):
+                return not_run(prepared.problem, Status.SYSTEM_ERROR, whole)
+            code = (whole.code or "").encode()
+            files = {name: text.encode() for name, text in whole.files.items()}
         if language in LANGUAGES and prepared.problem.mode != "stdio":
             lack = f"language: {prepared.problem.mode} problems are for Python, not {language!r}"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
@@ -485,7 +492,14 @@ class Evaluator(Streams):
     ) -> None:
         prepared = judgement.prepared
         problem = prepared.problem
-        async with self.pool.worker(prepared.inputs, kind=program.kind, new=attempt.new, alone=attempt.alone) as worker:
+        place = self.pool.worker(
+            prepared.inputs,
+            kind=program.kind,
+            new=attempt.new,
+            alone=attempt.alone,
+            ahead=attempt.started is not None,  # it has been compiled, or a part of its tests has begun
+        )
+        async with place as worker:
             # Made only now: what was judged while this program waited says which tests come first.
             order = prepared.order() if tests is None else tests
             while wanted := judgement.wanted(order):

@@ -103,7 +103,8 @@ class Inspection(msgspec.Struct, kw_only=True):
     groups: dict[str, int] = {}
     """Tests, by the first word of their group."""
     described: dict[str, int] = {}
-    """Problems with a statement, title, difficulty, contest_date, starter_code, source; with points for groups."""
+    """Problems with a statement, title, difficulty, contest_date, starter_code, source; with points for groups; with
+    files for programs."""
     programs: dict[str, int] = {}
     """By language."""
     labels: dict[str, int] = {}
@@ -152,6 +153,8 @@ class Inspector:
         count["described"].update(name for name in DESCRIBED if getattr(problem, name))
         if problem.groups:
             count["described"]["points"] += 1
+        if problem.include:
+            count["described"]["included files"] += 1
         if problem.time_limit is not None:
             self._limits.append(problem.time_limit)
         self._tests.append(len(problem.tests))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ..sandbox.limits import Limits, Seconds
+from ..sandbox.names import check_names, unplaceable
 from ..sandbox.validated import ValidText
 
 Mode = Literal["stdio", "call", "assert"]
@@ -98,6 +99,32 @@ class Group(ValidText, frozen=True, kw_only=True):
     require_pass: tuple[Name, ...] = ()
 
 
+class Included(ValidText, frozen=True, kw_only=True):
+    """What a problem adds to every program in one language: headers, modules, or a grader that calls it.
+
+    files     name and text of what lies beside the program, instead of a file of the same name that it brings
+    main      the one of them in which the program begins; None: it begins as it does without
+    program   the name of the program's own file, by which others find it in Python, JavaScript and Rust
+    """
+
+    files: dict[str, str]
+    main: str | None = None
+    program: str | None = None
+
+    def _check(self) -> None:
+        check_names(self.files, "files")
+        if self.program is not None:
+            check_names([self.program], "program")
+            if self.program in self.files:
+                raise ValueError(f"program: is one of the files (found {self.program!r})")
+
+        placed = {name: text.encode() for name, text in self.files.items()} | {self.program or "program": b""}
+        if (lack := unplaceable(placed)) is not None:
+            raise ValueError(f"files: {lack}")
+        if self.main is not None and self.main not in self.files:
+            raise ValueError(f"main: is none of the files (found {self.main!r})")
+
+
 class Problem(ValidText, frozen=True, kw_only=True):
     """Tests, limits, comparison and, for reading, description of a problem. Rows may carry more fields; left alone."""
 
@@ -110,6 +137,8 @@ class Problem(ValidText, frozen=True, kw_only=True):
     checker: Checker = Checker()
     groups: dict[Name, Group] = msgspec.field(default_factory=dict[Name, Group])
     """By name, the groups that are worth points, see ``Report.score``. The tests of one carry its name as ``group``."""
+    include: dict[Name, Included] = msgspec.field(default_factory=dict[Name, Included])
+    """By language, what is added to every program: `cpp` stands for all of C++, `python` for `pypy`, too."""
     entry_point: Identifier | None = None
     """call: name of the function or method. Required there."""
     entry_class: Identifier | None = None
@@ -138,6 +167,8 @@ class Problem(ValidText, frozen=True, kw_only=True):
                     raise ValueError(f"tests[{number}].flags: {words}")
                 if test.code is None and self.mode == "assert":
                     raise ValueError(f"tests[{number}].code: required when mode is assert")
+        if self.include and self.mode != "stdio":
+            raise ValueError(f"include: is for programs that read standard input, but mode is {self.mode}")
         if self.groups:
             _check_groups(self.groups, {test.group for test in self.tests})
 
@@ -146,6 +177,7 @@ class Problem(ValidText, frozen=True, kw_only=True):
         """Bytes of memory that it takes, roughly."""
         checker = self.checker
         texts = [self.prelude, self.statement, self.starter_code, checker.source, *checker.files.values()]
+        texts += [text for included in self.include.values() for text in included.files.values()]
         for test in self.tests:
             texts += test.input, test.output, test.code
         return sum(sys.getsizeof(text) for text in texts if text) + TEST * len(self.tests)

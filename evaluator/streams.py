@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 
 from .options import JudgeOptions
 from .problem import Problem
@@ -17,6 +17,8 @@ LOOK_AHEAD = 64
 
 Program = Submission | str
 Pairs = Iterable[tuple[Problem, Program]] | AsyncIterable[tuple[Problem, Program]]
+Finished = Callable[[int, Report], None]
+"""Told of a place in the input, and of the report on the program there. What it raises, the generator raises."""
 
 
 class Streams(ABC):
@@ -29,12 +31,21 @@ class Streams(ABC):
     async def evaluate(self, problem: Problem, program: Program, judging: JudgeOptions | None = None) -> Report:
         """``judging``: how; None: as all that say nothing of it."""
 
-    async def evaluate_many(self, pairs: Pairs, judging: JudgeOptions | None = None) -> AsyncGenerator[Report, None]:
-        """Reports in the order of the pairs, which are read as they are needed."""
+    async def evaluate_many(
+        self, pairs: Pairs, judging: JudgeOptions | None = None, *, finished: Finished | None = None
+    ) -> AsyncGenerator[Report, None]:
+        """Reports in the order of the pairs, which are read as they are needed. ``finished`` is told of each one as
+        soon as there is one, which may be long before its turn."""
         waiting: deque[asyncio.Task[Report]] = deque()
+        place = 0
         try:
             async for problem, program in _each(pairs):
-                waiting.append(asyncio.create_task(self.evaluate(problem, program, judging)))
+                if finished is None:
+                    judged = self.evaluate(problem, program, judging)
+                else:
+                    judged = self._tell(finished, place, problem, program, judging)
+                place += 1
+                waiting.append(asyncio.create_task(judged))
                 while waiting and (waiting[0].done() or len(waiting) >= LOOK_AHEAD * self.workers):
                     yield await waiting.popleft()
                 if len(waiting) % self.workers == 0:
@@ -45,6 +56,13 @@ class Streams(ABC):
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _tell(
+        self, finished: Finished, place: int, problem: Problem, program: Program, judging: JudgeOptions | None
+    ) -> Report:
+        report = await self.evaluate(problem, program, judging)
+        finished(place, report)
+        return report
 
     async def stream(
         self, pairs: Pairs, judging: JudgeOptions | None = None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 
 import msgspec
 
 from ..sandbox.languages import NAMES
-from ..sandbox.names import FILES, PATH_BYTES
+from ..sandbox.names import check_names
 from ..sandbox.validated import Validated
 from .extract import Found
 from .problem import Name
@@ -57,15 +56,3 @@ class Submission(Validated, frozen=True, kw_only=True):
             known.update(b"%d:" % len(part))
             known.update(part)
         return known.digest()
-
-
-def check_names(names: Collection[str], field: str) -> None:
-    """Raises ValueError for the name of a file that would not lie in the program's folder. Too many, and those that are
-    too long, lie nowhere (`sandbox.names`)."""
-    if len(names) > FILES:
-        return
-    for name in names:
-        if len(name) > PATH_BYTES:
-            continue
-        if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
-            raise ValueError(f"{field}: not a plain relative name: {name!r}")

@@ -1,6 +1,7 @@
 """The sandbox: programs run in jails, under limits. It knows no expected output and has no opinion about one.
 
 pool         places for running programs, and the workers that serve them
+places       whose turn it is
 worker       one jail, from outside: programs in, executions out
 protocol     the frames between it and the runner inside
 launcher     what the inside of a jail looks like, and how one is started

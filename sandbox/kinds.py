@@ -28,6 +28,8 @@ class Kind:
     """More than, or instead of, what every program sees."""
     tmpfs: int = 64 * MIB
     """Bytes that each of the two temporary folders may hold."""
+    executables: bool = False
+    """Whether files in these folders can be executed."""
 
 
 PYTHON = Kind("python")

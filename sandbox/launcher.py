@@ -145,7 +145,9 @@ class Launcher:
             Mount("bind", f"{_PACKAGES}/{Path(part).name}", part) for parts in home.packages.values() for part in parts
         ]
         mounts += [Mount("device", f"/dev/{name}", f"/dev/{name}") for name in ("null", "urandom")]
-        mounts += [Mount("tmpfs", folder, size=kind.tmpfs) for folder in ("/tmp", "/work")]
+        mounts += [
+            Mount("tmpfs", folder, size=kind.tmpfs, executables=kind.executables) for folder in ("/tmp", "/work")
+        ]
         # For programs that open these names the runner puts regular files there, as a shell's redirection would.
         for number, name in enumerate(("stdin", "stdout", "stderr")):
             mounts.append(Mount("symlink", f"/dev/{name}", f"/tmp/.{name}"))

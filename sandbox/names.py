@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from .limits import MIB
 
@@ -43,3 +43,15 @@ def unplaceable(files: Mapping[str, bytes]) -> str | None:
         if name in folders:
             return f"{name!r} cannot be a file and the folder of {folders[name]!r}"
     return None
+
+
+def check_names(names: Collection[str], field: str) -> None:
+    """Raises ValueError for the name of a file that would not lie in the program's folder. Too many, and those that are
+    too long, lie nowhere (``unplaceable``)."""
+    if len(names) > FILES:
+        return
+    for name in names:
+        if len(name) > PATH_BYTES:
+            continue
+        if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+            raise ValueError(f"{field}: not a plain relative name: {name!r}")

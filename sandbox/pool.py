@@ -21,6 +21,7 @@ from .interpreter import Interpreter
 from .jails.base import Jail
 from .kinds import PYTHON, Kind
 from .launcher import Launcher
+from .places import Places
 from .shortage import Shortages
 from .worker import Inputs, Worker
 
@@ -39,7 +40,7 @@ class Pool:
         self.restarts = 0
         """Workers that broke and were replaced."""
         self.shortages = Shortages()
-        self._free = asyncio.Semaphore(places)
+        self._free = Places(places)
         self._idle: defaultdict[Kind, list[Worker]] = defaultdict(list)
         self._busy: set[Worker] = set()
         self._starting: set[Worker] = set()
@@ -142,19 +143,22 @@ class Pool:
             finally:
                 self._admits.set()
 
-    def worker(self, inputs: Inputs, *, kind: Kind = PYTHON, new: bool = False, alone: bool = False) -> _Place:
+    def worker(
+        self, inputs: Inputs, *, kind: Kind = PYTHON, new: bool = False, alone: bool = False, ahead: bool = False
+    ) -> _Place:
         """``async with``: a worker for one program, one that already holds the inputs if there is one, or a
         ``new`` one.
 
-        ``alone``: within ``alone()``. Raises JailUnavailable, HostShortage where none can be started any more."""
-        return _Place(self, inputs, kind, new=new, alone=alone)
+        ``alone``: within ``alone()``. ``ahead``: before programs that have not begun. Raises JailUnavailable,
+        HostShortage where none can be started any more."""
+        return _Place(self, inputs, kind, new=new, alone=alone, ahead=ahead)
 
-    async def enter(self, *, alone: bool) -> None:
+    async def enter(self, *, alone: bool, ahead: bool) -> None:
         """Wait for a place, and while another program is alone."""
         if not alone:
             self._waiting += 1
             try:
-                await self._free.acquire()
+                await self._free.acquire(ahead=ahead)
             finally:
                 self._waiting -= 1
             try:
@@ -222,16 +226,17 @@ class Pool:
 class _Place:
     """Of a pool, held for one program with a worker on it. A class, since a generator costs every program more."""
 
-    def __init__(self, pool: Pool, inputs: Inputs, kind: Kind, *, new: bool, alone: bool) -> None:
+    def __init__(self, pool: Pool, inputs: Inputs, kind: Kind, *, new: bool, alone: bool, ahead: bool) -> None:
         self._pool = pool
         self._inputs = inputs
         self._kind = kind
         self._new = new
         self._alone = alone
+        self._ahead = ahead
 
     async def __aenter__(self) -> Worker:
         pool = self._pool
-        await pool.enter(alone=self._alone)
+        await pool.enter(alone=self._alone, ahead=self._ahead)
         try:
             self._worker = await pool.take(self._inputs, self._kind, new=self._new)
         except BaseException:

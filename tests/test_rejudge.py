@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,37 @@ def test_changes_are_shown(problems: Path, capsys: pytest.CaptureFixture[str]) -
     assert "1 of 6 programs have another verdict" in capsys.readouterr().out
 
 
+def test_reports_and_problems_in_any_order(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = run(problems, "--run-all", "--keep-outputs", 10_000)
+    packed = before.with_name("packed.jsonl.gz")
+    packed.write_bytes(gzip.compress(before.read_bytes()))
+    for files in ((before, problems), (problems, before), (packed, problems), (problems, "--reports", before)):
+        assert command("rejudge", *files, "--preset", "prime") == 0
+        assert "1 of 6 programs have another verdict" in capsys.readouterr().out
+    assert command("rejudge", before, "--preset", "prime") == 2
+    told = f"which problems? Name the files of the run, too: rejudge {before} PROBLEMS"
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("width", ["80", "40"])
+def test_what_changed_fits_the_terminal(
+    problems: Path, width: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    row = json.loads(problems.read_text())
+    row |= {"problem_id": "a_problem/with-a-name/that-is-long/" + "x" * 60}
+    row["submissions"] = [{"name": f"off[{n}]\n" + "y" * 50, "code": PROGRAMS["off"]} for n in range(3)]
+    problems.write_text(json.dumps(row) + "\n")
+    before = run(problems, "--run-all", "--keep-outputs", 10_000)
+    for preset in ("prime", "strict"):
+        assert command("rejudge", before, problems, "--preset", preset) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= int(width)
+    shown = lines[lines.index("changed") :]
+    assert [line.strip().partition(": ")[0] for line in shown[1:7:2]] == ["wrong_answer → accepted"] * 3
+    assert [line.strip().partition(",")[0] for line in shown[2:8:2]] == ["test 1"] * 3
+
+
 def test_what_was_not_kept_or_not_run_is_not_guessed(problems: Path) -> None:
     again, summary = rejudged(problems, run(problems, "--keep-outputs", 100), "--preset", "prime")
     assert again["off"].status is Status.SKIPPED
@@ -108,7 +140,7 @@ def test_changed_tests_are_noticed(problems: Path, capsys: pytest.CaptureFixture
     ("arguments", "message"),
     [
         ((), "which FILE?"),
-        (("PROBLEMS",), "--reports: which?"),
+        (("PROBLEMS",), "which reports? Name the file that run --keep-outputs"),
         (("PROBLEMS", "--reports", "PROBLEMS"), "not a report"),
         (("PROBLEMS", "--reports", "none.jsonl"), "No such file"),
         (("PROBLEMS", "--reports", "PROBLEMS", "--preset", "kind"), "there is no preset 'kind'"),

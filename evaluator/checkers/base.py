@@ -9,9 +9,8 @@ import msgspec
 
 from ...sandbox.execution import Execution
 from ...sandbox.limits import MIB, Limits
-from ...sandbox.names import unplaceable
+from ...sandbox.names import check_names, unplaceable
 from ..problem import Checker, Problem
-from ..submission import check_names
 
 LIMITS = Limits(cpu_time=30, memory=1024 * MIB, output=4 * MIB, compile_time=60)
 """Of a checker whose problem says nothing."""

@@ -16,7 +16,7 @@ from ...sandbox.closing import close_all
 from ...sandbox.errors import HostShortage, LanguageUnavailable, WorkerFailure
 from ...sandbox.execution import Execution
 from ...sandbox.kinds import PYTHON
-from ...sandbox.languages import LANGUAGES, Builder, CompileError, Program
+from ...sandbox.languages import LANGUAGES, SCRIPTS, Builder, CompileError, Program
 from ...sandbox.launcher import Launcher
 from ...sandbox.limits import MIB
 from ...sandbox.pool import Pool
@@ -199,7 +199,7 @@ class Checkers:
         if checker.language == "python":
             return self._python(checker)
         program = await self._builder.program(
-            LANGUAGES[checker.language], checker.source, checker.limits, files=checker.files, new=new
+            (LANGUAGES | SCRIPTS)[checker.language], checker.source, checker.limits, files=checker.files, new=new
         )
         if isinstance(program, CompileError):
             return f"the checker does not compile: {program.words}"

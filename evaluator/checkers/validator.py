@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 
 from ...sandbox.execution import Execution
-from ...sandbox.languages import NAMES
+from ...sandbox.languages import NAMES, SCRIPTS
 from ..problem import Problem
 from .base import ANSWER, INPUT, CheckerCrashed, CheckerProgram, Decision, ended, one_of, scale, words
 
@@ -24,7 +24,7 @@ class Validator(CheckerProgram):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self.language = one_of(self.checker.language, NAMES, "a validator", "cpp")
+        self.language = one_of(self.checker.language, (*NAMES, *SCRIPTS), "a validator", "cpp")
         try:
             self._flags = shlex.split(self.checker.flags)
         except ValueError as error:

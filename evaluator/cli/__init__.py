@@ -10,6 +10,7 @@
     notices   what is said of the rows that were read
     inspect   say what was understood of files of problems
     reports   the file of reports: written row by row, gone on with after an interruption
+    ahead     reports that are there before their turn
     summary   what a run comes to: counts, rates, labels against verdicts; as JSON and as a table
     progress  what is seen of a run while it lasts
     terminal  how all of them write: what files and programs say has no control over a terminal

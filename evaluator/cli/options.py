@@ -124,7 +124,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are: a name that inspect prints. Without it: seen from the fields of the first row of a file."""
     output: Annotated[Path | None, _argument("FILE", "-o")] = None
-    """Reports as JSONL, one a program, in the order of the input, written as they come."""
+    """Reports as JSONL, one a program, in the order of the input, written as they come. Those that are finished before
+    their turn wait in a second file beside it, which --resume reads and the end of the run removes."""
     json: Annotated[Path | None, _argument("FILE")] = None
     """Summary as JSON."""
     resume: Annotated[bool, _argument("")] = False
@@ -387,9 +388,10 @@ class Rejudge(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
-    """The problems of the run. They are kept in memory."""
+    """Reports that the run wrote with --output, which may be compressed since, and the problems of that run, in any
+    order. The problems are kept in memory."""
     reports: Annotated[tuple[Path, ...], _argument("FILE [FILE ...]")] = ()
-    """What the run wrote with --output; may be compressed since."""
+    """Reports too, whatever their first row looks like."""
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows of problems are. Without it: seen from the fields of the first row of a file."""
     preset: Annotated[str | None, _argument("NAME")] = None

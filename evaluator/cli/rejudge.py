@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -11,6 +12,8 @@ import uvloop
 from ..compare import preset as find_preset
 from ..comparing import Comparing
 from ..datasets import InputError, Rows
+from ..datasets.base import names_of
+from ..datasets.lines import JsonLines
 from ..datasets.sources import Sources
 from ..prepared import Prepared
 from ..rejudge import rejudge
@@ -33,14 +36,19 @@ def main(options: Rejudge) -> int:
 async def _main(options: Rejudge) -> int:
     if not options.files:
         raise UsageError("which FILE? See microcoder-eval rejudge --help")
-    if not options.reports:
-        raise UsageError("--reports: which? The reports of a run that had --keep-outputs")
-    check_outputs((*options.files, *options.reports), {"--output": options.output, "--json": options.json})
+    found = tuple(path for path in options.files if _holds_reports(path))
+    reports = (*options.reports, *found)
+    files = tuple(path for path in options.files if path not in found)
+    if not reports:
+        raise UsageError("which reports? Name the file that run --keep-outputs --output wrote")
+    if not files:
+        raise UsageError(f"which problems? Name the files of the run, too: rejudge {reports[0]} PROBLEMS")
+    check_outputs((*files, *reports), {"--output": options.output, "--json": options.json})
     try:
         preset = find_preset(options.preset) if options.preset else None
     except ValueError as error:
         raise UsageError(f"--preset: {error}") from None
-    rows = Rows(options.files, format=options.format, skip_bad=options.skip_bad)
+    rows = Rows(files, format=options.format, skip_bad=options.skip_bad)
     problems = {each.problem.problem_id: Prepared(each.problem, preset) for _, each in rows.examples()}
     tally, changes, missing = Tally(), list[Change](), 0
     async with contextlib.AsyncExitStack() as stack:
@@ -49,7 +57,7 @@ async def _main(options: Rejudge) -> int:
         output = None
         if options.output:
             output = stack.enter_context(ReportFile(options.output, overwrite=options.overwrite))
-        for place, before in _reports(options):
+        for place, before in _reports(reports):
             prepared = problems.get(before.problem_id)
             if prepared is None:
                 if not options.skip_bad:
@@ -86,9 +94,18 @@ async def _main(options: Rejudge) -> int:
     return JUDGE_FAILED if tally.judge_failures else DONE
 
 
-def _reports(options: Rejudge) -> Iterator[tuple[str, Report]]:
+def _holds_reports(path: Path) -> bool:
+    """Whether the first row is a report, as the names of its fields say."""
+    if not path.name.endswith(JsonLines.suffixes) or not path.is_file():
+        return False
+    with contextlib.closing(JsonLines(path).rows()) as rows:
+        names = names_of(next(rows, (0, b""))[1])
+    return names is not None and {"status", "passed", "total"} <= names
+
+
+def _reports(files: Sequence[Path]) -> Iterator[tuple[str, Report]]:
     decoder = msgspec.json.Decoder(Report)
-    for source, line, text in Sources(options.reports):
+    for source, line, text in Sources(files):
         try:
             if not isinstance(text, bytes):
                 raise InputError(f"{source.path}: not a file of reports, which are .jsonl")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import signal
 from collections import deque
@@ -18,6 +19,7 @@ from ...sandbox.limits import Limits
 from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
+from ..report import Report
 from ..submission import Submission
 from .calibrate import read_limits
 from .engine import engine_options, for_rows, warn_of_shortage
@@ -89,9 +91,13 @@ class _Judging:
         self.preset = preset
         self.progress = progress(quiet=True)
         self._shares: deque[float] = deque()
-        """Of the programs that the engine has: how much of the input was read when it got them."""
+        """Of the programs that there is no report of yet: how much of the input was read when each was."""
+        self._places: dict[int, int] = {}
+        """Where the programs that the engine has stand in the input, by their place among those it was given."""
         self.error: InputError | None = None
         """Why the input ended before its time."""
+        self._unwritable: OutputError | None = None
+        """Why the run ended before its time."""
         self.signal: int | None = None
         """What interrupted."""
 
@@ -127,15 +133,15 @@ class _Judging:
         try:
             async with evaluator:
                 jail = evaluator.jail
-                async with contextlib.aclosing(evaluator.evaluate_many(self.pairs)) as reports:
-                    async for report in reports:
-                        if output:
-                            output.write(report)
-                        self.tally.add(report)
-                        self.progress.update(self.tally, self._shares.popleft())
+                pairs, finished = self._unjudged(output), functools.partial(self._finished, output)
+                async with contextlib.aclosing(evaluator.evaluate_many(pairs, finished=finished)) as reports:
+                    async for _ in reports:
+                        pass
         except asyncio.CancelledError:
-            if not self.signal:
+            if not self.signal and not self._unwritable:
                 raise
+        if self._unwritable:
+            raise self._unwritable
         return self.tally.summary(
             workers=evaluator.workers,
             jail=jail,
@@ -144,17 +150,47 @@ class _Judging:
             preset=self.preset,
         )
 
+    def _unjudged(self, output: ReportFile | None) -> Iterator[Pair]:
+        """The pairs that the engine is given: those of which the output file holds no report."""
+        if output is None:
+            yield from self.pairs
+            return
+        given = 0
+        for place, pair, report in output.unjudged(self.pairs):
+            if report is not None:
+                self._count(report, resumed=True)
+                continue
+            self._places[given] = place
+            given += 1
+            yield pair
+
+    def _finished(self, output: ReportFile | None, place: int, report: Report) -> None:
+        """Of a program that the engine was given. Its report is written before anything else can happen to it."""
+        if output:
+            try:
+                output.add(self._places.pop(place), report)
+            except OutputError as error:
+                self._unwritable = error
+                self._stop()
+                return
+        self._count(report)
+
+    def _count(self, report: Report, *, resumed: bool = False) -> None:
+        self.tally.add(report, resumed=resumed)
+        self.progress.update(self.tally, self._shares.popleft())
+
     def _listen(self) -> None:
         """SIGINT and SIGTERM end the run in order; a second one ends it at once."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
+        self._stop = task.cancel
 
         def stop(number: int) -> None:
             self.signal = number
             for each in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(each)
-            task.cancel()
+            self._stop()
 
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, stop, each)

@@ -19,6 +19,8 @@ SHOWN_CHANGES = 20
 SHOWN_MODULES = 10
 SHOWN = 80
 """Characters of a cell."""
+WIDTH = 400
+"""Characters of a line that a terminal cuts to its own width."""
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -322,22 +324,25 @@ def table(summary: Summary) -> RenderableType:
 def changes_table(rejudged: Rejudged) -> RenderableType:
     """What changed, the first few; then how many."""
     from rich.console import Group
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
     counts = f"{rejudged.changed:,} of {rejudged.programs:,} programs have another verdict"
     if rejudged.not_rejudgeable:
         counts += f"; {rejudged.not_rejudgeable:,} cannot be judged again"
     if not rejudged.changes:
         return Group("", counts)
-    found = Table(title="changed", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("problem", "program", "before", "after", "test", "rule", "why"):
-        found.add_column(column)
+    lines: list[str] = []
     for change in rejudged.changes[:SHOWN_CHANGES]:
-        cells = (change.problem_id, change.name, change.before, change.after, change.test, change.rule, change.message)
-        found.add_row(*("" if cell is None else escape(str(cell)[:SHOWN]) for cell in cells))
+        program = change.problem_id if change.name is None else f"{change.problem_id}, {change.name}"
+        lines.append(f"  {change.before} → {change.after}: {' '.join(program.split())}")
+        where = [f"test {change.test}"] if change.test else []
+        where += [f"rule {change.rule}"] if change.rule else []
+        why = " ".join((change.message or "").split()).removeprefix(f"test {change.test}: ")
+        if told := ": ".join(filter(None, (", ".join(where), why))):
+            lines.append(f"      {told}")
+    found = [Text(line[:WIDTH], no_wrap=True, overflow="ellipsis") for line in ("changed", *lines)]
     more = len(rejudged.changes) - SHOWN_CHANGES
-    return Group("", found, *([f"and {more:,} more; --json has them all"] if more > 0 else []), "", counts)
+    return Group("", *found, *([f"and {more:,} more; --json has them all"] if more > 0 else []), "", counts)
 
 
 def _broken_table(broken: dict[str, str]) -> RenderableType:

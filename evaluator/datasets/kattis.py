@@ -1,80 +1,62 @@
 """Kattis problem packages: a directory with problem.yaml, tests, validators and labelled programs.
 
-Reads the legacy format and those named 2023-07 and 2025-09. Not supported, and said so: interactive, multi-pass and
-submit-answer problems, and command line arguments for tests.
+Reads the legacy format (with its ICPC subset) and those named 2023-07 and 2025-09. What could change a verdict and is
+not read is refused by name: interactive, multi-pass and submit-answer problems, arguments and files for tests, graders
+and static validators that decide, keys that the format does not have.
 
-Nothing outside of the package is read, wherever a link leads, and no more of it than `PACKAGE` bytes.
+Nothing outside of the package and of the repository that it lies in is read, wherever a link leads, and no more than
+`kattis_folder.PACKAGE` bytes.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import stat
+import shlex
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-import yaml
 
+from ...sandbox.languages import NAMES
 from ...sandbox.limits import MIB
 from ..problem import Checker, Group, Problem, TestCase
 from ..submission import Submission
 from .base import BadRow, Example, Format, Row, Unusable, as_list, as_object, explain, make_problem
-from .kattis_groups import GroupSettings, groups
+from .kattis_folder import Folder
+from .kattis_groups import GroupSettings, TestSettings, groups
+from .kattis_labels import Labels
+from .kattis_programs import Programs
+from .misspelt import meant
 from .source import Source
 
-PACKAGE = 1 << 30
-TEXT = 1 << 20
-"""Bytes of problem.yaml and the like, of a statement, of a program."""
-
-LANGUAGES = {
-    ".py": "python",
-    ".py2": "python2",
-    ".py3": "python",
-    ".cpp": "cpp",
-    ".cc": "cpp",
-    ".cxx": "cpp",
-    ".c++": "cpp",
-    ".C": "cpp",
-    ".c": "c",
-    ".java": "java",
-    ".rs": "rust",
-    ".go": "go",
-    ".js": "javascript",
-    ".kt": "kotlin",
-    ".hs": "haskell",
-    ".cs": "csharp",
-    ".rb": "ruby",
-    ".pas": "pascal",
-    ".ml": "ocaml",
-    ".scala": "scala",
-    ".php": "php",
-    ".lisp": "lisp",
-    ".pl": "prolog",
-}
-_PYTHON2 = re.compile(r"\A#!.*python2|^[ \t]*print[ \t]+[\"'\w]", re.MULTILINE)
-
-_LABELS: dict[str, tuple[bool, str]] = {
-    "accepted": (True, "AC"),
-    "slow_accepted": (True, "AC"),
-    "wrong_answer": (False, "WA"),
-    "run_time_error": (False, "RTE"),
-    "runtime_error": (False, "RTE"),
-    "time_limit_exceeded": (False, "TLE"),
-    "memory_limit_exceeded": (False, "MLE"),
-    "output_limit_exceeded": (False, "OLE"),
-    "partially_accepted": (False, "PARTIAL"),
-    "rejected": (False, "REJECTED"),
-}
-_ENTRIES = ("__main__.py", "main.py", "Main.java")
-"""Where a program of several files begins, whatever the others hold."""
-_OF_SEVERAL_FILES = ("python", "cpp", "c", "java")
-_BY_SPEED = ("slow_accepted", "time_limit_exceeded")
 _SCORING = "scoring"
 _TYPES = ("pass-fail", _SCORING)
+_VERSION = re.compile(r"legacy(-icpc)?|icpc|(2023-07|2025-09)(-draft)?|draft")
+_READ = ("data", "include", "submissions", "output_validator", "output_validators")
+"""Directories that decide verdicts."""
+_UNREAD = (
+    *("attachments", "generators", "graders", "input_format_validators", "input_validators", "input_visualizer"),
+    *("output_visualizer", "problem_statement", "solution", "statement", "test_case_visualizer"),
+)
+_DECIDING = ("static_validator", "static_validators")
+_TESTS = ("sample", "secret")
+_NO_TESTS = (
+    "bad",
+    *(
+        f"{kind}_{of}"
+        for kind in ("invalid", "valid")
+        for of in ("input", "inputs", "output", "outputs", "answer", "answers")
+    ),
+)
+"""Directories of data for validators, not for programs."""
+_GROUP_FILES = ("testdata.yaml", "test_group.yaml")
+_SETTINGS = (".yaml", ".yml")
+_ARCHIVES = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".rar")
+CODE = 128
+"""KiB that a program may have in any case; a package that allows less is refused."""
 
 
 class _Limits(msgspec.Struct):
@@ -84,6 +66,11 @@ class _Limits(msgspec.Struct):
     compilation_time: float | None = None
     validation_time: float | None = None
     validation_memory: float | None = None
+    code: float | None = None
+    UNREAD = (
+        *("time_multiplier", "time_safety_margin", "time_multipliers", "time_resolution", "compilation_memory"),
+        *("validation_output", "validation_passes"),
+    )
 
 
 class _Grading(msgspec.Struct):
@@ -93,6 +80,7 @@ class _Grading(msgspec.Struct):
     accept_score: float | None = None
     reject_score: float | None = None
     on_reject: str | None = None
+    UNREAD = ("range", "show_test_data_groups")
 
     @property
     def usual(self) -> bool:
@@ -100,7 +88,7 @@ class _Grading(msgspec.Struct):
 
 
 class _Settings(msgspec.Struct):
-    """problem.yaml, as far as it matters here."""
+    """problem.yaml."""
 
     problem_format_version: str = "legacy"
     type: str | list[str] | None = None
@@ -110,10 +98,15 @@ class _Settings(msgspec.Struct):
     validator_flags: str | list[str] | None = None
     limits: _Limits | None = None
     grading: _Grading | None = None
+    constants: dict[str, Any] | None = None
+    UNREAD = (
+        *("uuid", "version", "author", "credits", "source_url", "license", "rights_owner", "embargo_until", "keywords"),
+        *("languages", "libraries", "allow_file_writing"),
+    )
 
     @property
     def legacy(self) -> bool:
-        return self.problem_format_version.startswith("legacy")
+        return self.problem_format_version in ("legacy", "legacy-icpc", "icpc")
 
     @property
     def kinds(self) -> list[str]:
@@ -124,10 +117,11 @@ class _Settings(msgspec.Struct):
 class PackageSource(Source):
     """One problem."""
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
+    def __init__(self, path: Path, name: str | None = None, within: Path | None = None) -> None:
+        """``within``: the directory that was named, where the package lies in one."""
         super().__init__(path, sum(_sizes(path)))
         self.name = name or path.resolve().name
-        self.format = Kattis()
+        self.format = Kattis(within)
 
     @property
     def done(self) -> float:
@@ -145,6 +139,9 @@ class Kattis(Format[str]):
     name: ClassVar[str] = "kattis"
     row: ClassVar[type[str]] = str
 
+    def __init__(self, within: Path | None = None) -> None:
+        self._within = within
+
     def recognises(self, names: Set[str]) -> bool:
         return False
 
@@ -152,7 +149,7 @@ class Kattis(Format[str]):
         raise NotImplementedError
 
     def read(self, row: Row) -> Example:
-        package = _Package(row.path)
+        package = _Package(Folder(row.path, self._within))
         try:
             return Example(package.problem(row.content), package.programs(row.place))
         except Unusable as error:
@@ -162,21 +159,26 @@ class Kattis(Format[str]):
 
 
 class _Package:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._root = path.resolve()
-        self._left = PACKAGE
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._programs = Programs(folder)
         self._groups: dict[str, GroupSettings] = {}
         """Of the directories below data, by their path there."""
 
     # -- the problem
 
     def problem(self, problem_id: str) -> Problem:
-        settings = self._settings("problem.yaml", _Settings)
+        settings = self._folder.settings("problem.yaml", _Settings)
         _check_type(settings)
+        self._check_directories()
+        self._folder.constants = settings.constants or {}
         given = _words(settings.validator_flags)
         tests, flags = self._tests(given)
+        if _SCORING not in settings.kinds:
+            self._check_grading()
         limits = settings.limits or _Limits()
+        if limits.code is not None and limits.code < CODE:
+            raise Unusable("problem.yaml: limits.code", "a limit on the size of programs is not supported", limits.code)
         statement = self._statement()
         return make_problem(
             problem_id=problem_id,
@@ -188,31 +190,52 @@ class _Package:
                 compile_time=limits.compilation_time,
             ),
             checker=self._checker(settings, flags, limits),
+            include={name: each for name, each in self._programs.included.items() if name in NAMES},
             groups=self._worth(settings, tests),
             title=_in_english(settings.name) or _title(statement),
             statement=statement,
             source=_source(settings.source),
         )
 
+    def _check_directories(self) -> None:
+        for entry in self._folder.entries(self._folder.path):
+            if not entry.is_dir() or entry.name in (*_READ, *_UNREAD):
+                continue
+            if entry.name in _DECIDING:
+                raise Unusable(entry.name, "static validators are not supported")
+            if near := meant(entry.name, list(_READ)):
+                raise Unusable(entry.name, f"there is no such directory in a package; did you mean {near}?")
+
+    def _check_grading(self) -> None:
+        """Of a pass-fail problem, whose programs have to pass all tests."""
+        for name, group in self._groups.items():
+            if group.grading == "custom":
+                raise Unusable(f"data/{name}", "a grader that decides is not supported", "grading: custom")
+            if "accept_if_any_accepted" in (group.grader_flags or "").split():
+                raise Unusable(f"data/{name}", "groups that accept some failures are not supported", group.grader_flags)
+
     def _time_limit(self) -> float | None:
         """As other tools keep it."""
-        if text := self._optional(".timelimit"):
+        if text := self._folder.optional(".timelimit"):
             return _seconds(".timelimit", text)
-        ini = self._optional("domjudge-problem.ini") or ""
+        ini = self._folder.optional("domjudge-problem.ini") or ""
+        if found := re.search(r"^\s*(special_\w+)\s*=", ini, re.MULTILINE):
+            reason = "programs that a server has are not supported; put the validator into the package"
+            raise Unusable(f"domjudge-problem.ini: {found[1]}", reason)
         if found := re.search(r"^\s*timelimit\s*=\s*['\"]?([^'\"\s]+)", ini, re.MULTILINE):
             return _seconds("domjudge-problem.ini: timelimit", found[1])
         return None
 
     def _checker(self, settings: _Settings, flags: str, limits: _Limits) -> Checker:
         asked = (settings.validation or "").startswith("custom")
-        folders = [self.path / name for name in ("output_validator", "output_validators")]
-        folder = next((folder for folder in folders if folder.is_dir()), None)
+        places = [self._folder.path / name for name in ("output_validator", "output_validators")]
+        place = next((place for place in places if place.is_dir()), None)
         # The legacy format asks for it in problem.yaml; since then it is enough that the directory is there.
-        if not asked and (folder is None or settings.legacy):
+        if not asked and (place is None or settings.legacy):
             return Checker(type="kattis", flags=flags)
-        if folder is None:
+        if place is None:
             raise Unusable("validation", "custom, but there is no directory output_validators", settings.validation)
-        language, source, files = self._program(folder)
+        language, source, files = self._programs.validator(place)
         own = _converted(
             cpu_time=limits.validation_time,
             memory=limits.validation_memory and int(limits.validation_memory * MIB),
@@ -223,45 +246,29 @@ class _Package:
             Checker,
         )
 
-    def _program(self, folder: Path) -> tuple[str, str, dict[str, str]]:
-        """Language, source and further files of the one program in a directory, or in the one directory within."""
-        entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-        sources = [entry for entry in entries if entry.suffix in LANGUAGES and not entry.is_dir()]
-        folders = [entry for entry in entries if entry.is_dir()]
-        if not sources and len(folders) == 1:
-            return self._program(folders[0])
-        main = [entry for entry in sources if entry.name in _ENTRIES] or sources
-        if len(main) > 1:
-            main = [entry for entry in sources if _is_main(self._text(entry))]
-        if len(main) != 1 or folders:
-            found = ", ".join(self._relative(entry) for entry in (*(main or sources), *folders))
-            raise Unusable(self._relative(folder), "must hold one program", found)
-        language = LANGUAGES[main[0].suffix]
-        others = {LANGUAGES[entry.suffix] for entry in sources} - {language}
-        if others - {"c"}:
-            raise Unusable(
-                self._relative(folder), "programs in two languages are not supported", ", ".join(sorted(others))
-            )
-        files = {entry.name: self._text(entry) for entry in entries if entry != main[0] and _is_text(entry)}
-        return LANGUAGES[main[0].suffix], self._text(main[0]), files
-
     def _statement(self) -> str | None:
-        for folder in ("statement", "problem_statement"):
-            found = [path for kind in ("md", "tex") for path in sorted((self.path / folder).glob(f"problem*.{kind}"))]
+        for name in ("statement", "problem_statement"):
+            folder = self._folder.path / name
+            found = [path for kind in ("md", "tex") for path in sorted(folder.glob(f"problem*.{kind}"))]
             if found:
-                return self._text(next((path for path in found if ".en." in path.name), found[0]))
+                return self._folder.source(next((path for path in found if ".en." in path.name), found[0]))
         return None
 
     # -- the tests
 
     def _tests(self, given: str) -> tuple[tuple[TestCase, ...], str]:
         """Samples first; and the flags of the validator, those of most tests. The other tests have their own."""
+        data = self._folder.path / "data"
+        for entry in self._folder.entries(data) if data.is_dir() else []:
+            if entry.suffix.lower() in (".in", ".ans"):
+                raise Unusable(self._folder.relative(entry), "lies in neither data/sample nor data/secret")
+            if entry.is_dir() and entry.name not in (*_TESTS, *_NO_TESTS):
+                raise Unusable(self._folder.relative(entry), "a directory that the format does not have")
         found: list[tuple[TestCase, str]] = []
-        for name in ("sample", "secret"):
-            folder = self.path / "data" / name
-            if folder.is_dir():
-                inherited = self._group(self.path / "data", GroupSettings())
-                found += ((test, f"{given} {words}".strip()) for test, words in self._folder(folder, inherited))
+        for name in _TESTS:
+            if (data / name).is_dir():
+                inherited = self._group(data, GroupSettings())
+                found += ((test, f"{given} {words}".strip()) for test, words in self._in_folder(data / name, inherited))
         if not found:
             raise Unusable("data", "holds no tests: no .in files in data/sample and data/secret")
         [(most, _)] = Counter(flags for _, flags in found).most_common(1)
@@ -275,145 +282,113 @@ class _Package:
             return {}
         return groups(settings.legacy, self._groups, Counter(str(test.group) for test in tests))
 
-    def _folder(self, folder: Path, inherited: GroupSettings) -> Iterator[tuple[TestCase, str]]:
+    def _in_folder(self, folder: Path, inherited: GroupSettings) -> Iterator[tuple[TestCase, str]]:
         group = self._group(folder, inherited)
-        name = folder.relative_to(self.path / "data").as_posix()
-        for path in sorted(folder.iterdir()):
-            if path.is_dir():
-                self._check_inside(path)
-                yield from self._folder(path, group)
-            elif path.suffix == ".in":
-                own = self._group_file(path.with_suffix(".yaml"), group)
-                if own.args or path.with_suffix(".args").exists():
-                    raise Unusable(self._relative(path), "the test has command line arguments, not supported")
-                answer = path.with_suffix(".ans")
-                test = TestCase(input=self._data(path), output=self._data(answer), group=name)
-                yield test, _words(own.output_validator_flags) or _words(own.output_validator_args)
+        name = folder.relative_to(self._folder.path / "data").as_posix()
+        entries = self._folder.entries(folder)
+        tests = {entry.stem for entry in entries if entry.suffix == ".in"}
+        for path in entries:
+            if path.suffix == ".in":
+                yield self._test(path, name, group)
+            elif path.is_dir() and path.suffix != ".files":
+                yield from self._in_folder(path, group)
+            else:
+                self._check_beside(path, tests)
+
+    def _test(self, path: Path, group: str, settings: GroupSettings) -> tuple[TestCase, str]:
+        own = path.with_suffix(".yaml")
+        if own.is_file():
+            name = self._folder.relative(own)
+            settings = settings.around(self._folder.settings(name, TestSettings, constants=True))
+        if settings.args or path.with_suffix(".args").exists():
+            raise Unusable(self._folder.relative(path), "the test has command line arguments, not supported")
+        test = TestCase(input=self._folder.data(path), output=self._folder.data(path.with_suffix(".ans")), group=group)
+        return test, settings.flags
+
+    def _check_beside(self, path: Path, tests: Set[str]) -> None:
+        """Of what is no input in a folder of tests: that no test is lost with it."""
+        name = self._folder.relative(path)
+        if path.suffix == ".files":
+            raise Unusable(name, "files for a test are not supported")
+        if path.suffix == ".ans" and path.stem not in tests:
+            raise Unusable(name, f"there is no {path.stem}.in: an answer without a test")
+        if (
+            path.suffix in _SETTINGS
+            and path.name not in _GROUP_FILES
+            and (path.suffix == ".yml" or path.stem not in tests)
+        ):
+            raise Unusable(name, "settings of nothing: they are testdata.yaml, test_group.yaml, or those of a test")
+        if path.suffix.lower() in _ARCHIVES:
+            raise Unusable(name, "an archive, in which there may be tests: unpack it")
+        if path.suffix.lower() in (".in", ".ans") and path.suffix not in (".in", ".ans"):
+            raise Unusable(name, "the ending of a test is .in, that of its answer .ans")
 
     def _group(self, folder: Path, inherited: GroupSettings) -> GroupSettings:
-        group = GroupSettings().within(inherited)
-        for name in ("testdata.yaml", "test_group.yaml"):
-            group = self._group_file(folder / name, group)
-        self._groups[folder.relative_to(self.path / "data").as_posix()] = group
+        group = inherited.around(GroupSettings())
+        for name in _GROUP_FILES:
+            path = folder / name
+            if path.is_file():
+                own = self._folder.settings(self._folder.relative(path), GroupSettings, constants=True)
+                if own.static_validation_score is not None or own.static_validation not in (None, False):
+                    raise Unusable(self._folder.relative(path), "static validators are not supported")
+                group = group.around(own)
+        self._groups[folder.relative_to(self._folder.path / "data").as_posix()] = group
         return group
-
-    def _group_file(self, path: Path, inherited: GroupSettings) -> GroupSettings:
-        if not path.is_file():
-            return inherited
-        own: GroupSettings = self._settings(self._relative(path), GroupSettings)
-        return own.within(inherited)
 
     # -- the programs
 
     def programs(self, place: tuple[Path, int]) -> Iterator[Submission | BadRow]:
-        folder = self.path / "submissions"
+        folder = self._folder.path / "submissions"
         if not folder.is_dir():
             return
-        for entry in sorted(folder.iterdir()):
-            label = entry.name if entry.is_dir() else None
-            for path in sorted(entry.iterdir()) if entry.is_dir() else [entry]:
-                try:
-                    submission = self._submission(path, label)
-                except Unusable as error:
-                    yield BadRow(place, error.field, error.reason, error.value)
-                else:
-                    if submission:
-                        yield submission
+        try:
+            labels = Labels.read(self._folder)
+            found = [
+                path
+                for entry in self._folder.entries(folder)
+                for path in (self._folder.entries(entry) if entry.is_dir() else [entry])
+            ]
+        except Unusable as error:
+            yield BadRow(place, error.field, error.reason, error.value)
+            return
+        for path in found:
+            try:
+                submission = self._submission(path, labels)
+            except Unusable as error:
+                yield BadRow(place, error.field, error.reason, error.value)
+            else:
+                if submission:
+                    yield submission
 
-    def _submission(self, path: Path, label: str | None) -> Submission | None:
-        if path.is_dir():
-            if not any(entry.suffix in LANGUAGES for entry in path.iterdir()):
-                return None
-            language, code, files = self._program(path)
-            if files and language not in _OF_SEVERAL_FILES:
-                reason = f"programs of several files are supported in {', '.join(_OF_SEVERAL_FILES)}"
-                raise Unusable(self._relative(path), reason, ", ".join(files))
-        else:
-            files = {}
-            language = LANGUAGES.get(path.suffix, "")
-            if not language:  # notes, build files
-                return None
-            code = self._text(path)
-        if language == "python" and _PYTHON2.search(code):
-            language = "python2"
-        accept, verdict = _LABELS.get(label or "", (None, None))
-        name = path.relative_to(self.path / "submissions").as_posix()
+    def _submission(self, path: Path, labels: Labels) -> Submission | None:
+        name = path.relative_to(self._folder.path / "submissions").as_posix()
+        label = labels.of(name)
+        source = self._programs.submission(path, label.language, label.entry)
+        if source is None:
+            return None
         return Submission(
-            code=code,
+            code=source.code,
             name=name,
-            language=language,
-            files=files,
-            accept=accept,
-            verdict=verdict,
-            timing_sensitive=label in _BY_SPEED,
+            language=source.language,
+            files=source.files,
+            accept=label.accept,
+            verdict=label.verdict,
+            timing_sensitive=label.timing_sensitive,
         )
-
-    # -- files
-
-    def _settings(self, name: str, kind: type[Any]) -> Any:
-        text = self._optional(name) or ""
-        try:
-            return msgspec.convert(yaml.load(text, _Loader) or {}, kind, strict=False)
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            if isinstance(error, msgspec.ValidationError):
-                found = explain(error, None, (self.path, 0))
-                raise Unusable(f"{name}: {found.field}", found.reason) from None
-            raise Unusable(name, "not YAML that can be read: " + " ".join(str(error).split())) from None
-
-    def _optional(self, name: str) -> str | None:
-        path = self.path / name
-        return self._text(path) if path.is_file() else None
-
-    def _text(self, path: Path) -> str:
-        return self._data(path, TEXT)
-
-    def _data(self, path: Path, most: int = PACKAGE) -> str:
-        """A file of the package. Raises Unusable, with the file as the field."""
-        name = self._relative(path)
-        try:
-            self._check_inside(path)
-            with open(path, "rb", opener=_without_waiting) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise Unusable(name, "not a file")
-                content = file.read(min(most, self._left) + 1)
-        except FileNotFoundError:
-            reason = "a link that leads nowhere" if path.is_symlink() else "missing"
-            raise Unusable(name, reason) from None
-        except OSError as error:
-            raise Unusable(name, error.strerror or str(error)) from None
-        if len(content) > most:
-            raise Unusable(name, f"larger than {most >> 20} MiB")
-        self._left -= len(content)
-        if self._left < 0:
-            raise Unusable(name, f"the files of the package are larger than {PACKAGE >> 20} MiB together")
-        try:
-            return content.decode()
-        except UnicodeDecodeError as error:
-            raise Unusable(name, f"not UTF-8: {error.reason} at byte {error.start}") from None
-
-    def _check_inside(self, path: Path) -> None:
-        if not path.resolve().is_relative_to(self._root):
-            raise Unusable(self._relative(path), "a link that leads out of the package")
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.path).as_posix()
-
-
-class _Loader(yaml.SafeLoader):
-    """Without aliases, which let a small file stand for a huge one."""
-
-    def compose_node(self, parent: Any, index: int) -> Any:
-        if self.check_event(yaml.AliasEvent):  # pyright: ignore[reportUnknownMemberType]
-            raise yaml.YAMLError("aliases are not supported")
-        return super().compose_node(parent, index)
 
 
 def _check_type(settings: _Settings) -> None:
+    version = settings.problem_format_version
+    if not _VERSION.fullmatch(version):
+        raise Unusable("problem_format_version", "not known; known: legacy, legacy-icpc, 2023-07, 2025-09", version)
     for kind in settings.kinds:
         if kind not in _TYPES:
             raise Unusable("type", f"not supported; supported: {', '.join(_TYPES)}", kind)
-    if "interactive" in (settings.validation or "").split():
+    first, *others = (settings.validation or "default").split() or ["default"]
+    if "interactive" in others:
         raise Unusable("validation", "interactive problems are not supported", settings.validation)
+    if first not in ("default", "custom") or set(others) - {"score"}:
+        raise Unusable("validation", "not supported; supported: default, custom, custom score", settings.validation)
 
 
 def _sizes(folder: Path) -> Iterator[int]:
@@ -422,25 +397,12 @@ def _sizes(folder: Path) -> Iterator[int]:
             yield os.lstat(os.path.join(place, name)).st_size
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """A pipe has nothing for us, and is no file anyway."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _is_main(source: str) -> bool:
-    return re.search(r"\bmain\s*\(|__main__|\bfn main\b", source) is not None
-
-
-def _is_text(path: Path) -> bool:
-    return path.is_file() and path.suffix not in (".o", ".class", ".pyc", ".exe", ".out", "")
-
-
 def _converted(**limits: float | None) -> dict[str, float]:
     return {name: value for name, value in limits.items() if value is not None}
 
 
 def _words(flags: str | list[str] | None) -> str:
-    return " ".join(flags.split() if isinstance(flags, str) else flags or [])
+    return " ".join(flags.split()) if isinstance(flags, str) else shlex.join(flags or [])
 
 
 def _seconds(field: str, text: str) -> float:

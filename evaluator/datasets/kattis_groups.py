@@ -8,8 +8,9 @@ with points for what is rejected, or where less is better.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -18,12 +19,23 @@ from ..problem import Group
 _SAMPLE, _SECRET = "sample", "secret"
 
 
-class GroupSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """testdata.yaml (legacy) or test_group.yaml, as far as it matters here."""
+class TestSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one test."""
 
-    output_validator_flags: str | None = None
-    output_validator_args: str | list[str] | None = None
+    __test__ = False  # not a pytest class
+
     args: list[str] | None = None
+    output_validator_args: str | list[str] | None = None
+    output_validator_flags: str | dict[str, str] | None = None
+    UNREAD: ClassVar[tuple[str, ...]] = (
+        *("input_validator_args", "input_visualizer_args", "output_visualizer_args", "full_feedback", "hint"),
+        "description",
+    )
+
+
+class GroupSettings(TestSettings, frozen=True, kw_only=True):
+    """testdata.yaml (legacy) or test_group.yaml."""
+
     # legacy
     on_reject: str | None = None
     grading: str | None = None
@@ -35,14 +47,27 @@ class GroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     score_aggregation: Literal["pass-fail", "min", "sum"] | None = None
     static_validation_score: Any = None
     require_pass: str | list[str] | None = None
+    # of drafts
+    scoring: Any = None
+    static_validation: Any = None
+    UNREAD = (*TestSettings.UNREAD, "range", "input_validator_flags", "static_validator_args")
 
-    def within(self, outer: GroupSettings) -> GroupSettings:
-        """These, and those of the directory around that are not given here; scores since 2023-07 are not handed on."""
-        own = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
-        return msgspec.structs.replace(outer, **(dict.fromkeys(_NOT_HANDED_ON) | own))
+    def around(self, inner: TestSettings) -> GroupSettings:
+        """The settings of a test or a group within, and these where it has none; scores since 2023-07 are not handed
+        on."""
+        own = {name: value for name in inner.__struct_fields__ if (value := getattr(inner, name)) is not None}
+        return msgspec.structs.replace(self, **(dict.fromkeys(_NOT_HANDED_ON) | own))
+
+    @property
+    def flags(self) -> str:
+        """Of the output validator."""
+        given = self.output_validator_flags or self.output_validator_args or ""
+        if isinstance(given, dict):
+            given = given.get("flags", "")
+        return " ".join(given.split()) if isinstance(given, str) else shlex.join(given)
 
 
-_NOT_HANDED_ON = ("max_score", "score_aggregation", "static_validation_score", "require_pass")
+_NOT_HANDED_ON = ("max_score", "score_aggregation", "static_validation_score", "require_pass", "scoring")
 
 
 def groups(legacy: bool, settings: Mapping[str, GroupSettings], tests: Mapping[str, int]) -> dict[str, Group]:
@@ -91,7 +116,7 @@ def _since(settings: Mapping[str, GroupSettings], tests: Mapping[str, int]) -> d
     for name in leaves:
         own = settings[name]
         most = 100.0 if whole and own.max_score is None else own.max_score
-        if most is None or most == "unbounded" or own.static_validation_score is not None:
+        if most is None or most == "unbounded" or own.scoring is not None:
             return None
         required = _required(secret) + ([] if whole else _required(own))
         if most > 0:

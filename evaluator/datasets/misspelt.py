@@ -53,7 +53,7 @@ def misspelt(
         elif told.get((prefix, name)) is None:
             if len(told) == LOOKED_AT:
                 break
-            told[prefix, name] = _meant(name, lacks)
+            told[prefix, name] = meant(name, lacks)
     found = ((prefix + name, meant) for (prefix, name), meant in told.items() if meant is not None)
     return [
         *(f"{name}: is an option, and is not read here; options stand in the address" for name in misplaced),
@@ -61,7 +61,8 @@ def misspelt(
     ]
 
 
-def _meant(name: str, lacks: list[str]) -> str | None:
+def meant(name: str, lacks: list[str]) -> str | None:
+    """Which of these the name is almost."""
     if len(name) * ALIKE > (2 - ALIKE) * max(map(len, lacks), default=0):  # so long a name is like none
         return None
     return next(iter(difflib.get_close_matches(name.lower(), lacks, 1, ALIKE)), None)
@@ -71,7 +72,7 @@ def _unknown(
     fields: Fields, text: bytes | msgspec.Raw, prefix: str, media: _Media
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Names that are no fields, with the path before them and the fields that the object has not."""
-    inner = _inner(fields)
+    inner = fields_within(fields)
     try:
         given = media.fields.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -100,7 +101,7 @@ def _several(text: msgspec.Raw, media: _Media) -> Iterable[msgspec.Raw]:
 
 
 @functools.cache
-def _inner(fields: Fields) -> dict[str, tuple[str, Fields] | None]:
+def fields_within(fields: Fields) -> dict[str, tuple[str, Fields] | None]:
     """For each field whether an object with fields of its own stands there ``itself``, or ``several`` do."""
     return {name: _within(hint) for name, hint in typing.get_type_hints(fields).items()}
 

@@ -55,7 +55,7 @@ def find(path: Path) -> list[Source]:
             return [_file(path)]
         if single := _problem(path):
             return [single]
-        found = _files(path) + list(_below(path, path.resolve().name))
+        found = _files(path) + list(_below(path, path.resolve().name, path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     if not found:
@@ -80,18 +80,18 @@ def _files(path: Path) -> list[Source]:
     return [_file(file) for file in rows or names]
 
 
-def _problem(path: Path, name: str | None = None) -> Source | None:
+def _problem(path: Path, name: str | None = None, within: Path | None = None) -> Source | None:
     if is_package(path):
-        return PackageSource(path, name)
+        return PackageSource(path, name, within)
     return AppsDirectory(path) if is_apps(path) else None
 
 
-def _below(path: Path, name: str, depth: int = DEPTH) -> Iterator[Source]:
+def _below(path: Path, name: str, within: Path, depth: int = DEPTH) -> Iterator[Source]:
     """Problems in directories of their own. Links to directories are not followed."""
     for folder in sorted(path.iterdir()):
         if not folder.is_dir() or folder.is_symlink() or folder.name.startswith("."):
             continue
-        if problem := _problem(folder, f"{name}/{folder.name}"):
+        if problem := _problem(folder, f"{name}/{folder.name}", within):
             yield problem
         elif depth > 1:
-            yield from _below(folder, f"{name}/{folder.name}", depth - 1)
+            yield from _below(folder, f"{name}/{folder.name}", within, depth - 1)

@@ -135,7 +135,7 @@ class History:
 def _shown(test: int, result: TestResult, problem: Problem | None) -> Shown:
     case = problem.tests[test] if problem is not None else None
     return Shown(
-        test=test,
+        test=test + 1,
         input=_cut(case.input, TEXT) if case else None,
         expected=_cut(case.output, TEXT) if case else None,
         actual=result.stdout,

@@ -239,6 +239,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A test of a judgement. Texts are cut."""
 
     test: int
+    """Counted from 1, as in the message of the report."""
     input: str | None
     expected: str | None
     actual: str | None

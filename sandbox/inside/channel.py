@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .cleaning import sweep_processes
+from .cleaning import leave
 
 _PIECE = 1 << 20
 _PIPE = 1 << 16
@@ -64,7 +64,7 @@ class Channel:
         poll.register(fd, select.POLLIN)
         poll.register(self.fd, select.POLLHUP | select.POLLRDHUP)
         if any(ready == self.fd for ready, _ in poll.poll()):
-            os._exit(0)
+            leave()
 
     def read(self, size: int) -> bytes:
         parts: list[bytes] = []
@@ -80,7 +80,7 @@ class Channel:
         while size:
             moved = os.splice(self.fd, sink, min(size, _PIPE))
             if not moved:
-                os._exit(0)
+                leave()
             size -= moved
             while moved:
                 moved -= os.splice(source, file, moved)
@@ -91,10 +91,7 @@ class Channel:
     def _piece(self, size: int) -> bytes:
         part = os.read(self.fd, min(size, _PIECE))
         if not part:
-            # What is waited for here counts with the children of whoever waits for this process, in getrusage(2).
-            if os.getpid() == 1:
-                sweep_processes()
-            os._exit(0)
+            leave()
         return part
 
 

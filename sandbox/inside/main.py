@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 
+from .cleaning import leave
 from .kernel import STACK, limit
 from .runner import Runner
 
@@ -26,6 +27,8 @@ def main() -> None:
     try:
         runner.configure()
         runner.serve()
+    except ConnectionError:  # the host ended in the middle of something
+        leave()
     except OSError as error:
         if error.errno not in SHORTAGES:
             raise

@@ -12,7 +12,7 @@ class Mount:
 
     bind      host file or folder ``source``, read-only
     device    host device node ``source``
-    tmpfs     empty, writable, at most ``size`` bytes
+    tmpfs     empty, writable, at most ``size`` bytes; nothing in it can be executed, unless it holds ``executables``
     empty     empty folder, read-only
     symlink   link at ``target`` that points to ``source``
     """
@@ -21,6 +21,7 @@ class Mount:
     target: str
     source: str = ""
     size: int = 0
+    executables: bool = False
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ def _mount(mount: Mount):
         case "tmpfs":
             options = f"size={mount.size},nr_inodes=4096,mode=1777"
             point = MountPt(dst=mount.target, fstype="tmpfs", options=options, rw=True, is_dir=True)
-            point.nosuid = point.nodev = point.noexec = True
+            point.nosuid = point.nodev = True
+            point.noexec = not mount.executables
             return point
         case "empty":
             return MountPt(dst=mount.target, fstype="tmpfs", options="size=4096,mode=0555", is_dir=True)

@@ -5,6 +5,7 @@ gcc         C and C++
 go, java, javascript, pypy, rust   the others
 builder     runs compilers in a jail of their own, keeps what they make
 cache       what is kept, on disk
+scripts     programs with scripts to be built and run by: validators only
 testlib     where testlib.h is, for checkers
 toolchain   what a compiler is made of, to be shown in its jail
 
@@ -21,8 +22,20 @@ from .java import Java
 from .javascript import JavaScript
 from .pypy import PyPy
 from .rust import Rust
+from .scripts import BUILD, RUN, Scripts
 
-__all__ = ["LANGUAGES", "NAMES", "TAGS", "Builder", "CompileError", "Language", "Program"]
+__all__ = [
+    "BUILD",
+    "LANGUAGES",
+    "NAMES",
+    "RUN",
+    "SCRIPTS",
+    "TAGS",
+    "Builder",
+    "CompileError",
+    "Language",
+    "Program",
+]
 
 _ALL: tuple[Language, ...] = (
     Gcc("cpp", "gnu++20"),
@@ -45,3 +58,5 @@ TAGS: dict[str, frozenset[str]] = {language.name: frozenset({language.name, *lan
 TAGS["python"] = TAGS["pypy"]
 """By the name of each language, what blocks of its code are called. The standards of C++ share theirs, and so do the
 two that run Python."""
+SCRIPTS: dict[str, Language] = {name: Scripts(name) for name in (BUILD, RUN)}
+"""What a validator may be besides, and no submission."""

@@ -1,4 +1,4 @@
-"""Go, a single file, linked statically. The standard library is compiled once, ahead, on the host."""
+"""Go, linked statically. The standard library is compiled once, ahead, on the host."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..kinds import NATIVE, Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
 from ..temporary import TemporaryFolder
-from .base import COMPILER_STACK, Language, Program, Recipe, names_streams
+from .base import COMPILER_STACK, Language, Program, Recipe, names_streams, path_of
 from .cache import folder
 from .toolchain import ask, inside, libraries, real, shown
 
 OUTPUT = "program"
 _FILE = "main.go"
-_FLAGS = ("build", "-trimpath", "-ldflags=-s -w", "-o", OUTPUT, _FILE)
+_FLAGS = ("build", "-trimpath", "-ldflags=-s -w", "-o", OUTPUT)
 _AHEAD = (
     "bufio", "bytes", "cmp", "container/heap", "container/list", "container/ring", "encoding/json", "errors", "fmt",
     "io", "iter", "maps", "math", "math/big", "math/bits", "math/cmplx", "math/rand", "os", "regexp", "slices", "sort",
@@ -90,14 +90,16 @@ class Go(Language):
         return Kind("compile go", "processes", (*mounts, compiled), tmpfs=256 * MIB)
 
     def recipe(self, source: bytes, files: Mapping[str, bytes]) -> Recipe:
+        own = _FILE if _FILE not in files else f"own_{_FILE}"
+        sources = {**files, own: source}
         command = Command(
-            ["go", *_FLAGS],
+            ["go", *_FLAGS, *sorted(path_of(name) for name in sources if name.endswith(".go") and "/" not in name)],
             self._go,
             self._environment(inside(self._compiled)),
             address_space=False,
             stack=COMPILER_STACK // 8,
         )
-        return Recipe(self._kind, command, {**files, _FILE: source}, OUTPUT)
+        return Recipe(self._kind, command, sources, OUTPUT)
 
     def program(self, built: bytes, source: bytes, files: Mapping[str, bytes], limits: Limits) -> Program:
         command = Command(

@@ -244,6 +244,8 @@ def test_the_status_tells_what_was_judged(http: httpx2.Client) -> None:
     assert (latest.problem_id, latest.status, latest.client) == ("sums", "wrong_answer", "127.0.0.1")
     judgement = http.get(f"/v1/judgements/{latest.number}").json()
     assert judgement["code"] == code
+    numbers = [test["test"] for test in judgement["tests"]]
+    assert judgement["report"]["message"].startswith(f"test {numbers[0]}: ")
     assert judgement["tests"][0]["expected"] == "1\n"
     assert judgement["tests"][0]["actual"] == "<b>&\n"
     assert http.get("/v1/judgements/0.99999999").status_code == 404

@@ -1,0 +1,43 @@
+"""Every command of docs/run.md and docs/datasets/ runs as it is written, on files that the repository has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = ("docs/run.md", *(f"docs/datasets/{page.name}" for page in sorted((ROOT / "docs/datasets").glob("*.md"))))
+COMMANDS = [(page, block) for page in PAGES for block in BLOCK.findall((ROOT / page).read_text())]
+LABELS = re.compile(r"^(right|wrong) +(\d+) +(\d+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize(("page", "block"), COMMANDS, ids=[f"{page}-{at}" for at, (page, _) in enumerate(COMMANDS)])
+def test_commands(tmp_path: Path, page: str, block: str) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    command = tmp_path / "bin" / "microcoder-eval"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m microcoder.evaluator.cli "$@"\n')
+    command.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}"}
+    script = f"set -ex\n{block}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "_error" not in done.stdout.replace("runtime_error", "").replace("compile_error", "")
+    # Under another rule some verdicts are others.
+    for label, accepted, rejected in LABELS.findall(done.stdout) if "rejudge" not in block else []:
+        assert (rejected if label == "right" else accepted) == "0", done.stdout
+    judged = [line for line in block.splitlines() if line.startswith("microcoder-eval run")]
+    assert done.stdout.count("verdicts ") == len(judged) + block.count("microcoder-eval rejudge"), done.stdout
+
+
+def test_every_page_of_a_data_set_has_commands() -> None:
+    assert {page for page, _ in COMMANDS} == set(PAGES)
