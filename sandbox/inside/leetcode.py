@@ -87,6 +87,8 @@ class Leetcode:
             if name in mentioned:
                 scope[name] = self.class_of(name)
         self.made: list[Any] = []
+        self.annotated = False
+        """Whether the program has spoken of nodes."""
 
     def class_of(self, name: str) -> type:
         if name not in self.classes:
@@ -136,7 +138,9 @@ class Leetcode:
             return _Method([], None, False)
         bound = hasattr(function, "__self__") or inner.__name__ == "__init__"
         parameters = [self.node(noted.get(name)) for name in names[bound:]]
-        return _Method(parameters, self.node(noted.get("return")), False)
+        returned = self.node(noted.get("return"))
+        self.annotated = self.annotated or any(parameters) or returned is not None
+        return _Method(parameters, returned, False)
 
     def node(self, annotation: Any) -> Node | None:
         if isinstance(annotation, str):
@@ -207,10 +211,10 @@ class Leetcode:
     # -- from nodes
 
     def result(self, value: Any, node: Node | None) -> Any:
-        """Where the starter code speaks of no node, none is read."""
-        if self.known is None:
+        """Where neither the starter code nor the program speaks of nodes, none are read."""
+        if self.known is None and self.annotated:
             return self.read(_without_none(value, node[1]) if node else value)
-        if node is None:
+        if self.known is None or node is None:
             return value
         if self.known.values:
             return value.val if _name_of(value) else value
