@@ -382,6 +382,33 @@ KINDS: dict[str, dict[str, tuple[str, str | None]]] = {
             say(block(LOOP), "This part counts:", block("    for i in range(n):\n        print(i)")),
             LOOP,
         ),
+        "answer, a line of it": (say(block(LOOP), "This line counts:", block("return max(xs)")), LOOP),
+        "answer, what it prints": (say(block(LOOP), "This prints", block("3")), LOOP),
+        "answer, a comment": (say(block(LOOP), block("# O(n)")), LOOP),
+        "answer, tests that import it relatively": (
+            say(block(WHOLE), block("from .solution import span\nprint(span([1]))")),
+            WHOLE,
+        ),
+        "class, use": (
+            say(block(METHOD), block("print(Solution().span([]))")),
+            f"{METHOD}\n\nprint(Solution().span([]))",
+        ),
+        "draft, answer with all of a library": (
+            say(block("def gcd(a, b):\n    return a\nprint(gcd(1, 2))"), block("from math import *\nprint(gcd(4, 6))")),
+            "from math import *\nprint(gcd(4, 6))",
+        ),
+        "redefined": (
+            say(block("def h():\n    return 0"), block(HELPER), block("print(h())")),
+            f"{HELPER}\n\nprint(h())",
+        ),
+        "function, guard": (
+            say(block("def main():\n    print(1)"), block("if __name__ == '__main__':\n    main()")),
+            "def main():\n    print(1)\n\nif __name__ == '__main__':\n    main()",
+        ),
+        "draft had the imports": (
+            say(block("import sys\nprint(1)"), block("def f(): print(2)\nf()\nsys.stdout.flush()")),
+            "def f(): print(2)\nf()\nsys.stdout.flush()",
+        ),
         "answer twice": (say(block(), "Again:", block()), CODE),
         "draft with the same names": (
             say(block("n = int(input())\nprint(n)"), "Better:", block("n = int(input())\nprint(n + 1)")),

@@ -15,7 +15,7 @@ from microcoder.bench.rivals.base import Unavailable
 from microcoder.bench.rivals.extractors import open_r1, trl
 from microcoder.bench.shapes import CODE as SPAN
 from microcoder.bench.shapes import Shape, block, shapes
-from microcoder.evaluator.extract import extract, tags
+from microcoder.evaluator.extract import extract, marks, tags
 from microcoder.evaluator.integrations.openrlhf import response_of
 from microcoder.sandbox.languages import LANGUAGES, NAMES, TAGS
 
@@ -172,6 +172,18 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
 def test_what_is_no_answer_is_none(text: str) -> None:
     assert extract(text).code is None
+
+
+@pytest.mark.parametrize("name", sorted(marks.NAMES))
+def test_a_program_without_a_fence_may_use_the_names_of_marks(name: str) -> None:
+    """As parameters of types, as in Java and C++."""
+    for kind in (name, name.capitalize()):
+        code = (
+            f"import java.util.*;\nclass Main {{\n  static List<{kind}>[] g;\n  Map<{kind}, List<{kind}>> m = f(x<{kind}>(1));\n"
+            f"  List<{kind}> all = new ArrayList<>();\n  int a[{kind}] = {{1}};\n  var b = c < {kind} && {kind} > d;\n}}"
+        )
+        assert extract(code, "java").code == code
+        assert extract(f"<answer>\n{code}\n</answer>", "java").code == code
 
 
 def test_one_program_only() -> None:

@@ -36,7 +36,7 @@ _TRAILING = re.compile(
 )
 """The rest of a line that ends: marks and punctuation, no more code."""
 _LINE_ENDS = re.compile(r"[ \t\r]*+(?:\n|\Z)")
-_STANDS_LAST = re.compile(r"[ \t\r]*+(?:\n|\Z|(?=```|~~~|<|\[))")
+_STANDS_LAST = re.compile(r"[ \t\r]*+(?:\n|\Z|(?=```|~~~|<))")
 _CHANNEL = re.compile(r"\s*+(\w++)[^<\n]{0,200}(?:<\|constrain\|>[^<\n]{0,200})?(?:<\|message\|>|\Z)")
 _FIRST = re.compile(r"(?:[ \t\r]*+\n)*+([ \t]*+)")
 _BROKEN_FENCE = re.compile(r"\n[ \t]*`{1,2}\s*\Z")
@@ -63,6 +63,8 @@ class _Answer:
     certain: bool
     """Its mark stood at the beginning of a line: it is no word of a sentence."""
     end: int | None = None
+    closed: bool = False
+    """By its own mark, not by another answer."""
 
 
 class _Fence(NamedTuple):
@@ -135,7 +137,7 @@ class Scan:
             if first < behind:
                 return _foremost(self.blocks[first:behind]), ""
             said = self._text[answer.begin : end]
-            if "```" not in said and is_program(said):
+            if (answer.certain or answer.closed) and "```" not in said and is_program(said):
                 return [], said
             if not answer.certain:
                 continue
@@ -231,16 +233,16 @@ class Scan:
             elif not mark.begins:
                 self._forget()
         elif mark.meaning == "answer":
-            if mark.begins:
+            if not mark.begins:
                 self._end_answer(found.start())
+            elif self._ornament or not (self._answers and self._answers[-1].certain and self._answers[-1].end is None):
+                self._end_answer(found.start(), closed=False)
                 self._answers.append(_Answer(self._at, self._ornament))
-            else:
-                self._end_answer(found.start())
         elif mark.meaning == "aside":
             self._aside = opens or (self._aside and mark.begins)
         elif not mark.begins:
             self._end_what_the_prompt_began(found.start())
-        elif opens:
+        elif self._ornament or (opens and found[0][0] == "["):  # in Java and C++ <node> is a parameter of a type
             named = _ATTRIBUTE.search(found[0])
             tag = named[1] if named else mark.name if tags.is_known(mark.name) else ""
             self._in = _Element(mark.name, tag, self._at)
@@ -272,9 +274,9 @@ class Scan:
             if mark.meaning == "answer":
                 self._end_answer(begin)
 
-    def _end_answer(self, end: int) -> None:
+    def _end_answer(self, end: int, *, closed: bool = True) -> None:
         if self._answers and self._answers[-1].end is None:
-            self._answers[-1].end = end
+            self._answers[-1].end, self._answers[-1].closed = end, closed
 
     # -- fences
 

@@ -41,9 +41,9 @@ _BOUND = re.compile(
     r"|\blambda\b([^\n:]{0,200}):|\b(?:import|as|global|nonlocal)\b([ \t]*+\([^)]{0,2000}|[^\n]{0,500})",
     re.MULTILINE,
 )
-_IMPORTED = re.compile(
-    r"^(?:from[ \t]++(\w++)[\w.]*+[ \t]++)?import\b([ \t]*+\([^)]{0,2000}|[^\n]{0,500})", re.MULTILINE
-)
+_IMPORTED = re.compile(r"^(?:from[ \t]++([\w.]++)[ \t]++)?import\b([ \t]*+\([^)]{0,2000}|[^\n]{0,500})", re.MULTILINE)
+_STAR = re.compile(r"^from\b[^\n]{0,200}\bimport[ \t]*+\*", re.MULTILINE)
+_RETURNS = re.compile(r"^(?:return|elif|else|except|finally)\b", re.MULTILINE)
 _ACTS = re.compile(
     r"^(?!(?:def|class|async|import|from|global)\b|[\s@)\]}#'\"]"
     r"|[^\W\d]\w*+(?:[ \t]*+,[ \t]*+\w++)*+[ \t]*+(?::[^=\n]{0,100})?=(?!=))\S",
@@ -81,6 +81,8 @@ class _Piece:
     @cached_property
     def free(self) -> set[str]:
         """Used, and bound nowhere in it."""
+        if _STAR.search(self.code):
+            return set()
         bound = {name for words in _BOUND.findall(self.code) for text in words for name in _NAME.findall(text)}
         return set(_NAME.findall(self.code)) - bound - _BUILTIN
 
@@ -91,15 +93,29 @@ class _Piece:
     @cached_property
     def foreign(self) -> set[str]:
         """Imported by name from a module that Python does not have."""
-        modules = ((module, names) for module, names in _IMPORTED.findall(self.code) if module)
         return {
-            name for module, names in modules if module not in sys.stdlib_module_names for name in _NAME.findall(names)
+            name
+            for module, names in _IMPORTED.findall(self.code)
+            if module and module.partition(".")[0] not in sys.stdlib_module_names
+            for name in _NAME.findall(names)
         }
+
+    @cached_property
+    def may_run(self) -> bool:
+        """Whether it does anything, and does not begin or end within a function or a statement."""
+        returns = _RETURNS.search(self.code)
+        within = returns is not None and (returns[0] == "return" or not self.code[: returns.start()].strip())
+        return not within and (len(self.block.text) > WINDOW or _NAME.search(self.code) is not None)
+
+    @cached_property
+    def acts(self) -> bool:
+        """Whether it does more than to define."""
+        return _ACTS.search(self.code) is not None
 
     @cached_property
     def is_whole(self) -> bool:
         """Whether it does something, and prints."""
-        return _ACTS.search(self.code) is not None and _PRINTS.search(self.code) is not None
+        return self.acts and _PRINTS.search(self.code) is not None
 
 
 _BUILTIN = frozenset(dir(builtins))
@@ -116,6 +132,8 @@ def _without_text(found: re.Match[str]) -> str:
 def _of_python(blocks: Sequence[Block], entry_point: str | None) -> Block | None:
     unindented = [block for block in blocks if not _INDENTED.match(block.text)]
     pieces = [_Piece(block) for block in (unindented or blocks)[-MOST:]]
+    if len(pieces) > 1:
+        pieces = [piece for piece in pieces if piece.may_run] or pieces
     if entry_point:
         defines = re.compile(rf"\bdef[ \t]+{re.escape(entry_point)}\b|^{re.escape(entry_point)}[ \t]*=", re.MULTILINE)
         last = next((n for n in reversed(range(len(pieces))) if defines.search(pieces[n].block.text)), len(pieces) - 1)
@@ -126,15 +144,13 @@ def _of_python(blocks: Sequence[Block], entry_point: str | None) -> Block | None
             return last.block
         known = {name for piece in earlier for name in piece.defined}
         needed = _needed(earlier, last)
-        if not entry_point and (last.foreign & known or any(piece.is_whole for piece in needed)):
-            if not (last.free | last.foreign) & known:
-                return last.block  # a draft had its imports
+        if not (last.free | last.foreign) & known:  # it has all but its imports, unless a draft had them
+            needed = [] if any(piece.acts or piece.defined & last.defined for piece in needed) else needed
+        elif not entry_point and (last.foreign & known or any(piece.is_whole for piece in needed)):
             pieces = earlier  # it shows how the program is used
             continue
-        if not needed:
-            return last.block
         parts = [*(piece.block for piece in needed), last.block]
-        return last.block._replace(text="\n\n".join(part.text for part in parts), at=parts[0].at)
+        return last.block._replace(text="\n\n".join(part.text for part in parts))
     return None
 
 

@@ -9,7 +9,7 @@ from ...sandbox.languages import TAGS
 
 Meaning = Literal["think", "answer", "code", "aside", "channel"]
 
-_NAMES: dict[str, Meaning] = {
+NAMES: dict[str, Meaning] = {
     **dict.fromkeys(
         "think thinking thought thoughts thought_process reasoning reason reflection reflect analysis scratchpad"
         " rationale draft cot plan planning brainstorm seed:think longcat_think inner_monologue".split(),
@@ -61,7 +61,7 @@ def read(found: re.Match[str]) -> Mark | None:
     if "|" in found[0] and (edge := _EDGE.fullmatch(name)):
         name = edge[2]
         begins = begins and "end" not in (edge[1], edge[3])
-    meaning = _NAMES.get(name)
+    meaning = NAMES.get(name)
     return None if meaning is None else Mark(meaning, name, begins)
 
 
