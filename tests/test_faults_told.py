@@ -92,3 +92,9 @@ def test_references_are_verified_under_the_limits_of_a_run(tmp_path: Path) -> No
     limits.write_text('{"problem_id": "fine", "time_limit": 0.2, "slowest": 1, "programs": 1}\n')
     assert main([*arguments, "--limits-from", str(limits)]) == 1
     assert main(arguments) == 0
+
+
+def test_a_builtin_that_right_programs_define_is_asked_for() -> None:
+    test = problem("assert sum(2, 3) == 5", entry_point=None)
+    assert [kind for kind, _ in suspicions(test)] == ["a test that asks nothing of the program"]
+    assert list(suspicions(test, ["def sum(a, b): return a + b"])) == []

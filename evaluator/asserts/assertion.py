@@ -40,8 +40,8 @@ LINE = 8 * 1024
 """Bytes of what one call of a lifted test returned that are looked at here; the worst take a few milliseconds."""
 LARGE = 256 * 1024
 """The same for all calls of a test."""
-LOOKED_INTO = 64 * 1024
-"""Characters of a test that is searched for what it does by itself: it takes a thousand times as many bytes."""
+LOOKED_INTO = 32 * 1024
+"""Characters of a test that is searched for what it does by itself: in less than half a second, beside others."""
 PATIENCE = 0.02
 """Processor seconds that all checks of a test may take here."""
 PAUSE = 0.002
@@ -65,16 +65,15 @@ class Reading:
             tree = _parse(code)
             self.provided = provided = provided_names(prelude)
             """Names that the prelude gives."""
-            called = called_names(tree)
+            called, imported = called_names(tree), program_names(tree)
             self.source = code
             self.named = entry_point if entry_point in set(_names(tree)) else None
             """What the problem calls the entry point, where the test asks for it."""
-            self.free = list(dict.fromkeys([*free_names(code), *program_names(tree)]))
+            self.free = list(dict.fromkeys([*free_names(code), *imported]))
             """Names that the test, and Python, do not give."""
             self.entry_point = entry_point or _entry_point(tree, called, self.free, provided)
-            self.names = [
-                name for name in self.free if name in called or name in program_names(tree) or name == self.entry_point
-            ]
+            functions = {*called, *imported, self.entry_point}
+            self.names = [name for name in self.free if name in functions]
             """Of them, those that are called or imported."""
             self.defined = defined_names(prelude)
             """Names that the prelude defines."""

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 LONG = 1 << 16
 """Characters of a test that is not looked into: it takes a thousand times as many bytes for a while."""
+ROUNDS = 16
+"""How often a test is gone through for names that depend on others. Then all do."""
 PROGRAM_MODULES = ("solution", "__main__")
 """What the module of the program is called."""
 
@@ -86,11 +88,14 @@ class Dependence:
                 self.functions.discard(node.name)
         self.found = set(names)
         """Names whose values may depend on the program."""
-        before = 0
-        while before < len(self.found):
+        for _ in range(ROUNDS):
             before = len(self.found)
             for node in ast.walk(tree):
                 self.found |= set(self.follow(node)) - self.fixed
+            if len(self.found) == before:
+                break
+        else:
+            self.found |= set(_names(tree))
 
     def depends(self, *nodes: ast.AST, more: Iterable[str] = ()) -> bool:
         names = self.found.union(more)

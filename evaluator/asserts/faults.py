@@ -15,7 +15,7 @@ from .lift import Lifted
 from .speculation import ANY
 
 if TYPE_CHECKING:
-    from .assertion import Assertion, Reading
+    from .assertion import Assertion
 
 HELD = 4
 """Different claims on one call that are kept: two are enough to contradict."""
@@ -131,7 +131,7 @@ def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str
     tree = ast.parse(reading.source)
     if reading.fault is not None:
         yield "a test that asserts nothing", reading.fault
-    elif not _asks(tree, _of_the_program(tree, reading)):
+    elif not _asks(tree, _of_the_program(tree, test, right)):
         yield "a test that asks nothing of the program", ""
     if reading.raises is not None:
         yield "a test that raises by itself", reading.raises
@@ -142,8 +142,11 @@ def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str
         yield "a name that nothing gives", f"{name} (line {line})"
 
 
-def _of_the_program(tree: ast.Module, reading: Reading) -> set[str]:
+def _of_the_program(tree: ast.Module, test: Assertion, right: Sequence[str]) -> set[str]:
+    reading = test.reading
     names = set(reading.free)
+    if reading.entry_point and is_asked_for(reading.entry_point, (*right, *test.told)):  # also one of Python's
+        names.add(reading.entry_point)
     bound = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     bound |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     if reading.named and reading.named not in bound:

@@ -22,6 +22,7 @@ from ...sandbox.execution import Execution, Outcome
 from ...sandbox.inside.values import read_record, undefined
 from ...sandbox.limits import Limits
 from ...sandbox.protocol import Mode
+from ...sandbox.shortage import in_thread
 from ...sandbox.worker import Inputs, Work, Worker
 from ..status import Status
 from .assertion import LARGE, Assertion, Ruling, show_call
@@ -152,9 +153,10 @@ class Session:
         if asked.end != "asks":
             reason = f"the test asks nothing of the program: it {asked.end} {asked.error}".rstrip()
             return asked.error if asked.end == "unsupported" else reason
-        if (assuming := test.reading.assuming()) is not None:
+        if (assuming := await in_thread(test.reading.assuming)) is not None:
             tried = await self._replay(test, b"", b"", stop=True, guess=assuming)
-            if tried.caught and (own := test.reading.own_doing(assuming, tried.caught)) is not None:
+            own = await in_thread(test.reading.own_doing, assuming, tried.caught) if tried.caught else None
+            if own is not None:
                 test.fault = f"whatever a program returns, the test raises {own}"
                 return test.fault
         guess = await self._replay(test, b"", b"", stop=True, guess=test.reading.speculative)
