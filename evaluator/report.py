@@ -111,6 +111,14 @@ class Report(Encodable, frozen=True, kw_only=True, omit_defaults=True):
         return 1.0 if self.accepted else 0.0
 
     @property
+    def consistent(self) -> bool:
+        """Whether its numbers are those of its tests; and where it is accepted, all of them are."""
+        passed = sum(test.status is Status.ACCEPTED for test in self.tests)
+        if (passed, len(self.tests)) != (self.passed, self.total):
+            return False
+        return 0 < passed == self.total if self.accepted else True
+
+    @property
     def missing_module(self) -> str | None:
         """The top-level module that it asked for in vain, going by the end of what it wrote to standard error."""
         for test in self.tests:

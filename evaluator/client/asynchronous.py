@@ -255,10 +255,11 @@ def _response(endpoint: Endpoint, answer: Answer) -> EvaluateResponse:
     if len(response.results) != 1:
         raise Unusable(f"{endpoint.address}: the answer holds {len(response.results) or 'no'} verdicts, not one")
     result = response.results[0]
-    if result.place != 0 or result.reward != result.report.reward:
+    report = result.report
+    if result.place != 0 or result.reward != report.reward or not report.consistent:
         raise Unusable(f"{endpoint.address}: the answer contradicts itself")
-    if result.report.status is Status.SYSTEM_ERROR:
-        raise Undecided(f"{endpoint.address}: {result.report.message}", response)
+    if report.status is Status.SYSTEM_ERROR:
+        raise Undecided(f"{endpoint.address}: {report.message}", response)
     return response
 
 

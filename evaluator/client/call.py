@@ -74,6 +74,9 @@ class Calls(Generic[T]):
         self._waiting[call] = None
         if self._looking is None:
             self._look_later()
+            for endpoint in self._endpoints.all:
+                if not endpoint.well:  # nobody may have asked it for long
+                    endpoint.look()
         try:
             async with asyncio.timeout(seconds):
                 return await call.answer()

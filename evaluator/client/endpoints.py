@@ -2,8 +2,8 @@
 
 Who waits for an answer hears nothing for as long as its program is in the queue. So while anybody waits, a server that
 has been silent for a while is asked for its health, also one that nobody waits for: it may be needed next. One that
-does not tell is given up, by all who wait for it, and asked again and again until it is well. Meanwhile its problems
-are with the others.
+does not tell is given up, by all who wait for it, and asked again and again until it is well, as long as anybody waits.
+Meanwhile its problems are with the others.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ HEALTH_SECONDS = 2.0
 """That it may take to tell."""
 PROBE = 0.5
 """Seconds between two questions to a server that was not well."""
+UNASKED = 10.0
+"""Seconds in which nobody waits for anything, after which it is not asked any more, until somebody does."""
 LATE = 0.25
 """Seconds. An event loop that is late by so much was held up by others: a server may have spoken meanwhile."""
 GRACE = 1.5
@@ -85,6 +87,8 @@ class Endpoint:
         """When it last said anything, or the first of those who wait began to."""
         self._idle_at = -math.inf
         """When it last told that it has nothing to do."""
+        self._looked_at = -math.inf
+        """When somebody last waited, here or elsewhere."""
         self.trouble: str | None = None
         """Why it is not well."""
         self.recovered = asyncio.Event()
@@ -131,6 +135,7 @@ class Endpoint:
 
     def look(self) -> None:
         """Somebody waits, here or elsewhere. Where it is silent, it is asked how it is."""
+        self._looked_at = time.monotonic()
         if time.monotonic() - self._heard >= SILENCE:
             self._doubt()
 
@@ -189,6 +194,7 @@ class Endpoint:
 
     def _failed(self, why: str) -> NoAnswer:
         self.trouble = f"{self.address}: {why}"
+        self._looked_at = time.monotonic()
         self._doubt()
         return NoAnswer(self.trouble)
 
@@ -201,6 +207,9 @@ class Endpoint:
             self.trouble = self.trouble or f"{self.address}: it says nothing, not even how it is"
             for end in self._waiting:
                 end.reschedule(0.0)
+            if time.monotonic() - self._looked_at > UNASKED:
+                self._probing = None
+                return
             await asyncio.sleep(PROBE)
         self._probing = self.trouble = None
         self.recovered.set()

@@ -3,7 +3,7 @@
 An entry is a report with a check sum of its own; one that does not fit is thrown away. The oldest entries go first. All
 of it happens in one thread, away from the event loop, and nothing that goes wrong there is the fault of a request: what
 cannot be read is not known, what cannot be written is not kept, and it is tried again. A file that is damaged is put
-aside, and begun anew. One that somebody else made is never written to.
+aside, and begun anew. One that somebody else made is never written to, also where it was copied over ours in place.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ WAITING_BYTES = 64 * MIB
 """Of entries that are not written yet. More are not kept."""
 APPLICATION = 0x6D63_7664
 """Whose file it is, as ``PRAGMA application_id`` says; older ones have 0."""
+_APPLICATION_AT = 68
+"""Where a file says that, in four bytes."""
 _OWN = frozenset({"verdicts", "by_time"})
 _COLUMNS = ("key", "time", "report", "sum")
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
@@ -79,6 +81,10 @@ class Verdicts:
         self._database: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         """Device and number of the file that the connection has."""
+        self._descriptor: int | None = None
+        """Of it. Closed after the connection: with it go the locks that this process has on the file."""
+        self._owner = b""
+        """Whose file it was when it was opened."""
         self._open_at = self._write_at = 0.0
         """Not before then, of the monotonic clock."""
         self._why: str | None = None
@@ -138,6 +144,9 @@ class Verdicts:
         if self._database is not None and _identity(self._file) != self._opened:  # somebody replaced or removed it
             self._close()
             self._open_at = 0.0
+        elif self._descriptor is not None and not self._is_ours(self._descriptor):
+            self._let_go()
+            self._open_at = time.monotonic() + PAUSE  # by then it is there as a whole
         if self._database is None and time.monotonic() >= self._open_at:
             self._open()
         return self._database
@@ -157,8 +166,31 @@ class Verdicts:
                     self._put_aside(error)
                     self._database = _connect(self._file)
                 self._opened = _identity(self._file)
+                self._watch()
         except (NotUsable, OSError, sqlite3.Error) as error:
             self._not_kept(str(error))
+
+    def _watch(self) -> None:
+        self._descriptor = os.open(self._file, os.O_RDONLY)
+        self._owner = _owner(self._descriptor)
+
+    def _is_ours(self, descriptor: int) -> bool:
+        """Whether it still is what was opened, or has become so since."""
+        with contextlib.suppress(OSError):
+            return _owner(descriptor) in (self._owner, APPLICATION.to_bytes(4, "big"))
+        return True
+
+    def _let_go(self) -> None:
+        """Of a file that somebody else's was copied over. What waits to be moved into it would be when the connection
+        is closed; it is thrown away first."""
+        waiting, _ = _beside(self._file)
+        with contextlib.suppress(OSError):
+            os.truncate(waiting, 0)
+        self._close()
+        with contextlib.suppress(OSError):
+            for side in _beside(self._file):
+                side.unlink(missing_ok=True)
+        self._not_kept("somebody else's file was copied over it")
 
     def _put_aside(self, error: sqlite3.DatabaseError) -> None:
         self._damaged(f"the file: {error}")
@@ -171,6 +203,9 @@ class Verdicts:
         if database is not None:
             with contextlib.suppress(sqlite3.Error):
                 database.close()
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _get(self, database: sqlite3.Connection, key: bytes) -> Report | None:
         row = database.execute("SELECT report, sum FROM verdicts WHERE key = ?", (key,)).fetchone()
@@ -237,16 +272,11 @@ def _connect(file: Path, *, sound: bool = True) -> sqlite3.Connection:
         raise NotUsable(f"{file} is no file")
     if not new and not os.access(file, os.R_OK | os.W_OK):
         raise NotUsable(f"{file} may not be read and written")
+    if not new:
+        _look_at_file(file)
     database = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
     try:
-        known = _look(database, file)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        if sound:
-            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise sqlite3.DatabaseError(found)
-        if not known:
+        if not _look(database, file):  # before what is written waits beside it: the file itself says whose it is
             database.execute("BEGIN IMMEDIATE")
             database.execute(
                 "CREATE TABLE IF NOT EXISTS verdicts"
@@ -255,6 +285,13 @@ def _connect(file: Path, *, sound: bool = True) -> sqlite3.Connection:
             database.execute("CREATE INDEX IF NOT EXISTS by_time ON verdicts (time)")
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             database.execute("COMMIT")
+            database.execute("PRAGMA wal_checkpoint")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        if sound:
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
     except BaseException:
         database.close()
         if new:  # nothing of it is left where the disk is full
@@ -262,6 +299,16 @@ def _connect(file: Path, *, sound: bool = True) -> sqlite3.Connection:
                 made.unlink(missing_ok=True)
         raise
     return database
+
+
+def _look_at_file(file: Path) -> None:
+    """Alone, whatever waits beside it: that may be ours, and the file, copied over ours, somebody else's. Raises
+    NotUsable."""
+    with (
+        contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as database,
+        contextlib.suppress(sqlite3.Error),  # of what is damaged it is said when it is opened
+    ):
+        _look(database, file)
 
 
 def _look(database: sqlite3.Connection, file: Path) -> bool:
@@ -296,6 +343,11 @@ def _alone(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _owner(descriptor: int) -> bytes:
+    """What the file says, and not what waits to be moved into it."""
+    return os.pread(descriptor, 4, _APPLICATION_AT)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

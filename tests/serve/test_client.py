@@ -170,6 +170,44 @@ _BROKEN = {"problem_id": "p", "status": "system_error", "passed": 0, "total": 1,
 UNDECIDED = msgspec.msgpack.encode({"results": [{"place": 0, "reward": None, "report": _BROKEN}]})
 
 
+WRONG_REPORTS: dict[str, dict[str, Any]] = {
+    "fewer tests": {"tests": [{"status": "accepted"}] * 2},
+    "no tests": {"tests": []},
+    "more tests": {"tests": [{"status": "accepted"}] * 4},
+    "accepted, but not all passed": {"tests": [{"status": "accepted"}, {"status": "accepted"}, {"status": "skipped"}]},
+    "passed more than there are": {"passed": 4},
+    "accepted and nothing passed": {"passed": 0, "total": 0, "tests": []},
+}
+
+
+@pytest.mark.parametrize("name", WRONG_REPORTS)
+async def test_a_report_that_contradicts_itself_is_not_believed(name: str) -> None:
+    right = {"problem_id": "sums", "status": "accepted", "passed": 3, "total": 3, "tests": [{"status": "accepted"}] * 3}
+    rewards: list[float | None] = []
+    for report in (right, right | WRONG_REPORTS[name]):
+        body = msgspec.msgpack.encode({"results": [{"place": 0, "reward": 1.0, "report": report}]})
+        async with answering(response(200, body)) as (address, _), AsyncClient(address, deadline=20) as judge:
+            rewards.append(await judge.reward(SUMS, ADD))
+    assert rewards == [1.0, None]
+
+
+async def test_a_dead_server_is_not_asked_for_ever_and_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "UNASKED", 0.2)
+    port = free_port()
+    judge = AsyncClient(f"http://127.0.0.1:{port}", deadline=100)  # nobody closes it
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(judge.reward(SUMS, ADD), 0.5)
+    (endpoint,) = judge._endpoints.all
+    await until(lambda: endpoint._probing is None)
+    assert not endpoint.well
+    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+    refusal = response(400, b'{"error": {"code": "bad_request", "message": "seen"}}')
+    async with answering(refusal, port=port):
+        with pytest.raises(RequestRefused, match="seen"):
+            await judge.reward(SUMS, ADD)
+    await judge.__aexit__()
+
+
 async def test_a_failure_of_the_judge_is_none_or_an_exception() -> None:
     async with answering(response(200, UNDECIDED)) as (address, _):
         async with AsyncClient(address, deadline=20) as judge:

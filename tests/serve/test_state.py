@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import resource
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -169,6 +170,60 @@ async def test_a_file_that_goes_is_made_again(tmp_path: Path, how: str) -> None:
         assert await cache.keeps(2)
     async with Cache(tmp_path) as cache:
         assert await cache.cache.get(b"2") == report(2)
+
+
+def theirs(folder: Path, mode: str) -> bytes:
+    """A database of somebody else."""
+    file = folder / "theirs.sqlite"
+    foreign(file, f"PRAGMA journal_mode = {mode}")
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE accounts (name)")
+        database.executemany("INSERT INTO accounts VALUES (?)", ((f"{number}" * 50,) for number in range(2000)))
+    database.close()
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+@pytest.mark.parametrize("empty_first", [False, True])
+async def test_a_foreign_database_that_is_copied_over_a_live_one_stays_as_it_is(
+    tmp_path: Path, mode: str, empty_first: bool
+) -> None:
+    data, folder = theirs(tmp_path, mode), tmp_path / "state"
+    folder.mkdir()
+    async with Cache(folder) as first, Cache(folder) as second:
+        for number in range(50):
+            assert await (first if number % 2 else second).keeps(number)
+        with first.file.open("r+b", buffering=0) as writing:  # in place, as cp does it
+            if empty_first:
+                writing.truncate()
+                assert not await first.keeps(100)
+            writing.write(data)
+            writing.truncate()
+        for number in range(200, 260):
+            assert not await first.keeps(number)
+            assert not await second.keeps(number)
+        assert first.troubles and second.troubles and not first.damaged and not second.damaged
+        await asyncio.sleep(verdicts.PAUSE)
+        assert not await first.keeps(300) and not await second.keeps(300)
+        assert "database of something else" in str(first.troubles[-1])
+    assert first.file.read_bytes() == data
+    assert inside(folder) == [first.file.name]
+
+
+async def test_what_a_killed_server_left_beside_it_is_not_moved_into_a_foreign_one(tmp_path: Path) -> None:
+    data, folder = theirs(tmp_path, "DELETE"), tmp_path / "killed"
+    (tmp_path / "state").mkdir()
+    async with Cache(tmp_path / "state") as cache:
+        for number in range(50):
+            assert await cache.keeps(number)
+        shutil.copytree(tmp_path / "state", folder)
+    file = folder / cache.file.name
+    file.write_bytes(data)
+    with pytest.raises(NotUsable, match="database of something else"):
+        check(file)
+    async with Cache(folder) as cache:
+        assert not await cache.keeps(1)
+    assert file.read_bytes() == data
 
 
 async def test_another_one_that_writes_holds_nobody_up(tmp_path: Path) -> None:
