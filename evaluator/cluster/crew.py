@@ -21,6 +21,7 @@ from ...sandbox.errors import JailUnavailable, MicrocoderError, WorkerFailure
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.shared import Shared
+from ..memory import Kept
 from ..options import JudgeOptions, RunOptions
 from ..problem import Problem
 from ..report import Report, not_run
@@ -57,7 +58,9 @@ class Crew:
         self._options = options
         self._running = running
         """Options of Evaluator, for each actor."""
+        self._most = running.memory.prepared
         self._ray = library.load()
+        self._parcels = Parcels(self._ray, self._most)
         self._identity = identity
         """Of the code that judges."""
         self.loop = asyncio.get_running_loop()
@@ -121,6 +124,11 @@ class Crew:
                 ends.push_async_callback(self._give_back)
             ends.push_async_callback(self._end_tasks, self._looking)
             ends.push_async_callback(self._executing.close)
+
+    @property
+    def problems(self) -> Kept:
+        """In the object store."""
+        return Kept(self._parcels.bytes, self._most)
 
     def abandon(self) -> None:
         """Nobody can close it any more. Waits for nothing; may be called wherever objects are collected."""
@@ -286,7 +294,7 @@ class Crew:
     async def _connect(self, *, join: bool = True) -> None:
         self._connection = await Connection.open(self._ray, self._options.address, join=join)
         self._reservations = Reservations(self._ray)
-        self._parcels = Parcels(self._ray)
+        self._parcels = Parcels(self._ray, self._most)
 
     async def _look(self) -> None:
         """Starts what should be there and is not, for as long as this lasts."""
@@ -456,7 +464,7 @@ class Crew:
         """Of what is Ray's. If it were collected while this process leaves the cluster, Ray would end the process."""
         self.members.clear()
         self._failures.clear()
-        self._parcels = Parcels(self._ray)
+        self._parcels = Parcels(self._ray, self._most)
 
     async def _give_back(self) -> None:
         with contextlib.suppress(ClusterUnavailable):

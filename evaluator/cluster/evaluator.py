@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from ...sandbox.execution import Execution
 from ...sandbox.languages import CompileError
 from ...sandbox.limits import Limits
+from ..memory import Kept
 from ..options import JudgeOptions, RunOptions, check_names, pick
 from ..problem import Problem
 from ..report import Report
@@ -40,6 +41,7 @@ class RayEvaluator(Streams):
     nobody      seconds that a program waits while no actor is there, before ClusterUnavailable
     runtime_env of Ray, for the actors
     options     of Evaluator, for each actor: jail, python, packages, lanes, run_all, scores, preset, keep_outputs, ...
+                Of ``memory``, ``prepared`` also bounds the problems in the object store
 
     Raises ValueError that names an argument that makes no sense, and TypeError for one that there is not; on entering
     ClusterUnavailable or JailUnavailable, when there is no cluster, or no actor can judge. The methods raise what those
@@ -123,6 +125,11 @@ class RayEvaluator(Streams):
     def restarts(self) -> int:
         """Workers that broke and were replaced; those of lost actors are counted once each."""
         return 0 if self._crew is None else self._crew.restarts
+
+    @property
+    def kept(self) -> dict[str, Kept]:
+        """What it keeps for later itself, by the names of Memory: problems, in the object store."""
+        return {} if self._crew is None else {"prepared": self._crew.problems}
 
     @property
     def jail(self) -> str:

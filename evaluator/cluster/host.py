@@ -19,7 +19,6 @@ from ..problem import Problem
 from ..submission import Submission
 from ..version import identity
 from .messages import Answer, Answers, Asked, Batch, Started
-from .parcels import BYTES
 
 LINGER = 0.01
 """Seconds that a report waits for others to come along, while there are others: calls cost more than reports."""
@@ -31,6 +30,7 @@ class Host:
 
     def __init__(self, running: RunOptions) -> None:
         self._evaluator = Evaluator(**msgspec.structs.asdict(running))
+        self._most = running.memory.prepared
         self._problems: OrderedDict[str, tuple[Problem, int]] = OrderedDict()
         self._bytes = 0
         self._running: dict[int, asyncio.Task[None]] = {}
@@ -88,7 +88,7 @@ class Host:
         self.received += 1
         self._problems[digest] = problem, size
         self._bytes += size
-        while self._bytes > BYTES and len(self._problems) > 1:
+        while self._bytes > self._most and len(self._problems) > 1:
             self._bytes -= self._problems.popitem(last=False)[1][1]
 
     async def _judge(self, asked: Asked) -> None:

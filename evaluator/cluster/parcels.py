@@ -11,9 +11,6 @@ import msgspec
 from ..problem import Problem
 from .library import ClusterUnavailable
 
-BYTES = 1 << 30
-"""Of problems kept in the store, and by each actor; the latest is kept whatever its size."""
-
 
 class Parcel(msgspec.Struct, frozen=True):
     problem: Problem
@@ -25,11 +22,14 @@ class Parcel(msgspec.Struct, frozen=True):
 
 
 class Parcels:
-    def __init__(self, ray: Any) -> None:
+    """``most`` bytes of problems are kept in the store; the latest whatever its size."""
+
+    def __init__(self, ray: Any, most: int) -> None:
         self._ray = ray
+        self._most = most
         self._held: OrderedDict[int, Parcel] = OrderedDict()
         self._references: OrderedDict[str, Any] = OrderedDict()
-        self._bytes = 0
+        self.bytes = 0
 
     def parcel(self, problem: Problem) -> Parcel:
         """Raises ValueError for text that is not Unicode, and ClusterUnavailable where there is no store."""
@@ -47,10 +47,10 @@ class Parcels:
                 raise ClusterUnavailable("this process is not connected to a Ray cluster any more")
             reference = self._references[digest] = self._ray.put(problem)
         made = self._held[id(problem)] = Parcel(problem, digest, len(data), reference)
-        self._bytes += made.size
-        while self._bytes > BYTES and len(self._held) > 1:
+        self.bytes += made.size
+        while self.bytes > self._most and len(self._held) > 1:
             _, old = self._held.popitem(last=False)
-            self._bytes -= old.size
+            self.bytes -= old.size
             if all(each.digest != old.digest for each in self._held.values()):
                 self._references.pop(old.digest, None)
         return made

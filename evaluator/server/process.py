@@ -1,24 +1,26 @@
 """One engine process: evaluator, service and HTTP server on sockets that are open already.
 
-The supervisor starts it as ``python -m microcoder.evaluator.server.process SOCKET PIPE``, with its settings on standard
-input, which stays open: further lines have other tokens, and when it ends, so does the process, for the supervisor
-wants it to, or has ended. Once it is ready it writes to the pipe, as long as its event loop turns.
+The supervisor starts it as ``python -m microcoder.evaluator.server.process SOCKET PIPE PID``, with its settings on
+standard input, which stays open: further lines have other tokens, and when it ends, so does the process, for the
+supervisor wants it to, or has ended. Once it is ready it writes to the pipe, as long as its event loop turns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio.lowlevel
 import msgspec
@@ -56,6 +58,15 @@ SAID = 1 << 24
 DONE, UNUSABLE, NO_JAIL = 0, 2, 3
 PATIENCE = 1.0
 """Seconds for threads to end when all else has."""
+_PR_SET_PDEATHSIG = 1
+
+
+class Supervisor(NamedTuple):
+    """Of an engine process."""
+
+    pid: int
+    beats: int
+    """The pipe."""
 
 
 class _Threads(ThreadPoolExecutor):
@@ -88,16 +99,16 @@ def run(
     errors: Outlet,
     *,
     tokens: Callable[[], tuple[str, ...]] | None = None,
-    beats: int | None = None,
+    supervisor: Supervisor | None = None,
 ) -> None:
     """Serve until a signal or the supervisor wants an end. Raises JailUnavailable.
 
-    ``tokens`` reads them again, for SIGHUP. ``beats`` is the pipe to the supervisor, where there is one.
+    ``tokens`` reads them again, for SIGHUP.
     """
     for each in sockets:
         each.listen(BACKLOG)  # connections wait while the workers start
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sockets, signals, errors, tokens, beats))
+        runner.run(_serve(settings, sockets, signals, errors, tokens, supervisor))
 
 
 async def _serve(
@@ -106,7 +117,7 @@ async def _serve(
     signals: Signals,
     errors: Outlet,
     read: Callable[[], tuple[str, ...]] | None,
-    beats: int | None,
+    supervisor: Supervisor | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(_Threads())
@@ -127,8 +138,8 @@ async def _serve(
             stack.enter_context(signals.watched(lambda: loop.call_soon_threadsafe(look)))
             if read is not None:
                 await stack.enter_async_context(_beside(_read_tokens(again, read, tokens, log)))
-            if beats is not None:
-                await stack.enter_async_context(_beside(_hear_supervisor(tokens, end)))
+            if supervisor is not None:
+                await stack.enter_async_context(_beside(_hear(supervisor, tokens, end)))
             evaluator = await stack.enter_async_context(_evaluator(settings))
             siblings = await stack.enter_async_context(Siblings(settings, tokens))
             service = await stack.enter_async_context(Service(settings, evaluator, metrics, log))
@@ -152,8 +163,8 @@ async def _serve(
             # What is there now stays. A collection that looked at all of it would keep everybody waiting for 30 ms.
             gc.collect()
             gc.freeze()
-            if beats is not None:
-                await stack.enter_async_context(_beside(_beat(beats)))
+            if supervisor is not None:
+                await stack.enter_async_context(_beside(_beat(supervisor.beats)))
             log.info("ready", pid=os.getpid(), workers=evaluator.workers, jail=evaluator.jail, connections=room)
             await server.serve(sockets)
     except asyncio.CancelledError:
@@ -168,9 +179,9 @@ def _evaluator(settings: Settings) -> Evaluator | RayEvaluator:
         **msgspec.structs.asdict(settings.judging),
         "workers": settings.workers or None,
         "cache": 0,
+        "memory": settings.budget.evaluator,
     }
     if settings.ray is None:
-        options["memory"] = settings.budget.evaluator
         return Evaluator(**options)
     options.update((name, value) for name in ("actor_workers", "actor_wait") if (value := getattr(settings, name)))
     return RayEvaluator(settings.ray, **options)
@@ -278,33 +289,37 @@ async def _read_tokens(
             tokens.replace(found)
 
 
-async def _hear_supervisor(tokens: Tokens, end: _End) -> None:
-    supervisor = os.getppid()
+async def _hear(supervisor: Supervisor, tokens: Tokens, end: _End) -> None:
     reader = asyncio.StreamReader(limit=SAID)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     with contextlib.closing(transport):
-        while line := await reader.readline():
+        while (line := await reader.readline()).endswith(b"\n"):  # half a line is the last, too
             tokens.replace(msgspec.json.decode(line, type=tuple[str, ...]))
         end.in_order()
-    while os.getppid() == supervisor:  # noqa: ASYNC110  it waits for our end, or for its own
+    while os.getppid() == supervisor.pid:  # noqa: ASYNC110  it waits for our end, or for its own
         await asyncio.sleep(ORPHAN)
     end.make_way()
 
 
 def main() -> int:
     """An engine process of a supervisor."""
-    descriptor, beats = map(int, sys.argv[1:])
+    descriptor, beats, pid = map(int, sys.argv[1:])
     signals = Signals()
     signals.of_engine()
+    # Should it be stopped when the supervisor is killed, it goes on: others need the address.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
     shared = socket.socket(fileno=descriptor)
     with open(0, "rb", buffering=0, closefd=False) as told:  # no byte more than the line: there may be another
-        settings = msgspec.json.decode(told.readline(), type=Settings)
+        line = told.readline()
+    if not line.endswith(b"\n"):  # it ended before it had said all
+        return DONE
+    settings = msgspec.json.decode(line, type=Settings)
     errors = outlet(settings.log_format)
     code = DONE
     try:
         with _own_socket(settings) as own:
-            run(settings, [shared, *own], signals, errors, beats=beats)
+            run(settings, [shared, *own], signals, errors, supervisor=Supervisor(pid, beats))
     except MicrocoderError as error:
         print(f"microcoder-eval: engine {settings.engine}: {error}", file=sys.stderr)
         code = NO_JAIL if isinstance(error, JailUnavailable) else UNUSABLE

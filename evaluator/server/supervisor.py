@@ -57,32 +57,34 @@ class Pulse:
         os.set_blocking(self._reads, False)
         os.set_blocking(self.beats, False)
         self._ready = False
-        self._heard_at = time.monotonic()
-        """Or, while it is not ready, when it began to start; that takes what it takes."""
+        self._silence = 0.0
+        """Seconds since it was heard, in which somebody listened; while it is not ready, since it began to start."""
 
     def is_of(self, pid: int) -> None:
         """The process has the pipe now."""
         os.close(self.beats)
         self._pid = pid
 
-    def heard(self, *, missed: float = 0.0) -> bool:
-        """Whether it has said something since the last time. ``missed``: seconds in which nobody listened."""
+    def heard(self, listened: float) -> bool:
+        """Whether it has said something since the last time. ``listened``: seconds since then, without those in which
+        nobody did."""
         with contextlib.suppress(BlockingIOError):
             if os.read(self._reads, 1 << 16):
-                self._ready, self._heard_at = True, time.monotonic()
+                self._ready, self._silence = True, 0.0
                 return True
-        self._heard_at += missed
+        self._silence += listened
         return False
 
     @property
     def missing(self) -> bool:
         """Whether it should have said something, long ago, or will say nothing any more."""
-        silence = time.monotonic() - self._heard_at
-        return (self._ready and silence > SILENCE) or (silence > STOPPED and self._is_stopped())
+        return (self._ready and self._silence > SILENCE) or self.stopped
 
-    def _is_stopped(self) -> bool:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return psutil.Process(self._pid).status() == psutil.STATUS_STOPPED
+    @property
+    def stopped(self) -> bool:
+        if self._silence > STOPPED:
+            with contextlib.suppress(psutil.NoSuchProcess, OSError):  # it has ended; or there is no descriptor to look
+                return psutil.Process(self._pid).status() == psutil.STATUS_STOPPED
         return False
 
     def close(self) -> None:
@@ -103,42 +105,58 @@ class _Engine:
         self.start()
 
     def start(self) -> None:
-        self._pulse = Pulse()
-        descriptors = [self._listening.fileno(), self._pulse.beats]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "microcoder.evaluator.server.process", *map(str, descriptors)],
-            stdin=subprocess.PIPE,
-            stderr=sys.stderr.fileno(),
-            pass_fds=[*descriptors, *self._held],
-            env=os.environ | (self._figures.environment if self._figures else {}),
-            start_new_session=True,  # Ctrl-C in a terminal is for the parent, which drains them
-        )
-        self._pulse.is_of(self.process.pid)
+        """Raises OSError where the host has no process or descriptor for it."""
+        pulse = Pulse()
+        descriptors = [self._listening.fileno(), pulse.beats]
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "microcoder.evaluator.server.process", *map(str, (*descriptors, os.getpid()))],
+                stdin=subprocess.PIPE,
+                bufsize=0,
+                stderr=sys.stderr.fileno(),
+                pass_fds=[*descriptors, *self._held],
+                env=os.environ | (self._figures.environment if self._figures else {}),
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent, which drains them
+            )
+        except BaseException:
+            os.close(pulse.beats)
+            pulse.close()
+            raise
+        assert self.process.stdin is not None
+        os.set_blocking(self.process.stdin.fileno(), False)
+        pulse.is_of(self.process.pid)
+        self._pulse = pulse
+        self.killed = False
         self.start_at = None
-        self._tell(self.settings)  # and the pipe stays open
+        self._line = _line(self.settings)
+        """What it is being told."""
+        self._next_line = b""
+        self.tell()  # and the pipe stays open
 
     def use(self, tokens: tuple[str, ...]) -> None:
         """Now, and whenever it is started again."""
         self.settings = msgspec.structs.replace(self.settings, tokens=tokens)
         if self.start_at is None:
-            self._tell(tokens)
+            self._next_line = _line(tokens)  # instead of others that it has not been told yet
 
-    def _tell(self, what: object) -> None:
+    def tell(self) -> None:
+        """As much as the pipe takes: a process that does not read holds nobody up."""
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(msgspec.json.encode(what) + b"\n")
-            self.process.stdin.flush()
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            while self._line or self._next_line:
+                if not self._line:
+                    self._line, self._next_line = self._next_line, b""
+                self._line = self._line[os.write(self.process.stdin.fileno(), self._line) :]
 
     def end(self) -> None:
         """In order, once it is far enough for that."""
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+        self.process.stdin.close()
         self.process.terminate()
 
-    def listen(self, *, missed: float) -> None:
-        """``missed``: seconds in which nobody did."""
-        if self._pulse.heard(missed=missed):
+    def listen(self, listened: float) -> None:
+        """``listened``: seconds, since the last time, in which that was possible."""
+        if self._pulse.heard(listened):
             self.failures = 0
 
     @property
@@ -146,14 +164,27 @@ class _Engine:
         """Whether it is to be replaced."""
         return self._pulse.missing
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it will never end in order."""
+        return self._pulse.stopped
+
+    def kill(self) -> None:
+        """It ends when the kernel can end it, which nobody waits for."""
+        self.killed = True
+        self.process.kill()
+
     def ended(self) -> None:
         """Its process has."""
         self._pulse.close()
         if self._figures is not None:
             self._figures.forget(self.settings.engine)
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+        self.process.stdin.close()
+
+
+def _line(what: object) -> bytes:
+    return msgspec.json.encode(what) + b"\n"
 
 
 def run(
@@ -180,35 +211,51 @@ def run(
     try:
         for place in range(0 if signals.end else settings.engines):
             of_one = msgspec.structs.replace(settings, engine=place, workers=share + (place < more))
-            engines.append(_Engine(of_one, listening, figures, held))
-        looked = time.monotonic()
+            try:
+                engines.append(_Engine(of_one, listening, figures, held))
+            except OSError as error:
+                raise SandboxError(f"engine {place} cannot be started: {error}") from None
+        listening_time = Listened()
         while not signals.end:
-            now = time.monotonic()
-            missed, looked = max(0.0, now - looked - 2 * LOOK), now  # this process may have been stopped, too
+            listened = listening_time.since()
             if signals.reload() and tokens is not None and (found := read_again(tokens, log)) is not None:
                 for engine in engines:
                     engine.use(found)
             for engine in engines:
-                _look_after(engine, missed, log)
+                _look_after(engine, listened, log)
             time.sleep(LOOK)
     finally:
         listening.close()
         _end(engines, settings.drain_seconds + LATE, signals, log)
 
 
-def _look_after(engine: _Engine, missed: float, log: FilteringBoundLogger) -> None:
+class Listened:
+    """How long this process has listened to the engines. It may have been stopped, too, at any moment; engines are not
+    taken for silent for that."""
+
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+
+    def since(self) -> float:
+        """Seconds since the last time."""
+        now = time.monotonic()
+        gone, self._looked = now - self._looked, now
+        return min(gone, 2 * LOOK)
+
+
+def _look_after(engine: _Engine, listened: float, log: FilteringBoundLogger) -> None:
     now = time.monotonic()
     if engine.start_at is not None:
         if now >= engine.start_at:
-            engine.start()
+            _start_again(engine, log)
         return
     code = engine.process.poll()
-    engine.listen(missed=missed)  # also to what it said before it ended
+    engine.listen(listened)  # also to what it said before it ended
     if code is None:
-        if engine.silent:
+        engine.tell()
+        if engine.silent and not engine.killed:
             log.error("an engine is silent, and is ended", engine=engine.settings.engine, pid=engine.process.pid)
-            engine.process.kill()
-            engine.process.wait()
+            engine.kill()
         return
     engine.start_at = now + PAUSE
     engine.ended()
@@ -220,21 +267,32 @@ def _look_after(engine: _Engine, missed: float, log: FilteringBoundLogger) -> No
         raise SandboxError(f"engine {engine.settings.engine} ended {MOST} times without being ready; see above")
 
 
+def _start_again(engine: _Engine, log: FilteringBoundLogger) -> None:
+    """Later, where the host is short of something: the other engines serve meanwhile."""
+    try:
+        engine.start()
+    except OSError as error:
+        engine.start_at = time.monotonic() + PAUSE
+        log.warning("an engine cannot be started", engine=engine.settings.engine, why=str(error))
+
+
 def _end(engines: list[_Engine], seconds: float, signals: Signals, log: FilteringBoundLogger) -> None:
     started = [engine for engine in engines if engine.start_at is None]
     for engine in started:
         engine.end()
-    until, hurried = time.monotonic() + seconds, False
+    left, hurried, listening_time = seconds, False, Listened()
     while running := [engine for engine in started if engine.process.poll() is None]:
+        listened = listening_time.since()
+        left -= listened
         if signals.at_once is not None and not hurried:
-            hurried, until = True, time.monotonic() + AT_ONCE
+            hurried, left = True, AT_ONCE
             for engine in running:
                 engine.process.send_signal(signal.SIGINT)
-        if time.monotonic() >= until:
-            for engine in running:
+        for engine in running:
+            engine.listen(listened)
+            if (engine.stopped or left <= 0) and not engine.killed:
                 log.error("an engine did not end", engine=engine.settings.engine)
-                engine.process.kill()
-                engine.process.wait()
+                engine.kill()
         time.sleep(LOOK / 4)
     for engine in started:
         engine.ended()

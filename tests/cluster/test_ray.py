@@ -15,11 +15,11 @@ import msgspec
 import psutil
 import pytest
 
-from microcoder.evaluator import Evaluator, JudgeOptions, Problem, RewardOptions, Status, Submission, TestCase
+from microcoder.evaluator import Evaluator, JudgeOptions, Memory, Problem, RewardOptions, Status, Submission, TestCase
 from microcoder.evaluator.cluster import ClusterUnavailable, RayEvaluator, crew
 from microcoder.evaluator.cluster.placement import Node, sizes, told
 from microcoder.evaluator.integrations import problem_of
-from microcoder.sandbox.limits import Limits
+from microcoder.sandbox.limits import MIB, Limits
 
 from ..events import PATIENT, until, wait_until
 from ..integrations.test_options import CASES, NOTHING
@@ -69,6 +69,19 @@ async def test_how_to_judge_travels_with_each_program(cluster: Any, nodes: Nodes
                 report = await evaluator.evaluate(problem, program, how)
                 assert (NOTHING if report.reward is None else report.reward) == seen["reward"], field
                 assert report.passed / report.total == seen.get("passed", report.passed / report.total), field
+
+
+async def test_what_is_kept_of_problems_is_bounded(cluster: Any, nodes: Nodes) -> None:
+    nodes(1)
+    problems = [Problem(problem_id="p", tests=(TestCase("x" * 300_000, f"{number}\n"),)) for number in range(6)]
+    async with RayEvaluator(cluster.address, workers=1, memory=Memory(prepared=MIB)) as evaluator:
+        for _ in range(2):
+            for number, problem in enumerate(problems):
+                assert (await evaluator.evaluate(problem, f"print({number})")).accepted
+            kept = evaluator.kept["prepared"]
+            assert 0 < kept.bytes <= kept.most == MIB
+        (member,) = evaluator.members
+        assert (await member.actor.counted.remote())[1] == 2 * len(problems)  # it held no more, either
 
 
 async def test_what_makes_no_sense_is_said_as_by_an_evaluator_here(cluster: Any, nodes: Nodes) -> None:

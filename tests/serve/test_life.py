@@ -7,7 +7,9 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -27,10 +29,11 @@ import pytest
 from microcoder.evaluator.client import Client
 from microcoder.evaluator.server import supervisor
 from microcoder.evaluator.server.figures import SIZE, Figures
-from microcoder.evaluator.server.supervisor import LOOK, MOST, SILENCE, STOPPED, Pulse
+from microcoder.evaluator.server.supervisor import LOOK, MOST, SILENCE, STOPPED, Listened, Pulse
 
 from ..events import HELD, PATIENT, SECONDS, descendants, let_go, running, wait_until
 from .conftest import ADD, SUMS, Server
+from .test_down import alive
 
 Start = Callable[..., Server]
 TOKEN = "a-token-of-good-length"
@@ -237,15 +240,13 @@ def test_a_stopped_engine_is_replaced_and_its_calls_are_judged_by_others(start: 
     assert server.process.returncode == 0
 
 
-def test_a_process_that_only_works_for_long_is_not_taken_for_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.monotonic()
-    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+def test_a_process_that_only_works_for_long_is_not_taken_for_stopped() -> None:
     pulse = Pulse()
     with subprocess.Popen(["sleep", "1000"], pass_fds=[pulse.beats]) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         beats = os.dup(pulse.beats)
         pulse.is_of(process.pid)
-        now += 10 * SILENCE
+        pulse.heard(10 * SILENCE)
         assert not pulse.missing  # it is not ready
         process.send_signal(signal.SIGSTOP)
         wait_until(lambda: pulse.missing)
@@ -253,17 +254,103 @@ def test_a_process_that_only_works_for_long_is_not_taken_for_stopped(monkeypatch
         wait_until(lambda: not pulse.missing)
         os.write(beats, b".")
         os.close(beats)
-        assert (pulse.heard(), pulse.heard()) == (True, False)
-        now += SILENCE - 1
+        assert (pulse.heard(LOOK), pulse.heard(SILENCE - 1)) == (True, False)
         assert not pulse.missing
         process.send_signal(signal.SIGSTOP)
         wait_until(lambda: pulse.missing)
-        assert not pulse.heard(missed=SILENCE)
-        assert not pulse.missing
         process.send_signal(signal.SIGCONT)
-        now += SILENCE + 2
+        wait_until(lambda: not pulse.missing)
+        pulse.heard(2.0)
         assert pulse.missing
     pulse.close()
+
+
+def test_time_in_which_the_parent_was_stopped_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+    listened = Listened()
+    now += LOOK
+    assert listened.since() == pytest.approx(LOOK)
+    now += 3600  # stopped, or the machine was
+    assert listened.since() <= 2 * LOOK
+    now += LOOK
+    assert listened.since() == pytest.approx(LOOK)
+
+
+def test_an_engine_that_does_not_read_holds_up_nobody(start: Start, tmp_path: Path) -> None:
+    """What it is told fills the pipe to it."""
+    file = tmp_path / "tokens"
+    file.write_text("\n".join(f"{TOKEN}-{number}" for number in range(2000)))
+    server = start("--engines", "2", "--token-file", str(file))
+    stopped = psutil.Process(max(child.pid for child in psutil.Process(server.process.pid).children()))
+    stopped.suspend()
+    for count in range(1, 5):
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: sum(line["event"] == "the tokens were read again" for line in server.log()) >= count)  # noqa: B023
+    assert server.wait_for("an engine is silent, and is ended")["pid"] == stopped.pid
+    with server.http(headers={"authorization": f"Bearer {TOKEN}-1999"}) as http:
+        wait_until(lambda: len(http.get("/v1/status").json()["engines"]) == 2)
+    server.close()
+    assert server.process.returncode == 0
+
+
+def test_an_engine_that_cannot_be_started_again_is_tried_again(start: Start) -> None:
+    server = start("--engines", "2", "--workers", "2")
+    before = {engine["pid"] for engine in engines(server)}
+    limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(max(before), signal.SIGKILL)
+    assert "Too many open files" in server.wait_for("an engine cannot be started")["why"]
+    wait_until(lambda: judged(server)["reward"] == 1.0)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
+    wait_until(lambda: {engine["pid"] for engine in engines(server)} - before)
+    server.close()
+    assert server.process.returncode == 0
+
+
+def test_an_engine_that_is_stopped_while_it_drains_ends(start: Start) -> None:
+    server = start("--engines", "2", "--workers", "2", "--drain", "3600")
+    problem = msgspec.structs.replace(SUMS, limits=msgspec.convert(PATIENT, type(SUMS.limits)))
+    with Client(server.address, deadline=SECONDS) as judge:
+        judge.submit(problem, HELD + ADD)
+        (held,) = wait_until(lambda: running(server.process.pid))
+        (holder,) = [
+            engine
+            for engine in psutil.Process(server.process.pid).children()
+            if held.pid in {each.pid for each in descendants(engine.pid)}
+        ]
+        server.process.terminate()
+        server.wait_for("draining")
+        holder.suspend()
+        assert server.process.wait(SECONDS) == 0
+    assert server.wait_for("an engine did not end")
+
+
+def test_a_stopped_engine_makes_way_too_when_its_parent_is_killed(start: Start) -> None:
+    first = start("--engines", "2")
+    port = first.address.rpartition(":")[2]
+    children = psutil.Process(first.process.pid).children()
+    for child in children:
+        child.suspend()
+    first.process.kill()
+    first.process.wait()
+    second = wait_until(lambda: started_at(start, port))
+    assert second is not None
+    assert judged(second)["reward"] == 1.0
+    wait_until(lambda: not alive(children))
+
+
+def test_sigterm_while_an_engine_is_started_again(start: Start) -> None:
+    for _ in range(4):
+        server = start("--engines", "2", "--workers", "2")
+        (one, _) = psutil.Process(server.process.pid).children()
+        one.kill()
+        time.sleep(random.uniform(0, 1.5))  # whatever it is at by then
+        below = descendants(server.process.pid)
+        server.process.terminate()
+        assert server.process.wait(SECONDS) == 0
+        wait_until(lambda: not alive(below))  # noqa: B023
+        assert "Traceback" not in server.log_file.read_text()
 
 
 def test_an_engine_that_is_killed_often_is_started_again_each_time(start: Start) -> None:
@@ -318,20 +405,25 @@ def test_figures_have_their_space_before_they_are_needed(tmp_path: Path) -> None
 def test_a_server_that_is_killed_leaves_its_address_to_the_next_while_its_engines_finish(start: Start) -> None:
     first = start("--engines", "2")
     port = first.address.rpartition(":")[2]
-    children = psutil.Process(first.process.pid).children(recursive=True)
-    with Client(first.address, deadline=SECONDS) as judge:
-        held = msgspec.structs.replace(SUMS, limits=msgspec.convert(PATIENT, type(SUMS.limits)))
-        reward = judge.submit(held, HELD + ADD)
-        wait_until(lambda: running(first.process.pid))
-        engines_of_first = [child for child in children if "server.process" in " ".join(child.cmdline())]
-        first.process.kill()
-        first.process.wait()
-        second = wait_until(lambda: started_at(start, port))
-        assert second is not None
-        assert judged(second)["reward"] == 1.0
-        assert any(engine.is_running() for engine in engines_of_first)
-        wait_until(lambda: let_go(running(*(engine.pid for engine in engines_of_first))) or reward.done())
-        assert reward.result().reward == 1.0
+    engines_of_first = psutil.Process(first.process.pid).children()
+    answers: list[httpx2.Response] = []
+
+    def send() -> None:  # and does not ask for its health, as a Client would
+        with first.http() as http:
+            request = {"problem": PATIENT_SUMS, "submissions": [{"code": HELD + ADD}]}
+            answers.append(http.post("/v1/evaluate", json=request))
+
+    asking = threading.Thread(target=send)
+    asking.start()
+    wait_until(lambda: running(first.process.pid))
+    first.process.kill()
+    first.process.wait()
+    second = wait_until(lambda: started_at(start, port))
+    assert second is not None
+    assert judged(second)["reward"] == 1.0
+    assert alive(engines_of_first)
+    wait_until(lambda: let_go(running(*(engine.pid for engine in engines_of_first))) or not asking.is_alive())
+    assert answers[0].json()["results"][0]["reward"] == 1.0
 
 
 def started_at(start: Start, port: str) -> Server | None:
