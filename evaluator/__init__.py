@@ -7,6 +7,7 @@ background   an event loop in a thread of its own
 dropped      what is dropped without having been closed
 attempt      how a program is run this time; whose fault a failure is where the host was short of something
 options      how to judge and how to run, as one Struct each
+helper       trusted processes beside this one, for what may take long
 control      a program of ours in the place of one that workers broke on
 violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed

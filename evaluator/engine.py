@@ -322,7 +322,7 @@ class Evaluator(Streams):
         prepared = self._prepared.get(way)
         if prepared is not None:
             return prepared
-        if problem.mode != "assert":
+        if problem.mode == "stdio":
             return self._keep(way, Prepared(problem, judging.checker))
 
         async def prepare() -> Prepared:

@@ -13,7 +13,7 @@ from ..sandbox.turns import Turns
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, contradiction, read_assertions
 from .checkers import CheckerProgram, checker_program
-from .compare import Comparison, comparison_for, with_preset
+from .compare import Comparison, comparison_for, values, with_preset
 from .problem import Checker, Problem, TestCase
 from .reference import Reference
 from .report import TestResult
@@ -40,13 +40,18 @@ class Prepared:
     """Shared by all programs of a problem. Raises ValueError, naming the field, when the problem makes no sense."""
 
     def __init__(
-        self, problem: Problem, preset: Checker | None = None, assertions: Sequence[Assertion] | None = None
+        self,
+        problem: Problem,
+        preset: Checker | None = None,
+        assertions: Sequence[Assertion] | None = None,
+        *,
+        checked: bool = False,
     ) -> None:
         """With a preset, that decides instead of the comparison of the problem. ``assertions``: those of the problem,
-        where they have been read."""
+        where they have been read. ``checked``: its expected values are values."""
         self.given = problem
         self.problem = problem = with_preset(problem, preset) if preset else problem
-        by_flags = _deciding(problem, {test.flags: test for test in problem.tests})
+        by_flags = _deciding(problem, {test.flags: test for test in problem.tests}, checked)
         self.comparisons: Sequence[Comparison] = [by_flags[test.flags][0] for test in problem.tests]
         """One a test."""
         self.checkers: Sequence[CheckerProgram | None] = [by_flags[test.flags][1] for test in problem.tests]
@@ -80,12 +85,15 @@ class Prepared:
 
     @classmethod
     async def in_turns(cls, problem: Problem, preset: Checker | None = None) -> Prepared:
-        """The same, with turns for others: there may be thousands of tests that are code."""
+        """The same, with turns for others: there may be thousands of tests that are code, or whose values are long."""
         turns, assertions = Turns(), list[Assertion]()
+        if problem.mode == "call" and checker_program(problem) is None:
+            for _ in values.checked(problem.tests):
+                await turns.pass_on()
         for assertion in read_assertions(problem):
             assertions.append(assertion)
             await turns.pass_on()
-        return cls(problem, preset, assertions)
+        return cls(problem, preset, assertions, checked=True)
 
     @functools.cached_property
     def contradiction(self) -> str | None:
@@ -130,17 +138,17 @@ class Prepared:
 
 
 def _deciding(
-    problem: Problem, flagged: Mapping[str | None, TestCase]
+    problem: Problem, flagged: Mapping[str | None, TestCase], checked: bool
 ) -> dict[str | None, tuple[Comparison, CheckerProgram | None]]:
     """What decides the tests with these flags, of which one is given. Only text is compared by flags of a test, and how
-    says nothing but the checker."""
+    says nothing but the checker. ``checked``: nothing else needs to be looked at, either."""
     if len(flagged) > FLAGS:
         raise ValueError(f"tests: {len(flagged)} different flags; {FLAGS} at most")
     deciding: dict[str | None, tuple[Comparison, CheckerProgram | None]] = {}
     for flags, test in flagged.items():
         own = problem
-        if flags is not None:
-            checker = msgspec.structs.replace(problem.checker, flags=flags)
+        if flags is not None or checked:
+            checker = problem.checker if flags is None else msgspec.structs.replace(problem.checker, flags=flags)
             own = msgspec.structs.replace(problem, checker=checker, tests=(test,), groups={}, statement=None)
         deciding[flags] = comparison_for(own), checker_program(own)
     return deciding

@@ -76,7 +76,8 @@ def _texts(where: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _texts(f"{where}[...]", item)
     elif isinstance(value, tuple):
         for number, item in enumerate(cast("tuple[Any, ...]", value)):
-            yield from _texts(f"{where}[{number}]", item)
+            if not isinstance(item, msgspec.Struct):  # there may be thousands
+                yield from _texts(f"{where}[{number}]", item)
 
 
 def own_words(message: str) -> tuple[str, str] | None:

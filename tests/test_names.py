@@ -71,8 +71,12 @@ def entries() -> Iterator[tuple[str, str]]:
         yield module, name
     for _, module in COMMANDS.values():
         yield importlib.util.resolve_name(module, "microcoder.evaluator.cli"), "main"
-    # By the _START of launcher.py, and of process.py.
-    yield from (("microcoder.sandbox.inside.main", "main"), ("microcoder.evaluator.comparing.inside", "main"))
+    # By the _START of launcher.py, and of helper.py.
+    yield from (
+        ("microcoder.sandbox.inside.main", "main"),
+        ("microcoder.evaluator.comparing.inside", "main"),
+        ("microcoder.evaluator.server.reader", "main"),
+    )
 
 
 def test_every_name_of_a_module_is_used() -> None:

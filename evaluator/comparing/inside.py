@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import pickle
-import resource
-import signal
-import socket
-import sys
 import time
-from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from ..compare import Comparison, Match
-from .messages import LENGTH, Answer, Compared, Exceeded, Request, over
+from ..helper import LENGTH, address_space, connected, within
+from .messages import Answer, Compared, Exceeded, Request, over
 
 WORN = 256 << 20
 """Bytes that the process may grow by before it makes room for another."""
-_PR_SET_PDEATHSIG = 1
 _decode = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def main() -> None:
-    """Arguments: the descriptor of the socket, the process id of the evaluator."""
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(sys.argv[2]):  # it was gone before
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    connection = connected()
     worn_at = address_space() + WORN
-    connection.sendall(LENGTH.pack(0))
     with connection.makefile("rb") as stream:
         while head := stream.read(LENGTH.size):
             request = _decode(stream.read(LENGTH.unpack(head)[0]))
@@ -54,20 +41,14 @@ def answered(request: Request, stream: BinaryIO) -> Answer:
     else:  # with itself, and as somebody else may write it: most rules look no further where the bytes are the same
         others = [expected, b"\n" + expected]
     comparison: Comparison = pickle.loads(request.comparison)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (address_space() + request.memory, hard))
-    # The exact clock decides, between two steps. This one ends a step that takes long, should nobody else do so.
-    signal.setitimer(signal.ITIMER_PROF, 2 * request.seconds + 1)
     try:
-        results = [compared(comparison, expected, actual, request.seconds) for actual in others]
-        return max(results, key=lambda answer: answer.seconds if isinstance(answer, Compared) else float("inf"))
+        with within(request.seconds, request.memory):
+            results = [compared(comparison, expected, actual, request.seconds) for actual in others]
+            return max(results, key=lambda answer: answer.seconds if isinstance(answer, Compared) else float("inf"))
     except MemoryError:
         return Exceeded(f"{request.memory >> 20} MiB of memory", last=True)
     except Exception as error:  # a comparison never raises; if one does, its caller has to know how
         return Exceeded(f"{type(error).__name__}: {error}"[:300])
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def compared(comparison: Comparison, expected: bytes, actual: bytes, seconds: float) -> Answer:
@@ -80,8 +61,3 @@ def compared(comparison: Comparison, expected: bytes, actual: bytes, seconds: fl
         match: Match = end.value
         return Compared(match, time.thread_time() - begun)
     return over(seconds)
-
-
-def address_space() -> int:
-    """Bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -1,19 +1,15 @@
 """What the evaluator and a comparing process say to each other, over one stream socket.
 
-evaluator ──▶ process     a length (``!I``), a Request as msgpack, the expected output, the actual one
+evaluator ──▶ process     a length, a Request as msgpack, the expected output, the actual one
 process ──▶ evaluator     a length, an Answer as msgpack; an empty one first, when it is ready
 """
 
 from __future__ import annotations
 
-import struct
-
 import msgspec
 
 from ..compare import Match
 from ..encodable import Encodable
-
-LENGTH = struct.Struct("!I")
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import pickle
 import time
-from contextlib import AsyncExitStack
 
+from ...sandbox.closing import close_all
 from ...sandbox.errors import WorkerFailure
 from ...sandbox.shared import Shared
-from ...sandbox.shortage import refusals
 from ..compare import Comparison, Match
 from ..compare.exact import ACCEPTED as EXACT
+from ..helper import Helpers
 from ..reference import Reference
 from .messages import Answer, Compared, Exceeded, Request
 from .process import ComparingProcess, ProcessLost
@@ -41,34 +41,25 @@ class Comparing:
     """``compare`` for each output; ``close`` at the end. Starts no process before it is needed."""
 
     def __init__(self) -> None:
-        self._idle: list[ComparingProcess] = []
-        self._all: set[ComparingProcess] = set()
+        self._processes = Helpers(ComparingProcess, "a comparing process")
         self._measuring: Shared[Reference, None] = Shared()
         self._here = asyncio.Lock()
         """Small outputs are compared one after the other, so that there is one turn for all of them."""
         self._spent = 0.0
         """Seconds, since the last turn."""
-        self._closed = False
 
     async def close(self) -> None:
         """Ends the processes, also those that compare."""
-        self._closed = True
-        async with AsyncExitStack() as ends:
-            for process in tuple(self._all):
-                process.kill()
-                ends.push_async_callback(self._end, process)
-            ends.push_async_callback(self._measuring.close)
+        await close_all([self._measuring, self._processes])
 
     def kill(self) -> None:
-        for process in tuple(self._all):
-            process.kill()
+        self._processes.kill()
 
     def bury(self) -> None:
-        for process in tuple(self._all):
-            process.bury()
+        self._processes.bury()
 
     def pids(self) -> list[int]:
-        return [process.pid for process in self._all]
+        return [process.pid for process in self._processes]
 
     async def compare(self, comparison: Comparison, expected: bytes, actual: bytes, reference: Reference) -> Match:
         """What the comparison says. An output for which that takes too much is no match; where it is the expected one
@@ -118,24 +109,11 @@ class Comparing:
         )
         failure = None
         for _ in range(2):
-            if self._closed:
+            if self._processes.closed:
                 break
-            with refusals("a comparing process"):
-                process = self._idle.pop() if self._idle else ComparingProcess()
-            self._all.add(process)
             try:
-                return await process.ask(request, expected, actual or b"")
+                async with self._processes.one() as process:
+                    return await process.ask(request, expected, actual or b"")
             except ProcessLost as lost:
                 failure = lost
-            finally:
-                if process.healthy and not self._closed:
-                    self._idle.append(process)
-                else:
-                    await self._end(process)
         raise NothingToCompareWith(f"nothing to compare with: {failure or 'the evaluator was closed'}")
-
-    async def _end(self, process: ComparingProcess) -> None:
-        try:
-            await process.close()
-        finally:
-            self._all.discard(process)

@@ -127,10 +127,19 @@ def parse(text: Any, field: str) -> Any:
         reason = str(error)
     if len(text) <= LITERAL and text[:1] in "{[(":
         try:
-            return ast.literal_eval(text) if len(text) <= SHORT else _long_literal(text)
+            return ast.literal_eval(text) if _literals_here or len(text) <= SHORT else _long_literal(text)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass
     raise Unusable(field, f"neither JSON nor a Python literal: {reason}", text)
+
+
+_literals_here = False
+
+
+def read_literals_here() -> None:
+    """Long ones, too: this process does nothing else, and has limits of its own."""
+    global _literals_here
+    _literals_here = True
 
 
 _READ_LITERAL = """\

@@ -4,7 +4,7 @@
     budget      memory and disk, divided among all that is kept
     messages    requests and answers, as types
     errors      every answer that is not a verdict, with its HTTP status
-    values      how many values a body holds, before it is decoded
+    values      how many values a body, or a text in it, holds, before it is decoded
     decode      bytes of a request to those types; says which field is bad
     problems    problems by digest: in memory, and in a folder that engine processes share
     fair        who is next: clients in turn, whatever each of them has waiting
@@ -21,6 +21,9 @@
     asking      what all routes do: who asks, the body, the answer
     pieces      large texts of an answer, made ready while others get their turn
     sandbox_fusion, remote_rewards   routes for clients of others: verl, OpenRLHF, slime
+    labels      ground truth and completions of reward requests, made problems and programs
+    reading     where that happens: in readers, processes that can be killed
+    reader      what runs in one
     page.*      the status page, as the browser gets it
     openapi     the description of the interface, made from the types
     tokens      who is let in, from one request to the next

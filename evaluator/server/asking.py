@@ -87,10 +87,10 @@ class _Body:
         self._account = account
         self._values = values
 
-    async def read(self, media: str) -> bytes:
-        """Something that can be decoded in a moment."""
+    async def read(self, media: str, *, most: int | None = None) -> bytes:
+        """Something that can be decoded in a moment. ``most`` values, where more have no use."""
         body = await self._read()
-        await values.check(body, media, self._values)
+        await values.check(body, media, self._values if most is None else min(most, self._values))
         return body
 
     async def _read(self) -> bytes:

@@ -11,6 +11,7 @@ from ..options import RewardOptions
 from ..problem import Problem
 from ..version import VERSION
 from .decode import JSON, MSGPACK, NDJSON
+from .labels import GetRewardRequest, RemoteRmRequest
 from .messages import (
     ErrorResponse,
     EvaluateRequest,
@@ -23,7 +24,7 @@ from .messages import (
     StatusResponse,
     Version,
 )
-from .remote_rewards import GetRewardRequest, GetRewardResponse, RemoteRmRequest
+from .remote_rewards import GetRewardResponse
 from .sandbox_fusion import RunCodeRequest, RunCodeResponse
 
 _TYPES = (

@@ -13,28 +13,33 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import msgspec
 
 from ...sandbox.bounded import Bounded
 from ...sandbox.shortage import in_thread, refused
+from ...sandbox.turns import Turns
 from ..datasets.misspelt import misspelt, together
 from ..datasets.native import DataTests, lacks_data
-from ..datasets.rows import check_arguments
+from ..datasets.rows import arguments_checked
 from ..prepared import Prepared
-from ..problem import Checker, Problem
+from ..problem import Checker, Problem, TestCase
 from .decode import JSON, MSGPACK, Decoder, bad_field
 from .errors import BadRequest, Conflict, UnknownProblem
 from .settings import Caps
+from .values import check_texts
 
 PART = "."
 """How the name of a file begins that is being written."""
 PART_SECONDS = 60.0
 """After which nobody writes it any more: who did was killed."""
 LARGE = 64 * 1024
-"""Bytes from which hashing leaves the event loop."""
+"""Bytes from which hashing leaves the event loop, and a problem is read a test at a time."""
 _problems = Decoder(Problem)
+_tests = Decoder(TestCase)
 _data_tests = Decoder(DataTests)
 _strings = Decoder(str)
 _FIELDS = together(Problem, msgspec.defstruct("Programs", [("submissions", msgspec.Raw)]))
@@ -126,15 +131,32 @@ class Problems:
         return meanwhile or held
 
     async def _look_at(self, digest: str, data: bytes, media: str, path: str) -> Held:
-        """Raises BadRequest."""
-        problem = _problems.decode(data, media, path)
+        """Raises BadRequest, TooLarge."""
+        problem = await self._decoded(data, media, path)
         if lacks_data(problem):
             _data_tests.decode(data, media, path)
         try:
             await check(problem, self._caps, self._preset)
         except ValueError as error:
             raise bad_field(error, path) from None
-        return Held(digest, problem, tuple(misspelt(_FIELDS, data, msgpack=media == MSGPACK)))
+        told = partial(misspelt, _FIELDS, data, msgpack=media == MSGPACK)
+        return Held(digest, problem, tuple(told() if len(data) < LARGE else await in_thread(told)))
+
+    async def _decoded(self, data: bytes, media: str, path: str) -> Problem:
+        """Raises BadRequest."""
+        if len(data) < LARGE:
+            return _problems.decode(data, media, path)
+        opened, turns = _opened_problems.decode(data, media, path), Turns()
+        tests: list[TestCase] = []
+        try:
+            check_number(len(opened.tests), self._caps.tests)
+            for number, test in enumerate(opened.tests):
+                tests.append(_tests.decode(test, media, f"{path}.tests[{number}]"))
+                await turns.pass_on()
+            given: dict[str, Any] = msgspec.structs.asdict(opened) | {"tests": tuple(tests)}
+            return Problem(**{name: value for name, value in given.items() if value is not msgspec.UNSET})
+        except ValueError as error:
+            raise bad_field(error, path) from None
 
     # -- the folder; in threads
 
@@ -193,10 +215,31 @@ def kind(data: bytes) -> str:
     return MSGPACK if data[:1] and (data[0] >> 4 == 8 or data[0] in (0xDE, 0xDF)) else JSON
 
 
+def _opened() -> type[Any]:
+    """A problem whose tests have not been read; bounds are not looked at, either."""
+    hints = get_type_hints(Problem) | {"tests": tuple[msgspec.Raw, ...]}
+    fields: list[Any] = [
+        (field.name, hints[field.name])
+        if field.required
+        else (field.name, hints[field.name] | msgspec.UnsetType, msgspec.UNSET)
+        for field in msgspec.structs.fields(Problem)
+    ]
+    return msgspec.defstruct("Opened", fields)
+
+
+_opened_problems = Decoder(_opened())
+
+
+def check_number(tests: int, most: int) -> None:
+    """Raises ValueError."""
+    if tests > most:
+        raise ValueError(f"tests: {tests} of them; this server allows {most}")
+
+
 async def check(problem: Problem, caps: Caps, preset: Checker | None) -> None:
-    """Raises ValueError, ``field: reason``, for a problem that makes no sense, or asks for more than is allowed."""
-    if len(problem.tests) > caps.tests:
-        raise ValueError(f"tests: {len(problem.tests)} of them; this server allows {caps.tests}")
+    """Raises ValueError, ``field: reason``, for a problem that makes no sense, or asks for more than is allowed;
+    TooLarge."""
+    check_number(len(problem.tests), caps.tests)
     allowed: dict[str, float] = {
         "cpu_time": caps.cpu_time,
         "compile_time": caps.cpu_time,
@@ -217,7 +260,10 @@ async def check(problem: Problem, caps: Caps, preset: Checker | None) -> None:
             if asked[name] > most:
                 raise ValueError(f"{field}.{name}: {asked[name]:g} is more than this server allows ({most:g})")
     if problem.mode == "call":
-        check_arguments(problem)
+        turns = Turns()
+        await check_texts((text for test in problem.tests for text in (test.input, test.output)), caps.values)
+        for _ in arguments_checked(problem):
+            await turns.pass_on()
     await Prepared.in_turns(problem, preset)
 
 

@@ -33,7 +33,7 @@ from ..submission import Submission
 from . import decode, pieces
 from .asking import Asking, answer, answer_media, body_of, client_of, gone, note, query_of, service_of
 from .decode import Decoder
-from .errors import BadRequest, TooMany, Unavailable, WaitedTooLong
+from .errors import BadRequest, TooLarge, TooMany, Unavailable, WaitedTooLong
 from .service import Client, Service, until
 from .settings import Caps
 
@@ -41,6 +41,8 @@ WAIT = 8.0
 """Seconds that a request may wait for its turn."""
 LANGUAGE_NAMES = {name: name for name in NAMES} | {"nodejs": "javascript", "pypy3": "pypy"}
 """SandboxFusion's and ours."""
+OTHERS = 4096
+"""Values of a request besides names of files and what is in them."""
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}(?![\s\S])")]
 
 
@@ -91,7 +93,10 @@ async def run_code(request: Asking) -> Response[bytes]:
     service, client = service_of(request), client_of(request)
     media = decode.media_type(request.headers.get("content-type"))
     try:
-        asked = _requests.decode(await body_of(request).read(media), media)
+        caps = service.settings.caps
+        asked = _requests.decode(await body_of(request).read(media, most=2 * caps.files + OTHERS), media)
+        if len(asked.files) > caps.files:
+            raise TooLarge(f"{len(asked.files)} files; this server allows {caps.files} in a request", path="$.files")
         service.admit(client, 1)
         result = await until(gone(request), run(service, client, asked, answer_media(request, media)))
     except (TooMany, Unavailable, TimeoutError) as error:

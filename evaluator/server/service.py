@@ -28,7 +28,6 @@ from ..cluster import RayEvaluator
 from ..datasets.misspelt import misspelt, together
 from ..datasets.programs import FIELDS
 from ..engine import Evaluator
-from ..integrations.truth import Truths
 from ..memory import Kept
 from ..options import JudgeOptions, RewardOptions
 from ..problem import Problem
@@ -43,6 +42,7 @@ from .history import History
 from .messages import EngineStatus, EvaluateRequest, Failed, Judgement, Program, Result
 from .metrics import Metrics
 from .problems import Held, Problems
+from .reading import Reading
 from .settings import Settings
 from .troubles import Troubles
 from .verdicts import VERDICTS, Verdicts
@@ -122,7 +122,7 @@ class Service:
             disk=budget.problem_files,
             trouble=partial(self.troubles.tell, "problems"),
         )
-        self.truths = Truths(budget.truths)
+        self.reading = Reading(settings)
         self.history = History(settings.history, settings.engine, budget.history)
         self.queue = FairQueue(places(evaluator))
         self.draining = False
@@ -167,7 +167,7 @@ class Service:
 
     async def __aexit__(self, *_: object) -> None:
         self._ticking.cancel()
-        await asyncio.gather(self._ticking, self._judging.close(), return_exceptions=True)
+        await asyncio.gather(self._ticking, self._judging.close(), self.reading.close(), return_exceptions=True)
         if self._verdicts is not None:
             await self._verdicts.close()
 
@@ -482,10 +482,9 @@ class Service:
     def kept(self) -> dict[str, Kept]:
         """By the names of budget.KINDS, those that concern this engine."""
         budget = self._budget
-        kept = self.evaluator.kept if isinstance(self.evaluator, Evaluator) else {}
-        kept |= {
+        kept = self.evaluator.kept | {
             "problems": Kept(self.problems.in_memory.bytes, budget.problems),
-            "truths": Kept(self.truths.held.bytes, budget.truths),
+            "truths": Kept(self.reading.held, budget.truths),
             "verdicts": Kept(self._judging.bytes, budget.evaluator.verdicts),
             "history": Kept(self.history.bytes, budget.history),
         }

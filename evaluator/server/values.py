@@ -1,10 +1,12 @@
-"""How many values a body holds, found out before it is decoded: each takes a hundred times the memory of a small one's
+"""How many values a text holds, found out before it is decoded: each takes a hundred times the memory of a small one's
 bytes, and all of them are made in one go, during which nobody else has a turn.
+
+Bodies are texts of this kind, and so is JSON that stands in their texts: arguments, expected values, labels.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Iterator
 
 from ...sandbox.turns import Turns
 from .decode import MSGPACK
@@ -12,46 +14,60 @@ from .errors import TooLarge
 
 LARGE = 256 * 1024
 """Bytes of a body from which it is looked at."""
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_JSON = (b",", b"[", b"{")
+PIECE, STEP = 1 << 15, 1 << 12
+"""Bytes of JSON, and values in msgpack, that are looked at in one go."""
+_JSON = (b",", b":", b"[", b"{")
 """Each stands before a value; there is one more at most."""
 
 
 async def check(data: bytes, media: str, most: int) -> None:
     """Raises TooLarge where there are more, names of fields included."""
-    if len(data) < LARGE:
-        return
-    if media == MSGPACK:
-        fits = await _few_msgpack(data, most)
-    else:
-        fits = sum(map(data.count, _JSON)) < most or await _few_json(data, most)
-    if not fits:
-        raise TooLarge(f"more than {most} values; this server allows no more in a request")
+    if len(data) >= LARGE:
+        await _check(of_msgpack(data) if media == MSGPACK else of_json(data), most, "a request")
 
 
-async def _few_json(data: bytes, most: int) -> bool:
-    """What stands in strings does not count."""
-    turns, found, after = Turns(), 1, 0
-    for string in _STRING.finditer(data):
-        found += sum(data.count(mark, after, string.start()) for mark in _JSON)
-        after = string.end()
+async def check_texts(texts: Iterable[str], most: int) -> None:
+    """Raises TooLarge where texts of a problem that are JSON hold more values together."""
+    texts = list(texts)
+    if sum(map(len, texts)) >= most:  # as long as that they may
+        each = (count for text in texts for count in of_json(text.encode("utf-8", "surrogatepass")))
+        await _check(each, most, "the arguments and expected values of a problem")
+
+
+async def _check(counts: Iterator[int], most: int, where: str) -> None:
+    turns, found = Turns(), 0
+    for count in counts:
+        found += count
         if found > most:
-            return False
+            raise TooLarge(f"more than {most} values; this server allows no more in {where}")
         await turns.pass_on()
-    return found + sum(data.count(mark, after) for mark in _JSON) <= most
 
 
-async def _few_msgpack(data: bytes, most: int) -> bool:
-    """By the first byte of each value, which says where the next one is."""
-    turns, place = Turns(), 0
-    for number in range(most):
-        if place >= len(data):
-            return True
+def of_json(data: bytes) -> Iterator[int]:
+    """As many as there are, or a few more, piece by piece. What stands in strings does not count."""
+    yield 1
+    quoted, rest = False, b""
+    for begin in range(0, len(data), PIECE):
+        # Without what is escaped; a backslash at the end waits for what comes after it.
+        piece = (rest + data[begin : begin + PIECE]).replace(b"\\\\", b"").replace(b'\\"', b"")
+        rest = b"\\" if piece.endswith(b"\\") else b""
+        parts = piece.split(b'"')
+        outside = b"".join(parts[quoted::2])
+        yield sum(map(outside.count, _JSON))
+        quoted ^= len(parts) % 2 == 0
+
+
+def of_msgpack(data: bytes) -> Iterator[int]:
+    """By the first byte of each, which says where the next one is."""
+    place = found = 0
+    while place < len(data):
         size, lengths = _MSGPACK[data[place]]
         place += size + int.from_bytes(data[place + 1 : place + 1 + lengths], "big")
-        if not number % 1000:
-            await turns.pass_on()
-    return place >= len(data)
+        found += 1
+        if found == STEP:
+            yield found
+            found = 0
+    yield found
 
 
 def _sizes(first: int) -> tuple[int, int]:

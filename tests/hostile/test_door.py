@@ -134,6 +134,71 @@ def test_tiny_values_are_counted_before_they_take_memory(server: Server, name: s
     assert process.memory_info().rss - before < 100 << 20
 
 
+def tiny(count: int) -> str:
+    return "[" + "0," * count + "0]"
+
+
+CALLS = {"problem_id": "p", "mode": "call", "entry_point": "f"}
+IN_TEXT: dict[str, dict[str, Any]] = {
+    "arguments": {"tests": [{"input": tiny(2 * TINY), "output": "0"}]},
+    "expected": {"tests": [{"input": "[]", "output": tiny(2 * TINY)}]},
+    "several tests": {"tests": [{"input": tiny(TINY // 2), "output": tiny(TINY // 2)}] * 3},
+    "lists": {"tests": [{"input": "[]", "output": "[" * TINY + "]" * TINY}] * 2},
+}
+
+
+@pytest.mark.parametrize("name", IN_TEXT)
+def test_tiny_values_in_texts_are_counted_too(server: Server, name: str) -> None:
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
+    problem = CALLS | IN_TEXT[name]
+    request = {"problem": problem, "submissions": [{"code": ""}]}
+    digest = hashlib.sha256(msgspec.json.encode(problem)).hexdigest()
+    text = msgspec.json.encode({"inputs": [], "x": problem["tests"]}).decode()
+    with server.http() as http:
+        for method, path, body in (
+            ("POST", "/v1/evaluate", request),
+            ("POST", "/v1/evaluate/stream", problem | {"submissions": [{"code": ""}]}),
+            ("PUT", f"/v1/problems/{digest}", problem),
+            ("POST", "/get_reward", {"query": ["x"], "labels": [problem]}),
+            ("POST", "/remote_rm", {"response": "x", "label": msgspec.json.encode(problem).decode()}),
+        ):
+            more = {"content": msgspec.json.encode(body), "headers": {"content-type": "application/json"}}
+            answer = http.request(method, path, **more)
+            assert (answer.status_code, "values" in answer.text) == (413, True), (path, answer.text)
+    assert text and process.memory_info().rss - before < 100 << 20
+
+
+def test_a_string_that_never_ends_is_read_once(server: Server) -> None:
+    string = b'["' + b"," * 2 * TINY + b'\\"' * TINY
+    with server.http() as http:
+        for body in (string, string + b'"'):
+            answer = http.post("/v1/evaluate", content=body, headers={"content-type": "application/json"})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+
+
+def test_files_without_end_are_refused(server: Server) -> None:
+    files = {str(number): None for number in range(TINY)}
+    process = psutil.Process(server.process.pid)
+    before = process.cpu_times().user
+    with server.http() as http:
+        for some in (files, dict([*files.items()][:20_000])):
+            answer = http.post("/run_code", json={"code": "", "language": "python", "files": some})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large"), answer.text
+    assert process.cpu_times().user - before < 1
+
+
+def test_what_msgpack_announces_takes_no_memory(server: Server) -> None:
+    with server.http() as http:
+        for head in (b"\xdd\x7f\xff\xff\xff", b"\xdf\x7f\xff\xff\xff"):
+            for name in (b"labels", b"query", b"submissions", b"tests", b"files", b"x"):
+                body = b"\x81" + bytes([0xA0 + len(name)]) + name + head
+                for path in ("/v1/evaluate", "/run_code", "/get_reward", "/remote_rm"):
+                    answer = http.post(path, content=body, headers={"content-type": "application/msgpack"})
+                    assert answer.status_code == 400, (path, name, answer.text)
+    assert psutil.Process(server.process.pid).memory_info().rss < 1 << 30
+
+
 def test_long_texts_are_no_values(server: Server) -> None:
     text = '[{",' * 500_000
     problem = {"problem_id": "long", "tests": [{"input": text, "output": "3"}]}

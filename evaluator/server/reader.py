@@ -1,0 +1,88 @@
+"""What runs in a reader: labels of one request after the other become problems and programs, within limits."""
+
+from __future__ import annotations
+
+import traceback
+
+import msgspec
+
+from ..datasets import cases
+from ..helper import LENGTH, address_space, connected, within
+from ..integrations.truth import Truths
+from ..options import RewardOptions
+from .errors import Refused, TooLarge
+from .labels import Labelled, Most, Named, Route, read, samples_of
+
+WORN = 256 << 20
+"""Bytes that the process may grow by, besides problems that it remembers, before it makes room for another."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    route: Route
+    options: RewardOptions
+    media: str
+    body: int
+    """Bytes that follow."""
+    most: Most
+    seconds: float
+    """Of processor time."""
+    memory: int
+    """Bytes of address space besides what the process has."""
+    truths: int
+    """Bytes of problems that it may remember."""
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    problems: list[Named]
+    programs: list[Labelled]
+    held: int
+    """Bytes of problems that it remembers."""
+    last: bool = False
+    """The process holds much memory and ends."""
+
+
+class NotRead(msgspec.Struct, frozen=True, tag="not read"):
+    status: int
+    """Of the answer to the request."""
+    why: str
+    path: str | None = None
+    held: int = 0
+    last: bool = False
+
+
+Answer = Read | NotRead
+_decode = msgspec.msgpack.Decoder(Request).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def main() -> None:
+    connection = connected()
+    cases.read_literals_here()
+    worn_at = address_space() + WORN
+    truths: Truths | None = None
+    with connection.makefile("rb") as stream:
+        while head := stream.read(LENGTH.size):
+            request = _decode(stream.read(LENGTH.unpack(head)[0]))
+            truths = truths or Truths(request.truths)
+            answer = answered(request, stream.read(request.body), truths)
+            if address_space() > worn_at + request.truths:
+                answer = msgspec.structs.replace(answer, last=True)
+            data = _encode(answer)
+            connection.sendall(LENGTH.pack(len(data)) + data)
+            if answer.last:
+                return
+
+
+def answered(request: Request, body: bytes, truths: Truths) -> Answer:
+    try:
+        with within(request.seconds, request.memory):
+            problems, programs = read(
+                samples_of(request.route, body, request.media), request.options, truths, request.most
+            )
+            return Read(problems, programs, truths.held.bytes)
+    except Refused as refusal:
+        return NotRead(refusal.status, str(refusal), refusal.path, truths.held.bytes)
+    except MemoryError:
+        return NotRead(TooLarge.status, f"to read its labels takes more than {request.memory >> 20} MiB", last=True)
+    except Exception:  # a fault of ours; who asks is told so, and the log why
+        return NotRead(500, traceback.format_exc(), held=truths.held.bytes)
