@@ -16,6 +16,7 @@ starter      what the starter code says of a function: which arguments and resul
 included     what a problem adds to its programs: headers, modules, graders
 reference    what the expected output costs its judge, the yardstick for others
 encodable    text of programs in what the evaluator says
+digits       JSON with integers of any length
 kept         whole outputs in reports, to be judged again
 rejudge      the same reports under another rule, without running anything
 asserts/     tests that are assertions: read and compared, or run apart from the program

@@ -13,6 +13,7 @@ interpreter  the interpreter that runs programs, and what it loads
 identity     who programs are on the host
 seccomp      the system calls that they may make
 limits       what one test may use
+sizes        bytes, as people write them
 execution    what was seen when one test ran
 names        names of files that a program may bring
 capacity     how many workers the host has room for

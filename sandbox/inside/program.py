@@ -135,8 +135,7 @@ class Program:
         place, size = self._input(tests[0])
         lane.stdin = self._file("stdin", size)
         lane.stdout = self._file("stdout")
-        silenced = tests[0] in self._silenced
-        lane.stderr = os.open("/dev/null", os.O_RDWR) if silenced else os.memfd_create("stderr")
+        lane.stderr = self._nowhere("stderr") if tests[0] in self._silenced else self._file("stderr")
         if self.job.call:
             lane.result = os.memfd_create("result")
         lane.fill(self.job.inputs, place, size)
@@ -173,6 +172,12 @@ class Program:
         if not (self._named_files and size <= self._room()):
             return os.memfd_create(name)
         return os.open(f"{self.runner.folders[1]}/.{name}", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    def _nowhere(self, name: str) -> int:
+        """The same that takes everything and keeps nothing."""
+        if self._named_files:
+            os.symlink(os.devnull, f"{self.runner.folders[1]}/.{name}")
+        return os.open(os.devnull, os.O_RDWR)
 
     def _room(self) -> int:
         """Bytes that an input with a name may have: what its folder has, less output and error text, or half of it."""

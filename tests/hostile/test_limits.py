@@ -266,6 +266,8 @@ STDERR = {
     "raw": "for _ in range(640): os.write(2, bytes(1 << 16))",
     "sparse": "os.ftruncate(2, 1 << 20)",
     "positioned": "os.pwrite(2, b'x', (1 << 20) - 1)",
+    "by name": "open('/dev/stderr', 'w').write('x' * (40 << 20))",
+    "by the name of a descriptor": "open('/proc/self/fd/2', 'wb').write(bytes(40 << 20))",
     "another descriptor": "fd = os.dup(2)\nfor _ in range(640): os.write(fd, bytes(1 << 16))",
     "warnings": "import warnings\nwarnings.simplefilter('always')\nfor _ in range(3000): warnings.warn('x' * 1000)",
     "threads": "import threading\nlet = lambda: [os.write(2, bytes(1 << 16)) for _ in range(100)]\n"
