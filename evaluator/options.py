@@ -103,10 +103,7 @@ class RewardOptions(JudgeOptions, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def for_verdict(self) -> JudgeOptions:
-        same = {name: getattr(self, name) for name in JudgeOptions.__struct_fields__}
-        same["run_all"] = self.run_all or self.reward == "fraction"
-        same["scores"] = self.scores or self.reward == "score"
-        return JudgeOptions(**same)
+        return _for_verdict(self)
 
     def submission(self, completion: str, entry_point: str | None = None, *, language: str | None = None) -> Submission:
         """The program in what a model said. ``entry_point``: a function that it defines. ``language``: not that of the
@@ -177,6 +174,14 @@ def changed(options: Validated) -> dict[str, Any]:
     """The fields that are not as they are by themselves."""
     fields = msgspec.structs.fields(type(options))
     return {each.name: value for each in fields if (value := getattr(options, each.name)) != each.default}
+
+
+@functools.lru_cache(64)
+def _for_verdict(options: RewardOptions) -> JudgeOptions:
+    same = {name: getattr(options, name) for name in JudgeOptions.__struct_fields__}
+    same["run_all"] = options.run_all or options.reward == "fraction"
+    same["scores"] = options.scores or options.reward == "score"
+    return JudgeOptions(**same)
 
 
 @functools.cache
