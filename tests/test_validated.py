@@ -59,6 +59,7 @@ _DATA: dict[str, Any] = {"files": []}
 NEEDED: dict[str, dict[str, Any]] = {
     "Problem": {"problem_id": "p", "tests": [{}]},
     "Group": {"max_score": 1.0},
+    "Included": {"files": {}},
     "Submission": {"code": "1"},
     "_Completed": {"completion": "1"},
     "ProblemLimit": {"problem_id": "p", "time_limit": 1.0, "slowest": 1.0, "programs": 1},
