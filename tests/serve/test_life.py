@@ -329,6 +329,7 @@ def test_an_engine_that_is_stopped_while_it_drains_ends(start: Start) -> None:
 def test_a_stopped_engine_makes_way_too_when_its_parent_is_killed(start: Start) -> None:
     first = start("--engines", "2")
     port = first.address.rpartition(":")[2]
+    engines(first)  # both are there
     children = psutil.Process(first.process.pid).children()
     for child in children:
         child.suspend()
