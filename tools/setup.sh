@@ -52,6 +52,7 @@ fi
 # --- .venv -----------------------------------------------------------------------------------------------------------
 
 # A virtual environment belongs to one interpreter and one place; what is in it follows from a few files.
+if [ -L .venv ]; then fail ".venv is a link to $(readlink .venv), which would be emptied. Remove the link."; fi
 base="$identity $PWD"
 wanted="user $* ${MICROCODER_EXTRAS:-}"
 if [ "$(cat .venv/base 2>/dev/null)" = "$base" ]; then wanted+=" $(cat .venv/sets 2>/dev/null || true)"; fi
