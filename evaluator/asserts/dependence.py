@@ -14,16 +14,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-LONG = 1 << 16
-"""Characters of a test that is not looked into: it takes a thousand times as many bytes for a while."""
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
 PROGRAM_MODULES = ("solution", "__main__")
 """What the module of the program is called."""
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_Loop = ast.For | ast.AsyncFor
 _Leaving = ast.Return | ast.Break | ast.Continue | ast.Yield | ast.YieldFrom | ast.Await
 _WORD = re.compile(r"\w+")
 
