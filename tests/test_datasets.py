@@ -438,6 +438,8 @@ def test_tasks_that_ask_much_of_right_programs_may_use_more(tmp_path: Path) -> N
     assert "right programs return 1.6 million tuples" in error.reason
     assert bad_row(tmp_path, MBPP | {"task_id": 255, "test": f"assert add(*{[*much]}) == 2"}).field == "test"
     read_row(tmp_path, MBPP | {"task_id": 255, "test": "assert add(1, 1) == 2"})
+    test = "def check(candidate):\n    assert _poly(*candidate(*inp), inp) <= 0.0001\n"
+    assert bad_row(tmp_path, HUMANEVAL | {"task_id": "HumanEval/32", "test": test}).field == "test"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tasks of HumanEval+ and MBPP+ that ask more of right programs than others do, by their names.
+"""Tasks of HumanEval+ and MBPP+ that ask more of right programs than others do, or cannot be passed, by their names.
 
 Found out with ``inspect --verify`` on HumanEvalPlus v0.1.10 and MbppPlus v0.2.0, in both forms of each.
 """
@@ -14,12 +14,16 @@ _NEEDS = {
     "Mbpp/599": Limits(cpu_time=60.0),  # 15 s
 }
 _BEYOND = {
+    "HumanEval/32": (
+        "_poly(*candidate(*inp), inp)",
+        "unpacks the number that right programs return, which raises; the form with base_input has a right test",
+    ),
     "Mbpp/255": (
         "['Dog', 'Cat', 'CatBird', 'Bird', 'Fish'], 77]",
         "holds an input to which right programs return 1.6 million tuples of 77 items, several gigabytes",
-    )
+    ),
 }
-"""The input, as Python writes it, and what there is to say."""
+"""What no right program can pass, as it stands in the input or in the test, and what there is to say."""
 
 
 def limits_of(task: str) -> Limits:

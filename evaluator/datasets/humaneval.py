@@ -10,7 +10,7 @@ import msgspec
 from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Format, make_problem
-from .demanding import limits_of
+from .demanding import check_demand, limits_of
 
 
 class _Row(msgspec.Struct):
@@ -33,6 +33,7 @@ class HumanEval(Format[_Row]):
     def example(self, row: _Row, fallback_id: str) -> Example:
         # `Solution().f` in LeetCodeDataset; there the prompt holds only imports.
         name = row.entry_point if row.entry_point.isidentifier() else None
+        check_demand(row.task_id, "test", row.test)
         problem = make_problem(
             problem_id=row.task_id,
             mode="assert",
