@@ -9,19 +9,21 @@ The hacks run without a jail in all judges but ours: use a machine that you can 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import tyro
 
+from ..evaluator.extract import extract
 from ..evaluator.problem import Problem
 from .machine import Machine, command_line, machine
-from .rivals import wire
+from .rivals import extractors, wire
 from .rivals.base import Unavailable
 from .rivals.process import RivalFailed, RivalProcess
 from .rivals.registry import LABELS, Name, Sources
+from .shapes import Shape
 
 FOLDER = Path(__file__).parent.parent / "examples" / "conformance"
 TABLES = ("traps", "hacks")
@@ -42,8 +44,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Program(msgspec.Struct, frozen=True):
-    code: str
     accept: bool
+    code: str = ""
+    completion: str | None = None
+    """Each judge finds the program in it by itself."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -149,6 +153,7 @@ def _judge(
     found: list[bool | None] = []
     version = ""
     process: RivalProcess | None = None
+    program_in = _extractor(judge, sources)
     try:
         for _, problem, row in rows:
             if judge != "ours" and (row.ours_only or problem.mode == "assert"):
@@ -158,7 +163,9 @@ def _judge(
                 process = RivalProcess(judge, sources, 1, timeout)
                 version = process.version
             try:
-                process.load(wire.Load([problem], [(0, row.submissions[0].code)]))
+                program = row.submissions[0]
+                code = program.code if program.completion is None else program_in(program.completion)
+                process.load(wire.Load([problem], [(0, code)]))
                 found += process.judge().judged.accepted
             except (RivalFailed, MemoryError, msgspec.DecodeError) as error:  # the last two: it wrote into our pipe
                 found.append(None)
@@ -168,6 +175,24 @@ def _judge(
         if process is not None:
             process.__exit__(None, None, None)
     return version, found
+
+
+def _extractor(judge: Name, sources: Sources) -> Callable[[str], str]:
+    """What the judge hands to itself of a completion: nothing where it finds no program."""
+
+    def ours(completion: str) -> str:
+        return extract(completion).code or ""
+
+    def theirs(completion: str) -> str:
+        return found.extract(Shape(kind="", name="", completion=completion, program=None)) or ""
+
+    if judge == "ours":
+        return ours
+    make, source = (extractors.lcb, sources.lcb) if judge == "lcb" else (extractors.prime_code, sources.verl)
+    if source is None:
+        raise Unavailable("name it")
+    found = make(Path(source))
+    return theirs
 
 
 def _score(judge: str, version: str, cases: list[Case]) -> Score:

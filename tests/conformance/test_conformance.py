@@ -11,19 +11,19 @@ import msgspec
 import pytest
 
 from microcoder.evaluator import Evaluator, Problem, Submission
+from microcoder.evaluator.extract import extract
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "conformance"
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-class Programs(msgspec.Struct):
-    submissions: tuple[Submission]
-
-
 def rows(table: str) -> Iterator[object]:
     for line in (FOLDER / f"{table}.jsonl").read_bytes().splitlines():
-        problem = msgspec.json.decode(line, type=Problem)
-        yield pytest.param(problem, msgspec.json.decode(line, type=Programs).submissions[0], id=problem.problem_id)
+        row = msgspec.json.decode(line)
+        problem = msgspec.convert(row, Problem)
+        (program,) = row["submissions"]
+        code = program["code"] if "code" in program else extract(program["completion"]).code
+        yield pytest.param(problem, Submission(code=code, accept=program["accept"]), id=problem.problem_id)
 
 
 @pytest.mark.parametrize(("problem", "program"), [*rows("traps"), *rows("hacks")])

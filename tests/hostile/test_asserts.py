@@ -77,7 +77,8 @@ def f(x):
     os._exit(0)
 """
     report = await arena.judge(source, assertions(WAYS[way].replace("SECRET", secrets.token_hex(8))))
-    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR), report
+    slow = (Status.TIME_LIMIT_EXCEEDED,) if name == "long integer" else ()  # to read, where the test reads it
+    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR, *slow), report
 
 
 SEARCH = """
