@@ -5,6 +5,8 @@ accuracy    how often right is called wrong, and wrong right
 confusion   verdicts against labels, counted
 presets     what other rules say of the same outputs
 workloads   the programs it judges
+differential whether a program does here what a plain process does
+odd/        the programs of our own that it runs
 conformance who judges the traps right, and whom do the hacks fool
 extraction  who finds the program in a completion
 shapes      the completions that it asks about

@@ -706,7 +706,7 @@ import _thread
 _thread.start_new_thread(_thread.allocate_lock().__enter__, ())
 == descriptors
 import os
-for fd in range(3, 64):
+for fd in range(3, 1024):
     try: os.close(fd)
     except OSError: pass
 --
@@ -743,12 +743,12 @@ for fd in range(1024):
     except OSError: pass
 --
 import socket
-for fd in range(3, 64):
+for fd in range(3, 1024):
     try: socket.socket(fileno=fd).shutdown(2)
     except OSError: pass
 --
 import os
-for fd in range(64):
+for fd in range(1024):
     try: os.set_blocking(fd, False), os.set_inheritable(fd, True)
     except OSError: pass
 --
@@ -1358,7 +1358,7 @@ for one, other in itertools.permutations(range(3, 8), 2):
 --
 import fcntl, os
 lie = b"".join(n.to_bytes(8, "little") for n in (4, 1, 1, 1, 0)) * 40
-for fd in range(3, 64):
+for fd in range(3, 1024):
     try:
         os.pwrite(fd, lie, 0)
         os.lseek(fd, 1 << 16, 0)

@@ -21,9 +21,9 @@ from .shortage import Shortages, left_to_user
 
 BARE_MEMORY = 48 * MIB
 """That a worker takes, and what belongs to it, without a program."""
-MEMORY_FILES = 5
-"""That a test process may fill besides its folders: its streams, the result, and what it tells of itself. Each may be
-as large as the largest of its files."""
+MEMORY_FILES = 4
+"""That a test process may fill besides its folders: its streams and the result. Each may be as large as the largest of
+its files."""
 BARE_PROCESSES = 7
 """The jail, its runner, zygotes and a test process."""
 DESCRIPTORS = 12

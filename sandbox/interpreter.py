@@ -25,10 +25,10 @@ PACKAGES = ("numpy", "sortedcontainers")
 """Installed packages that programs may import unless the operator says otherwise."""
 
 _PROBE = r"""
-import ctypes, glob, importlib.machinery, importlib.util, json, locale, os, sys, sysconfig
+import ctypes, glob, importlib.machinery, importlib.util, json, locale, os, sys, sysconfig, zoneinfo
 stdlib = sysconfig.get_path("stdlib")
 platstdlib = os.path.join(sys.base_exec_prefix, sys.platlibdir, os.path.basename(stdlib))
-unwanted = ("_tkinter", "_curses", "_dbm", "_gdbm", "nis", "readline", "_test", "_ctypes_test", "xxlimited", "_xxtest")
+unwanted = ("_tkinter", "nis", "_test", "_ctypes_test", "xxlimited", "_xxtest")
 answer = os.dup(1)
 os.dup2(2, 1)  # what packages print when they are imported is no answer
 packages, lacking = {}, {}
@@ -74,7 +74,7 @@ for name in packages:
 os.write(answer, json.dumps(dict(lacking=lacking,
     executable=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
     version=list(sys.version_info[:3]), implementation=sys.implementation.name, stdlib=stdlib, platstdlib=platstdlib,
-    locale=language, locales=locales,
+    locale=language, locales=locales, time_zones=[path for path in zoneinfo.TZPATH if os.path.isdir(path)],
     platlibdir=sys.platlibdir, packages=packages, libraries=[f for f in found if os.path.isabs(f)])).encode())
 os._exit(0)  # libraries loaded for their names only may not bear the end of an interpreter
 """
@@ -97,6 +97,8 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     """LOCALE where this host has it, else C, which every C library has built in."""
     locales: tuple[str, ...]
     """Folders or files that the C library reads it from."""
+    time_zones: tuple[str, ...]
+    """Folders that the module zoneinfo reads."""
     lacking: dict[str, str] = {}
     """Packages that were asked for and cannot be imported, each with the reason; those that are not installed are not
     in ``packages``."""

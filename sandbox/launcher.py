@@ -22,8 +22,8 @@ from .temporary import TemporaryFolder
 
 _INSIDE = Path(__file__).with_name("inside")
 _START = "import sys; sys.path.insert(0, sys.argv[2]); from inside.main import main; main()"
-_OPTIONS = ("-s", "-P", "-S", "-B", "-Wignore")
-"""All of -I but that it is told the hash seed. What the compiler warns of would pile up in the runner."""
+_OPTIONS = ("-s", "-P", "-S", "-B")
+"""All of -I but that it is told the hash seed."""
 _HOME = "/python"
 _PACKAGES = "/packages"
 ARENAS = 8
@@ -137,7 +137,7 @@ class Launcher:
         shown = [Path(mount.target) for mount in kind.mounts]
         mounts += [
             Mount("bind", library, library)
-            for library in (*home.libraries, *home.locales)
+            for library in (*home.libraries, *home.locales, *home.time_zones)
             if not any(Path(library).is_relative_to(place) for place in shown)
         ]
         mounts += kind.mounts

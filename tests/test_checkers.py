@@ -185,10 +185,10 @@ async def test_checkers_have_workers_of_their_own(jail):
     look = (
         "import os\n"
         "def check(input, output, expected): return sorted(os.listdir('.')) == "
-        "['answer.txt', 'checker.py', 'input.txt', 'output.txt']"
+        "['answer.txt', 'checker.py', 'input.txt', 'main.py', 'output.txt']"
     )
     async with Evaluator(jail=jail, workers=1, cache=0) as evaluator:
-        plain = Problem(problem_id="plain", tests=(TestCase("", "[]"),), limits=SHORT)
+        plain = Problem(problem_id="plain", tests=(TestCase("", "['main.py']"),), limits=SHORT)
         files = "import os; print(os.listdir('/tmp') + os.listdir('/work'))"
         assert (await evaluator.evaluate(plain, files)).accepted
         assert not evaluator.checkers.pids()

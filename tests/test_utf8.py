@@ -170,8 +170,8 @@ println!("{}→{}", 'ñ', 1); }""",
     "Python, files": (
         "python",
         ("import os\nwith open('ñ→', 'w') as f: print(f.encoding, file=f)\n"
-        "print(open('ñ→').read().upper().strip(), os.listdir('.'), os.fsencode('ñ'))"),
-        f"UTF-8 ['ñ→'] {'ñ'.encode()}\n",
+        "print(open('ñ→').read().upper().strip(), sorted(os.listdir('.')), os.fsencode('ñ'))"),
+        f"UTF-8 ['main.py', 'ñ→'] {'ñ'.encode()}\n",
     ),
     "Python, what is no text": (
         "python",

@@ -37,6 +37,7 @@ further lanes.
     surroundings   what every test process finds
     lane           tests that share a process, and what it tells of them
     testing        the test process: confinement, then the program
+    ending         whether anybody would see the interpreter end
     executable     test processes that become an executable instead: compiled programs, compilers
     files          what a test finds in its folder, what of it goes back
     cleaning       nothing is left of a program

@@ -64,8 +64,10 @@ def _ours(pid: int) -> bool:
 class Folder:
     """One that programs may write to."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, kept: str | None = None) -> None:
+        """``kept``: name of a file that is always in it."""
         self.path = path
+        self._kept = None if kept is None else KeptFile(os.path.join(path, kept))
         self._own = os.stat(path).st_uid == os.geteuid()
         self._files = self._held() if os.path.ismount(path) else None
         """What its file system holds without those of programs. None: others use that, too."""
@@ -74,14 +76,25 @@ class Folder:
 
     def empty(self) -> None:
         """Remove everything inside, and put its times back to the present, where anything was done in it."""
-        if self._clean is not None and self._state() == self._clean:
+        same = self._kept is None or self._kept.same()
+        if self._clean is not None and same and self._state() == self._clean:
+            if self._kept is not None:
+                self._kept.fill()
             return
         if self._own:
             os.chmod(self.path, 0o1777)
         empty_folder(os.fsencode(self.path))
+        if self._kept is not None:
+            self._kept.make()
         os.utime(self.path)
         if self._clean is not None:
             self._clean = self._state()
+
+    def keep(self, content: bytes) -> None:
+        """In the file that is always in it."""
+        if self._kept is not None:
+            self._kept.content = content
+            self._kept.fill()
 
     def full(self) -> bool:
         """Whether a program made more than MOST_FILES in it."""
@@ -107,6 +120,42 @@ class Folder:
         except OSError:
             return False
         return within > before == os.stat(self.path).st_size
+
+
+class KeptFile:
+    """In which each program finds its own text."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.content = b""
+        self._file = -1
+        self.make()
+
+    def make(self) -> None:
+        """Where there is none."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self.fill()
+        self._made = self._state()
+
+    def same(self) -> bool:
+        """Whether it is the same file, whatever has been written to it."""
+        return self._state() == self._made
+
+    def fill(self) -> None:
+        os.ftruncate(self._file, 0)
+        written = 0
+        while written < len(self.content):
+            written += os.pwrite(self._file, self.content[written:], written)
+
+    def _state(self) -> tuple[int, ...]:
+        """All that filling it leaves."""
+        try:
+            found = os.lstat(self.path)
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mode, found.st_nlink, found.st_atime_ns
 
 
 def empty_folder(folder: bytes) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import marshal
 import os
+import re
 import resource
 import signal
 import sys
@@ -24,14 +25,25 @@ from .kernel import STACK, limit
 if TYPE_CHECKING:
     from .channel import Channel
 
-SOURCE = "/work/main.py"
-"""The name of the program in tracebacks. No such file exists."""
+SOURCE = "main.py"
+"""The file of the program, in its working folder."""
+PRELUDE = "<prelude>"
+"""The name of the prelude in tracebacks."""
 LONG = 64 << 10
 """Bytes of source from where on a guard costs little beside the compiling."""
 FUSE = 0.5
 """Most processor seconds for compiling in the runner, which then ends."""
 OUT_OF_TIME = signal.SIGPROF
 """As an exit code; see kernel.die_of_sigprof."""
+STREAM_NAMES = re.compile(rb"\b(?:dev(?!/(?:null|urandom|random)\b)|proc)\b")
+"""Whoever opens a standard stream by a name has one of these in the text."""
+ENDED_NAMES = (
+    b"__del__", b"__hash__", b"KeyboardInterrupt", b"addaudithook", b"_clear", b".close =", b".close=", b".flush =",
+    b".flush=", b"setattr",
+)  # fmt: skip
+"""Whoever has one of these in the text may do what cannot be seen in what the interpreter holds: give a class of the
+library a destructor, or a standard stream another ``close`` or ``flush``; have types compared in a way of its own; be
+interrupted in a text that is executed; listen to the end; exchange exit handlers."""
 NOTED = frozenset({"__stderr__", "__stdout__", "named streams", "open", "os", "random", "stderr", "stdout"})
 NODES = "ListNode", "Node", "TreeNode"
 """Noted, too, where they stand in the source: in annotations they may be text."""
@@ -48,7 +60,8 @@ class Compiled:
         self.executable: int = found.get("executable", -1)
         """Descriptor of the program's file, when it is one to execute."""
         self.lanes: bool = found.get("lanes", False)
-        self.teardown: bool = found.get("teardown", False)
+        self.ends: bool = found.get("ends", False)
+        """Whether its interpreter has to end like any other, whatever it holds."""
         self.names: list[str] = found.get("names", [])
         """Those of NOTED and NODES that it uses."""
         self.roots: list[str] = found.get("roots", [])
@@ -60,9 +73,10 @@ class Compiled:
 class Compiler:
     """Of the runner."""
 
-    def __init__(self, channel: Channel, ahead: frozenset[str]) -> None:
-        """``ahead``: modules that a zygote may hold."""
+    def __init__(self, channel: Channel, ahead: frozenset[str], folder: str) -> None:
+        """``ahead``: modules that a zygote may hold; ``folder``: where programs work."""
         self._channel = channel
+        self._name = os.path.join(folder, SOURCE)
         self._ahead = ahead
         self.file = os.memfd_create("code")
 
@@ -105,22 +119,22 @@ class Compiler:
         from . import eligibility as code_of
 
         try:
-            before = compile(prelude.decode(), SOURCE, "exec", dont_inherit=True) if prelude else _EMPTY
-            code = compile(source.decode().removeprefix("\ufeff"), SOURCE, "exec", dont_inherit=True)
-            data = marshal.dumps((before, code))
+            before = compile(prelude.decode(), PRELUDE, "exec", dont_inherit=True) if prelude else _EMPTY
+            code = _compiled(source, self._name)
             codes, codes_before = code_of.all_code(code), code_of.all_code(before)
+            data = marshal.dumps((before, source if code_of.loses_order(codes) else code))
             names, imports = code_of.names_in(codes), code_of.imports(codes)
             names_before, imports_before = code_of.names_in(codes_before), code_of.imports(codes_before)
             noted = NOTED & (names | names_before)
             if code_of.names_random(names, imports | code_of.taken_from(before)):
                 noted |= {"random"}
-            if any(name in source for name in (b"/dev/std", b"/dev/fd", b"/proc/self/fd")):
+            if (b"dev" in source or b"proc" in source) and STREAM_NAMES.search(source):
                 noted |= {"named streams"}
             if b"Node" in source or b"Node" in prelude:
                 noted |= {name for name in NODES if name.encode() in source + prelude}
             roots = code_of.roots_of(imports | imports_before)
             lanes = lanes and "named streams" not in noted and code_of.lane_allowed(codes, names, roots)
-            teardown = code_of.needs_teardown(codes + codes_before, names | names_before, roots)
+            ends = any(name in source for name in ENDED_NAMES)
             certain = code_of.certain_imports(before) | code_of.certain_imports(code)
         except SyntaxError as error:
             where = f" (line {error.lineno})" if error.lineno else ""
@@ -137,19 +151,24 @@ class Compiler:
             "error": None,
             "size": len(data),
             "lanes": lanes,
-            "teardown": teardown,
+            "ends": ends,
             "names": sorted(noted),
             "roots": sorted(roots) if lanes else [],
             "imports": sorted(module for module in self._ahead if module in certain),
         }
 
 
-_EMPTY = compile("", SOURCE, "exec")
+_EMPTY = compile("", PRELUDE, "exec")
 
 
-def load(file: int, size: int) -> tuple[CodeType, CodeType]:
-    """(prelude, program) from the file."""
-    return marshal.loads(os.pread(file, size, 0))
+def load(file: int, size: int, name: str) -> tuple[CodeType, CodeType]:
+    """(prelude, program) from the file. ``name``: of the program's own."""
+    prelude, program = marshal.loads(os.pread(file, size, 0))
+    return prelude, _compiled(program, name) if type(program) is bytes else program
+
+
+def _compiled(source: bytes, name: str) -> CodeType:
+    return compile(source.decode().removeprefix("\ufeff"), name, "exec", dont_inherit=True)
 
 
 def _refused(error: Exception, words: str) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 import sys
 from collections.abc import Iterable
 from opcode import hasjabs, hasjrel, opmap
 from types import CodeType
+from typing import Any
 
 # What a lane cannot restore, or would be slow to check. Such programs get a process a test; that is never wrong.
 LANE_MODULES = frozenset(
@@ -14,6 +16,7 @@ LANE_MODULES = frozenset(
     "types typing".split()
 )
 LANE_NAMES = frozenset(
+    "RecursionError "  # the interpreter has learnt more in later tests, and counts fewer levels
     "__builtins__ __del__ __dict__ __import__ __subclasses__ _exit _getframe abort addaudithook breakpointhook chdir "
     "chmod closerange compile delattr displayhook dup dup2 environ environb eval excepthook exec execv fchdir fdopen "
     "ftruncate kill lockf mkdir mkfifo modules path_hooks pipe process_cpu_count putenv rename rmdir "
@@ -22,17 +25,6 @@ LANE_NAMES = frozenset(
 )
 STREAMS = frozenset({"stdin", "stdout", "stderr"})
 """Attributes of sys that programs like to replace, and that every test gets anew."""
-
-CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
-"""As in the module inspect, which is more than the runner needs."""
-PLAIN_MODULES = LANE_MODULES - {"numpy"}
-"""What of these does something when it is destroyed is among the following names."""
-TEARDOWN_NAMES = frozenset(
-    "BufferedIOBase BufferedRWPair BufferedRandom BufferedReader BufferedWriter BytesIO FileIO IOBase "
-    "RawIOBase StringIO TextIOBase TextIOWrapper __builtins__ __class__ __del__ __import__ "
-    "eval exec fdopen modules open open_code popen setattr type".split()
-)
-"""What does something when it is destroyed, and what leads to more than the names of a program show."""
 
 
 def all_code(code: CodeType) -> list[CodeType]:
@@ -67,6 +59,11 @@ def taken_from(code: CodeType) -> frozenset[str]:
     return frozenset(name for place, name in _imports(code) if code.co_code[2 * place + 2] not in _STORES)
 
 
+def loses_order(codes: list[CodeType]) -> bool:
+    """Whether the program goes through a constant set whose order is not that in which it would be read again."""
+    return any(_loses_order(code) for code in codes)
+
+
 def names_random(names: frozenset[str], modules: frozenset[str]) -> bool:
     """Whether a program that mentions these names, and imports these modules, may use a random generator."""
     return "random" in names or any("random" in module.split(".") for module in modules)
@@ -74,14 +71,6 @@ def names_random(names: frozenset[str], modules: frozenset[str]) -> bool:
 
 def roots_of(modules: Iterable[str]) -> frozenset[str]:
     return frozenset(module.partition(".")[0] for module in modules)
-
-
-def needs_teardown(codes: list[CodeType], names: frozenset[str], roots: frozenset[str]) -> bool:
-    """Whether something may still write when the program's last line is done: what is destroyed then, or a generator
-    that was not run to its end and has a way to clean up. ``roots``: top-level modules that it imports."""
-    return not (roots <= PLAIN_MODULES and names.isdisjoint(TEARDOWN_NAMES)) or any(
-        code.co_flags & _SUSPENDED and code.co_exceptiontable and code.co_name != "<genexpr>" for code in codes
-    )
 
 
 def lane_allowed(codes: list[CodeType], names: frozenset[str], roots: frozenset[str]) -> bool:
@@ -112,6 +101,26 @@ def attribute_writes(code: CodeType) -> list[tuple[str | None, str]]:
     return found
 
 
+def _keeps_order(constant: Any) -> bool:
+    return [*marshal.loads(marshal.dumps(constant))] == [*constant]
+
+
+def _loses_order(code: CodeType) -> bool:
+    places = {
+        place
+        for place, constant in enumerate(code.co_consts)
+        if type(constant) is frozenset and not _keeps_order(constant)
+    }
+    if not places:
+        return False
+    loaded = False
+    for operation, argument in _instructions(code):
+        if loaded and operation != _CONTAINS:
+            return True
+        loaded = operation == _LOAD_CONST and argument in places
+    return False
+
+
 def _own_names(code: CodeType) -> set[str]:
     """Globals that the code binds to anything but what it imports."""
     found: set[str] = set()
@@ -139,8 +148,18 @@ def _imports(code: CodeType) -> list[tuple[int, str]]:
 
 def _steps(code: CodeType) -> list[tuple[int, str]]:
     """(operation, the name it works on or an empty text) without inline caches."""
-    raw, names, extended = code.co_code, code.co_names, 0
+    names = code.co_names
     found: list[tuple[int, str]] = []
+    for operation, argument in _instructions(code):
+        index = argument >> 1 if operation in _SHIFTED else argument
+        found.append((operation, names[index] if operation in _NAMED and index < len(names) else ""))
+    return found
+
+
+def _instructions(code: CodeType) -> list[tuple[int, int]]:
+    """(operation, argument) without inline caches."""
+    raw, extended = code.co_code, 0
+    found: list[tuple[int, int]] = []
     for at in range(0, len(raw), 2):
         operation, argument = raw[at], raw[at + 1] | extended << 8
         if operation == _EXTENDED_ARG:
@@ -149,8 +168,7 @@ def _steps(code: CodeType) -> list[tuple[int, str]]:
         extended = 0
         if operation == _CACHE:
             continue
-        index = argument >> 1 if operation in _SHIFTED else argument
-        found.append((operation, names[index] if operation in _NAMED and index < len(names) else ""))
+        found.append((operation, argument))
     return found
 
 
@@ -158,7 +176,6 @@ def _numbers(*names: str) -> frozenset[int]:
     return frozenset(opmap[name] for name in names if name in opmap)
 
 
-_SUSPENDED = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _WRITES = _numbers("STORE_ATTR", "DELETE_ATTR")
 _GLOBAL_LOADS = _numbers("LOAD_NAME", "LOAD_GLOBAL")
 _GLOBAL_STORES = _numbers("STORE_NAME", "STORE_GLOBAL")
@@ -167,5 +184,6 @@ _ATTRIBUTE_LOADS = _numbers("LOAD_ATTR", "LOAD_METHOD")
 _IMPORTS = _numbers("IMPORT_NAME", "IMPORT_FROM")
 _NAMED = _WRITES | _GLOBAL_LOADS | _GLOBAL_STORES | _ATTRIBUTE_LOADS
 _SHIFTED = _numbers("LOAD_GLOBAL", "LOAD_ATTR") if sys.version_info >= (3, 12) else _numbers("LOAD_GLOBAL")
+_LOAD_CONST, _CONTAINS = opmap["LOAD_CONST"], opmap["CONTAINS_OP"]
 _EXTENDED_ARG, _CACHE, _IMPORT_NAME = opmap["EXTENDED_ARG"], 0, opmap["IMPORT_NAME"]
 _TURNS = frozenset(hasjrel) | frozenset(hasjabs) | _numbers("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE")

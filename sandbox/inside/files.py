@@ -10,12 +10,13 @@ _SIZE = struct.Struct("!q")
 
 
 def place_files(source: int, files: list[tuple[str, int]], folder: str) -> None:
-    """Write each (name, size) from the file that holds them one after the other. The folder is empty before."""
+    """Write each (name, size) from the file that holds them one after the other. The folder is empty before, or holds
+    the text of the program, which a file of the same name replaces."""
     place = 0
     for name, size in files:
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         copy(source, place, size, file)
         os.close(file)
         place += size

@@ -32,6 +32,7 @@ _CEILINGS = {
 _PROCESSORS = os.sched_getaffinity(0)
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_processor = getattr(_libc, "sched_getcpu", None)  # None: not glibc
 
 
 def prctl(option: int, value: int) -> None:
@@ -111,11 +112,12 @@ class Incoming:
         self._control_size = ctypes.c_size_t.from_buffer(message.header, _CONTROL_SIZE)
         self._most = len(message.control)
         self._keep = message
+        self._call = _libc.recvmsg  # found here, and not when a test process may see it come
 
     def receive(self) -> None:
         """The next message, to the start of ``data``. The process ends with the other end."""
         self._control_size.value = self._most
-        if _libc.recvmsg(*self._arguments) <= 0:
+        if self._call(*self._arguments) <= 0:
             os._exit(0)
 
 
@@ -171,9 +173,11 @@ def limit_default_thread_stack() -> None:
 
 def stay() -> None:
     """Keep the calling process on the processor that it is on, where that can be."""
+    if _processor is None:
+        return
     try:
-        os.sched_setaffinity(0, {_libc.sched_getcpu()})
-    except (OSError, AttributeError):  # a host that does not have it; not glibc
+        os.sched_setaffinity(0, {_processor()})
+    except OSError:  # a host that does not have it
         pass
 
 

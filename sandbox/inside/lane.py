@@ -30,6 +30,8 @@ SPARE_MEMORY = 512 << 20
 _AT_ONCE = 16 << 10
 
 CLEAN, FAILED, OUT_OF_MEMORY = range(1, 4)
+LACKED_MEMORY = 1 << 40
+"""Where the standard input stands when the one test of a process has ended for want of memory."""
 
 
 class Note(NamedTuple):
@@ -68,12 +70,11 @@ class Lane:
         """What the tests before the present one wrote to stdout, and their results."""
         self._bytes = 0
         self.watched = self._go = -1
+        self._theirs: list[int] = []
         if len(tests) > 1:
             self.watched, told = os.pipe()
             go, self._go = os.pipe()
             self._theirs = [told, go]
-        else:
-            self._theirs = [os.memfd_create("told")]
 
     @property
     def several(self) -> bool:
@@ -150,8 +151,7 @@ class Lane:
         """What the process told of one test."""
         if self.several:
             return self.notes[place] if place < len(self.notes) else Note()
-        told = os.pread(self._theirs[0], NOTE.size, 0)
-        return Note._make(NOTE.unpack(told)) if len(told) == NOTE.size else Note()
+        return Note(OUT_OF_MEMORY if os.lseek(self.stdin, 0, os.SEEK_CUR) == LACKED_MEMORY else 0)
 
     def put_out(self, place: int) -> tuple[Part, Part]:
         """What one test wrote to stdout, and its result. The process has ended."""

@@ -13,7 +13,7 @@ from .channel import Part
 from .files import collect, place_files
 from .kernel import STACK, cpu_backstop, follow, spread, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, SPARE_MEMORY, Lane
-from .testing import FIRST_FILE, Task
+from .testing import Task
 from .zygote import REFUSED, Ended, Running
 
 if TYPE_CHECKING:
@@ -192,14 +192,13 @@ class Program:
 
     def _task(self, lane: Lane) -> Task:
         job, compiled, limits = self.job, self.job.compiled, self.job.limits
-        last_file = FIRST_FILE + len(lane.files) - 1 if lane.several else 2
         relatives = 1 + len(self.runner.zygotes)
         most = {
             resource.RLIMIT_CPU: cpu_backstop(limits["cpu_time"]),
             resource.RLIMIT_DATA: limits["memory"] + SPARE_MEMORY,
             resource.RLIMIT_AS: limits["memory"] + SPARE_MEMORY + STACK,
             resource.RLIMIT_FSIZE: self._largest_file(lane),
-            resource.RLIMIT_NOFILE: limits["open_files"] + 1 + last_file,
+            resource.RLIMIT_NOFILE: limits["open_files"] + 3,
             resource.RLIMIT_NPROC: limits["threads"] + relatives,
         }
         return Task(
@@ -210,7 +209,7 @@ class Program:
             entry_point=job.entry_point,
             signature=job.signature,
             size=compiled.size,
-            teardown=compiled.teardown,
+            ends=compiled.ends,
             noted=compiled.names,
             roots=["builtins", *compiled.roots],
             int_digits=limits["int_digits"],
@@ -337,6 +336,8 @@ class Program:
                 return self._doubt(lane, 0, 1)
             if cut:
                 return self._silence(lane, stderr)
+            if lane.several and not lane.notes:  # the interpreter had to end, as it will after other tests
+                self._lanes = False
             self._queue[:0] = lane.tests[1:]
             row, parts = self._row(lane, 0, put_out, verdict, (cpu, wall, peak), (0, stderr))
             return [row], parts

@@ -14,7 +14,7 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
-from .compiler import SOURCE
+from .compiler import PRELUDE, SOURCE
 from .kernel import PR_GET_KEEPCAPS, PR_SET_SECCOMP
 from .testing import FIRST_FILE, Task
 
@@ -57,7 +57,7 @@ def rehearse(test_process: TestProcess) -> None:
     """Leaves the process as it was, but for what the interpreter knows, and files from FIRST_FILE on."""
     names = "stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"
     streams = {name: getattr(sys, name) for name in names}
-    program = marshal.dumps((compile("", SOURCE, "exec"), compile(PROGRAM, SOURCE, "exec")))
+    program = marshal.dumps((compile("", PRELUDE, "exec"), compile(PROGRAM, SOURCE, "exec")))
     stdin, stdout, code = range(_APART, _APART + 3)
     for file in (stdin, stdout, code):
         os.dup2(os.memfd_create("rehearsal"), file)
@@ -73,6 +73,7 @@ def rehearse(test_process: TestProcess) -> None:
     roots, digits = ["builtins", "sys"], sys.get_int_max_str_digits()
     task = Task(1, False, "stdio", None, "", None, len(program), False, [], roots, digits, no_cores)
     message = memoryview(marshal.dumps(tuple(task)))
+    gc.freeze()
     for _ in range(ROUNDS):
         os.lseek(stdin, 0, os.SEEK_SET)
         for place, file in enumerate((kept[2], stdin, stdout), FIRST_FILE):
@@ -80,7 +81,8 @@ def rehearse(test_process: TestProcess) -> None:
         test_process.begin(message)
         test_process.open_streams()
         test_process.make_module()
-        test_process.run_test()
+        _, stop = test_process.run_test()
+        test_process.code_of(stop)
         gc.disable()
     test_process.forget()
     test_process.code = its_code
@@ -89,5 +91,6 @@ def rehearse(test_process: TestProcess) -> None:
         os.dup2(copy, file)
     for name, stream in streams.items():
         setattr(sys, name, stream)
+    test_process.ending.take_streams()
     test_process.make_module()
     os.closerange(FIRST_FILE, max(kept.values()) + 1)

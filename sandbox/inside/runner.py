@@ -8,13 +8,14 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from typing import Any
 
 from .ahead import USUAL
 from .ahead import sets as module_sets
 from .channel import Channel
 from .cleaning import Folder
-from .compiler import Compiled, Compiler
+from .compiler import SOURCE, Compiled, Compiler
 from .kernel import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
@@ -98,14 +99,14 @@ class Runner:
         add_site_builtins()
         program_filter = Filter(theirs, header["pid_slots"])
         Filter(ours, []).install()
-        self._folders = [Folder(path) for path in self.folders]
+        starts: str = header["starts"]
+        self.executes = starts != "nothing"
+        self.starts_processes = starts == "processes"
+        self._folders = [Folder(self.folders[0], None if self.executes else SOURCE), Folder(self.folders[1])]
         gc.disable()
         gc.collect()
         give_back_free_memory()
         gc.freeze()
-        starts: str = header["starts"]
-        self.executes = starts != "nothing"
-        self.starts_processes = starts == "processes"
         if not self.executes:
             self._begin_zygotes(program_filter, header["packages"])
         else:
@@ -120,7 +121,7 @@ class Runner:
     def _begin_zygotes(self, program_filter: Filter, packages: list[str]) -> None:
         """From here on this process may hold what programs consist of: no test process is a copy of it."""
         sets = module_sets(packages)
-        self.compiler = Compiler(self.channel, frozenset(sets[-1]))
+        self.compiler = Compiler(self.channel, frozenset(sets[-1]), self.folders[0])
         surroundings = Surroundings(self.folders, program_filter, self.compiler.file)
         surroundings.restore()  # a test process has no more to do before its first test
         for modules in sets:
@@ -128,6 +129,7 @@ class Runner:
             zygote.start(surroundings, awake=not self.zygotes)
             self.zygotes.append(zygote)
         die_of_sigprof()
+        warnings.simplefilter("ignore")  # those of the compiler would pile up
         gc.enable()
 
     def zygote_for(self, job: Job) -> Zygote:
@@ -164,6 +166,7 @@ class Runner:
         if header["command"] is None:
             texts = self.channel.read(header["prelude"]), self.channel.read(source)
             lanes = header["lanes"] and len(header["tests"]) > 1
+            self._folders[0].keep(texts[1])
             compiled = self.compiler.compile(*texts, header["limits"], guarded=header["guarded"], lanes=lanes)
         else:
             file = self.channel.read_into_file(source, executable=True)
@@ -203,10 +206,9 @@ def restore_signals() -> None:
 
 
 def add_site_builtins() -> None:
-    """What the module site, which is not loaded here, gives every program."""
-    import _sitebuiltins
-    import builtins
+    """What the module site, which does nothing by itself here, gives every program."""
+    import site
 
-    for name in ("exit", "quit"):
-        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
-    builtins.help = _sitebuiltins._Helper()  # pyright: ignore[reportPrivateUsage]
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()

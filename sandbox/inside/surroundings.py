@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.machinery import SourceFileLoader
+from typing import Any
 
 from .compiler import SOURCE
 from .kernel import Filter
 
-FRAMES = 9
+FRAMES = 8
 """Python frames of this package that a program's first one stands on."""
 HIGHEST = 2**31 - 1
 """Recursion limit that an interpreter takes."""
@@ -29,8 +31,9 @@ class Surroundings:
         self.recursion_limit = sys.getrecursionlimit()
         _leave_out_our_frames()
         self.int_digits = sys.get_int_max_str_digits()
-        self.path = [os.path.dirname(SOURCE), *sys.path]
-        self.argv = [SOURCE]
+        self.path = [folders[0], *sys.path]
+        self.argv = [os.path.join(folders[0], SOURCE)]
+        self.loader = SourceFileLoader("__main__", self.argv[0])
 
     def restore(self) -> None:
         sys.setrecursionlimit(self.recursion_limit)
@@ -52,7 +55,7 @@ def _leave_out_our_frames() -> None:
     def getrecursionlimit() -> int:
         return get() - FRAMES
 
-    def setrecursionlimit(limit: int, /) -> None:
-        put(limit + FRAMES if 0 < limit <= HIGHEST - FRAMES else limit)
+    def setrecursionlimit(limit: Any, /) -> None:
+        put(limit + FRAMES if isinstance(limit, int) and 0 < limit <= HIGHEST - FRAMES else limit)
 
     sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit

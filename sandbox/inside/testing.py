@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import json
 import marshal
@@ -10,14 +9,18 @@ import os
 import resource
 import sys
 import time
-from _weakref import ref
+
+# Whatever the program makes of the builtins.
+from builtins import BaseException, MemoryError, OSError, SystemExit, getattr, int, isinstance, print, type  # noqa: UP029
+from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from . import calls, replay
-from .compiler import load
+from .compiler import SOURCE, load
+from .ending import Ending
 from .kernel import size_of, stay
-from .lane import CLEAN, FAILED, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
+from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
 from .leetcode import CLASSES, Leetcode
 from .plain import plain
 
@@ -29,12 +32,18 @@ if TYPE_CHECKING:
 
 FIRST_FILE = 6
 """The first descriptor of a test process that is not the zygote's."""
+ASIDE = 1000
+"""How much higher the descriptors of a lane are than those that came: programs look for theirs at low numbers."""
 _STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
+_HIGHEST = 2**31 - 1
+"""Of the exit codes whose last eight bits count; what else may be given is the interpreter's affair."""
+_stop_profiling = partial(sys.setprofile, None)
+"""Is not seen by a profiler, as a call of the function itself would be."""
 
 
 class Task(NamedTuple):
-    """What a test process is to do. Its files: stderr, stdin, stdout, the result where there is one, told; of a
-    lane one more, where it waits."""
+    """What a test process is to do. Its files: stderr, stdin, stdout, the result where there is one; of a lane two
+    more, where it tells and where it waits."""
 
     tests: int
     results: bool
@@ -46,7 +55,8 @@ class Task(NamedTuple):
     """leetcode.Signature."""
     size: int
     """Bytes of compiled code in its file."""
-    teardown: bool
+    ends: bool
+    """Compiled.ends."""
     noted: list[str]
     """Compiled.names."""
     roots: list[str]
@@ -57,10 +67,18 @@ class Task(NamedTuple):
     """What setrlimit is told."""
 
 
+class Ended(BaseException):
+    """The program came to its last line."""
+
+
 class TestProcess:
     """Runs the tests of a lane in turn, while they end cleanly."""
 
     __test__ = False  # not a pytest class
+    stdin, stdout, result = _STDIN, _STDOUT, _RESULT
+    """Descriptors of its files, where they are not put aside."""
+    trace: Any = None
+    """What the program has given sys.settrace. It sees nothing of ours."""
 
     def __init__(self, surroundings: Surroundings, code: int) -> None:
         self.surroundings = surroundings
@@ -69,11 +87,16 @@ class TestProcess:
         self.reseed: list[Callable[[], object]] = []
         """What gives the random generators, of which every fork has a copy, a seed of their own."""
         self.make_module()
+        self.look()
+
+    def look(self) -> None:
+        """At what there is: what comes later is the program's."""
+        self.ending = Ending()
 
     def take(self, message: memoryview) -> None:
         """The message is a marshalled Task; its files are the descriptors from FIRST_FILE on."""
         self.task = Task._make(marshal.loads(message))
-        self.prelude, self.program = load(self.code, self.task.size)
+        self.prelude, self.program = load(self.code, self.task.size, self.surroundings.argv[0])
 
     def forget(self) -> None:
         """What was taken."""
@@ -86,11 +109,11 @@ class TestProcess:
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
         self.surroundings.allow_digits(self.task.int_digits)
         # The first test has the streams that the interpreter made when it started, and the zygote's module.
+        if self.task.tests > 1:
+            self.put_files_aside()
         self.take_files()
         if self.task.tests == 1:
             os.closerange(_STDIN, _STDOUT + 1)
-        if self.task.teardown:
-            self.make_module()  # the zygote's is nothing that the collector would collect
         for seed in self.reseed:
             seed()
         if self.task.tests >= STAYING_TESTS:
@@ -99,25 +122,30 @@ class TestProcess:
         gc.enable()
 
     def run(self, message: memoryview) -> NoReturn:
+        """Raises what the interpreter ends with, where it has to."""
         self.begin(message)
         task, tests = self.task, self.task.tests
         if tests == 1:
-            state, code = self.run_test()
+            state, stop = self.run_test()
             if state == OUT_OF_MEMORY:
-                self.tell(*Note(state))
-            os._exit(code & 0xFF)
+                tell_lack_of_memory()
+            self.leave(stop)
         self.modules = len(sys.modules) + (0 if task.mode == "stdio" else 1)  # "solution" comes with the first call
         self.names = self.names_in_modules()
         place = written = 0
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
-            state, code = self.run_test()
+            state, stop = self.run_test()
+            code = self.code_of(stop)
+            if code is None:  # the first test has the process to itself, a later one is run again
+                self.end(stop)
             place += 1
             try:
                 used, ended = time.thread_time_ns(), time.monotonic_ns()
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                written += size_of(1) + (size_of(_RESULT) if task.results else 0)
+                written += size_of(1) + (size_of(self.result) if task.results else 0)
+                state = FAILED if code and state == CLEAN else state
                 more = not code and place < tests and used < LANE_SLICE * 1e9 and written < LANE_BYTES
                 more = self.tell(state, more, used - cpu, ended - wall, peak, size_of(2)) and more
                 # While the runner takes what this test has put out.
@@ -128,7 +156,7 @@ class TestProcess:
             except BaseException:  # the program took away what this needs, which is no fault of the test
                 more = False
             if not more:
-                os._exit(code & 0xFF)
+                os._exit(code)
 
     def confine(self) -> None:
         for which, most in self.task.limits:
@@ -137,7 +165,7 @@ class TestProcess:
 
     @property
     def told(self) -> int:
-        return _RESULT + self.task.results
+        return self.result + self.task.results
 
     def tell(self, *note: int) -> bool:
         """A lane.Note. False when the program closed the file; then the process is alone with its first test."""
@@ -153,15 +181,24 @@ class TestProcess:
         except OSError:
             return False
 
+    def put_files_aside(self) -> None:
+        """Of a lane, above the limit that it will have."""
+        last = _RESULT + self.task.results + 1
+        for file in range(_STDIN, last + 1):
+            os.dup2(file, file + ASIDE, inheritable=False)
+        os.closerange(_STDIN, last + 1)
+        self.stdin, self.stdout, self.result = _STDIN + ASIDE, _STDOUT + ASIDE, _RESULT + ASIDE
+
     def take_files(self) -> None:
         """Make its files the standard input and output, from their beginning."""
-        os.dup2(_STDIN, 0)
-        os.dup2(_STDOUT, 1)
+        os.dup2(self.stdin, 0)
+        os.dup2(self.stdout, 1)
 
-    def run_test(self) -> tuple[int, int]:
-        """(state, exit code) of one test, whose files, streams and module are there."""
+    def run_test(self) -> tuple[int, BaseException | None]:
+        """(state, what the program ends with) of one test, whose files, streams and module are there."""
         scope = self.main.__dict__
-        state, code = CLEAN, 0
+        state: int = CLEAN
+        stop: BaseException | None = None
         try:
             if self.task.mode != "stdio":
                 scope["__name__"] = "solution"
@@ -170,13 +207,41 @@ class TestProcess:
             else:
                 exec(self.prelude, scope)
                 exec(self.program, scope)
-        except SystemExit as stop:
-            code = exit_code_of(stop.code)
         except BaseException as error:
-            state, code = (OUT_OF_MEMORY if isinstance(error, MemoryError) else FAILED), report(error)
-        del scope
-        code = self.finish() or code
-        return (FAILED if code and state == CLEAN else state), code
+            stop = error
+        _stop_profiling()
+        if (trace := sys.gettrace()) is not None:
+            sys.settrace(None)
+            self.trace = trace
+        flush()
+        if stop is not None and not isinstance(stop, SystemExit):
+            state = OUT_OF_MEMORY if isinstance(stop, MemoryError) else FAILED
+            stop = report(stop)
+        return state, stop
+
+    def leave(self, stop: BaseException | None) -> NoReturn:
+        """With what the program ends with."""
+        code = self.code_of(stop)
+        if code is None:
+            self.end(stop)
+        os._exit(code)
+
+    def code_of(self, stop: BaseException | None) -> int | None:
+        """The exit code, where nobody would see the interpreter end. None: it has to."""
+        code: object = 0
+        if stop is not None:
+            code = stop.code if type(stop) is SystemExit else stop
+        if code is None:
+            code = 0
+        if type(code) is not int or not -_HIGHEST <= code <= _HIGHEST:
+            return None
+        return None if self.task.ends or not self.ending.unseen() else code & 0xFF
+
+    def end(self, stop: BaseException | None) -> NoReturn:
+        """As every interpreter ends. Up to its start there is nothing on the way that does anything."""
+        gc.unfreeze()
+        sys.settrace(self.trace)
+        raise stop or Ended
 
     def make_module(self) -> None:
         """The program's own, with nothing in it."""
@@ -185,6 +250,7 @@ class TestProcess:
             __builtins__=sys.modules["builtins"],
             __file__=self.surroundings.argv[0],
             __cached__=None,
+            __loader__=self.surroundings.loader,
             __annotations__={},
         )
 
@@ -203,6 +269,7 @@ class TestProcess:
             stderr: Any = open(2, "w", 1, encoding, errors="backslashreplace", newline="\n", closefd=False)
             stderr.buffer.raw.name = "<stderr>"
             sys.stderr = sys.__stderr__ = stderr
+        self.ending.take_streams()
 
     def call(self, scope: dict[str, Any]) -> None:
         """Call-based test: a fresh module, a fresh instance, the value to its own file."""
@@ -210,7 +277,7 @@ class TestProcess:
 
         def write(text: bytes) -> None:
             while text:
-                text = text[os.write(_RESULT, text) :]
+                text = text[os.write(self.result, text) :]
 
         if task.mode == "replay":
             scope["__name__"] = "__main__"
@@ -235,56 +302,6 @@ class TestProcess:
             value = (getattr(scope[kind](), name) if kind else scope[name])(*given)
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
 
-    def finish(self) -> int:
-        """What an interpreter does at its end: threads, exit handlers, flushes, destructors that write."""
-        threading: Any = sys.modules.get("threading")
-        if self.task.tests == 1:  # in a lane both are out of the program's reach
-            try:
-                if threading is not None:
-                    threading._shutdown()
-                atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
-            except BaseException as error:
-                report(error)
-        code = self.flush()
-        if self.task.teardown:
-            try:
-                self.tear_down()
-            except BaseException as error:
-                report(error)
-            self.flush()
-        return code
-
-    def tear_down(self) -> None:
-        """As an interpreter does: the streams are put back, and what only the module held is collected: its destructors
-        find everything in its place. Where something else holds a function of the module its names are cleared."""
-        if gc.isenabled():
-            gc.collect()  # puts what refers before what it refers to: streams are closed from the outside in
-        for name in ("stdin", "stdout", "stderr"):
-            setattr(sys, name, getattr(sys, f"__{name}__", None))
-        self.main.__dict__[""] = ModuleType("")  # lives as long as the names around it
-        mark = ref(self.main.__dict__[""])
-        self.make_module()
-        if "solution" in sys.modules:
-            sys.modules["solution"] = self.main
-        gc.collect()
-        if mark() is not None:
-            for scope in gc.get_referrers(mark()):
-                if type(scope) is dict:
-                    clear(cast("dict[str, Any]", scope))
-
-    def flush(self) -> int:
-        """The exit code that comes of it."""
-        code = 0
-        for name in ("stdout", "__stdout__", "stderr"):
-            try:
-                stream = getattr(sys, name, None)
-                if stream is not None and not getattr(stream, "closed", False):
-                    stream.flush()
-            except BaseException as error:
-                report(error)
-                code = 120
-        return code
-
     def make_ready(self) -> bool:
         """For the next test of the lane. True when it will find things as this one did."""
         sys.modules["__main__"].__dict__.clear()
@@ -292,9 +309,9 @@ class TestProcess:
         names = self.task.noted
         if len(sys.modules) != self.modules or self.names_in_modules() != self.names:
             return False
-        if sys.gettrace() is not None or sys.getprofile() is not None:
+        if self.trace is not None:
             return False
-        if ("open" in names or "os" in names) and any(map(os.listdir, self.surroundings.folders)):
+        if ("open" in names or "os" in names) and [*map(os.listdir, self.surroundings.folders)] != [[SOURCE], []]:
             return False
         if "random" in names:
             if (random := sys.modules.get("random")) is not None:
@@ -305,9 +322,10 @@ class TestProcess:
         os.lseek(0, 0, os.SEEK_SET)
         os.lseek(1, 0, os.SEEK_SET)
         if self.task.results:
-            os.lseek(_RESULT, 0, os.SEEK_SET)
+            os.lseek(self.result, 0, os.SEEK_SET)
         self.open_streams(names)
         self.make_module()
+        gc.freeze()  # what is made from here on is the next test's
         return True
 
     def names_in_modules(self) -> int:
@@ -315,38 +333,50 @@ class TestProcess:
         return sum(len(vars(sys.modules[root])) for root in self.task.roots if root in sys.modules)
 
 
-def clear(scope: dict[str, Any]) -> None:
-    """As an interpreter clears a module: first the names that begin with one underscore."""
-    names = [name for name in scope if name != "__builtins__"]
-    own = [name for name in names if name[:1] == "_" and name[1:2] != "_"]
-    for name in (*own, *names):
-        scope[name] = None
+def flush() -> None:
+    """As the interpreter does after the last line of a file, before it looks at how that ended."""
+    for name in ("stderr", "stdout"):
+        try:
+            getattr(sys, name).flush()
+        except BaseException:
+            pass
 
 
-def exit_code_of(value: object) -> int:
-    """As ``sys.exit``: None is 0, a number is itself, anything else goes to stderr and is 1."""
-    if value is None:
-        return 0
-    if isinstance(value, int):
-        number = int.__index__(value)
-        return number & 0xFF if -(1 << 63) <= number < 1 << 63 else 0xFF
+def tell_lack_of_memory() -> None:
+    """By where the standard input stands: the runner has the same file."""
     try:
-        print(value, file=sys.stderr)
-    except BaseException:
+        os.lseek(0, LACKED_MEMORY, os.SEEK_SET)
+    except OSError:
         pass
-    return 1
 
 
-def report(error: BaseException) -> int:
-    """The traceback on stderr, without the frames of this package. The exit code that comes of it."""
+def report(error: BaseException) -> BaseException:
+    """As the interpreter does: the traceback, without the frames of this package. What it ends with then."""
     here = os.path.dirname(__file__)
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
+    kind, error = type(error), error.with_traceback(trace)
+    sys.__dict__.update(last_type=kind, last_value=error, last_traceback=trace)
+    if sys.version_info >= (3, 12):
+        sys.__dict__["last_exc"] = error
     try:
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        sys.excepthook(kind, error, trace)
     except SystemExit as stop:  # the program's own hook
-        return exit_code_of(stop.code)
-    except BaseException:
-        pass
-    return 1
+        return stop
+    except BaseException as fault:
+        try:
+            print("Error in sys.excepthook:", file=sys.stderr)
+            sys.__excepthook__(type(fault), fault, fault.__traceback__)
+            print("\nOriginal exception was:", file=sys.stderr)
+            sys.__excepthook__(kind, error, trace)
+        except BaseException:
+            pass
+    if kind is KeyboardInterrupt:  # the one that an interpreter ends with itself, and then by the signal
+        sys.excepthook = _silent
+        return error
+    return SystemExit(1)
+
+
+def _silent(*_: object) -> None:
+    """It has been reported."""

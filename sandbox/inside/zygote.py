@@ -139,6 +139,7 @@ def _serve(surroundings: Surroundings, fd: int, pids: int, modules: Sequence[str
     rehearse(test_process)  # before there are exit handlers
     if modules:
         _hold(modules, surroundings, test_process)
+        test_process.look()
         write(fd, reply_bytes(WAKE, 0, 0, 0))
     _settle()
     while True:

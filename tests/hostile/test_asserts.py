@@ -71,7 +71,7 @@ async def test_a_record_written_by_the_program_is_only_an_answer(arena: Arena, w
 import os
 data = {RECORDS[name]!r}
 def f(x):
-    for fd in range(3, 64):
+    for fd in range(3, 1024):
         try: os.write(fd, data)
         except OSError: pass
     os._exit(0)
@@ -202,7 +202,7 @@ EACH = "for v in f(60):\n    assert g(v)\n"
 STEPS = "x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80"
 UNTIL = "x = 0\nwhile x < 20:\n    x = f(x + 1)\n"
 CHAIN = "x = f(3)\nn = 0\nwhile x:\n    x = f(x)\n    n += 1\nassert n < 5\n"
-WRITES = "import os\ndef g(x): return x\ndef f(x):\n    for fd in range(3, 64):\n        try: os.write(fd, {data!r})\n        except OSError: pass\n    os._exit(0)\n"
+WRITES = "import os\ndef g(x): return x\ndef f(x):\n    for fd in range(3, 1024):\n        try: os.write(fd, {data!r})\n        except OSError: pass\n    os._exit(0)\n"
 NESTED = "def f(x):\n    a = [x]\n    for _ in range(198): a = [a]\n    return {result}\ndef g(v): return v\n"
 
 AT_WILL: dict[str, tuple[str, str, str]] = {

@@ -220,7 +220,7 @@ async def test_as_many_files_and_folders_as_may_be_are_there(evaluator):
     names = [f"{n}/{'/'.join('d' * 5)}/f" for n in range(146)]  # with six folders each
     files = dict.fromkeys([*names, *(f"f{n}" for n in range(ENTRIES - 7 * 146))], "x")
     source = "import os\nprint(sum(len(folders) + len(files) for _, folders, files in os.walk('.')))"
-    problem = Problem(problem_id="p", tests=(TestCase("", f"{ENTRIES}\n"),) * 3, limits=LIMITS)
+    problem = Problem(problem_id="p", tests=(TestCase("", f"{ENTRIES + 1}\n"),) * 3, limits=LIMITS)
     report = await evaluator.evaluate(problem, Submission(code=source, files=files))
     assert report.accepted, report.message
 

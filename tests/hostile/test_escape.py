@@ -207,22 +207,23 @@ print("nothing")
     assert result.stdout == "nothing\n"
 
 
-async def test_only_the_interpreter_its_libraries_a_locale_and_two_folders_can_be_seen(arena):
-    locales = arena.evaluator.pool.launcher.interpreter.locales
+async def test_only_the_interpreter_what_it_reads_and_two_folders_can_be_seen(arena):
+    interpreter = arena.evaluator.pool.launcher.interpreter
     result = await arena.run(
-        f"locales = {locales}"
+        f"shown = {interpreter.locales + interpreter.time_zones}"
         """
 import os
-print(sorted(os.listdir("/dev")), sorted(os.listdir("/proc")), sorted(os.listdir("/tmp") + os.listdir("/work")))
-known = "/python/", "/inside/", "/packages/", *locales
+one, other = "/de" + "v", "/pr" + "oc"  # without these words the standard streams have no names
+print(sorted(os.listdir(one)), sorted(os.listdir(other)), sorted(os.listdir("/tmp") + os.listdir("/work")))
+known = "/python/", "/inside/", "/packages/", "/work/main.py", *shown
 others = [os.path.join(path, name) for path, _, names in os.walk("/") for name in names]
-print([name for name in others if not name.startswith(known) and ".so" not in name and not name.startswith(("/dev", "/proc"))])
-print([name for name in others if name.startswith("/proc") and not os.path.islink(name)])
+print([name for name in others if not name.startswith(known) and ".so" not in name and not name.startswith((one, other))])
+print([name for name in others if name.startswith(other) and not os.path.islink(name)])
 """
     )
     assert result.stdout is not None, result.stderr
     seen, unknown, real = result.stdout.splitlines()
-    assert seen == "['fd', 'null', 'stderr', 'stdin', 'stdout', 'urandom'] ['self'] []"
+    assert seen == "['fd', 'null', 'stderr', 'stdin', 'stdout', 'urandom'] ['self'] ['main.py']"
     assert unknown == "[]"
     assert real == "[]"
 

@@ -269,7 +269,7 @@ RECORDS = {
     "and exits": "everywhere(b'5', 3)\n    sys.exit(0)",
     "and returns": "everywhere(b'5', 3)\n    return 5",
     "and closes": "everywhere(b'5', 3)\n    os.closerange(0, 1024)\n    return 5",
-    "and turns back": "everywhere(b'5', 3)\n    for fd in range(3, 64):\n        try: os.lseek(fd, 0, 0)\n"
+    "and turns back": "everywhere(b'5', 3)\n    for fd in range(3, 1024):\n        try: os.lseek(fd, 0, 0)\n"
     "        except OSError: pass\n    return 5",
     "at the end": "import atexit\n    atexit.register(everywhere, b'5', 3)\n    return None",
     "in a thread": "import threading\n    threading.Timer(0.1, everywhere, (b'5', 3)).start()\n    return None",
@@ -417,7 +417,7 @@ async def test_no_record_hurts_the_comparison(arena, name, expected):
 import os
 def f():
     data = {TEXTS[name]}
-    for fd in range(3, 64):
+    for fd in range(3, 1024):
         try: os.write(fd, data)
         except OSError: pass
     os._exit(0)

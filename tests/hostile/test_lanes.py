@@ -46,12 +46,12 @@ def claim(state=CLEAN, cpu=1, wall=1, peak=1, stderr_end=0, more=1):
 def next_input(**figures):
     # of the test after it, once the answer of this one is out of reach
     claim(**figures)
-    return os.read(told + 1, 1) and os.pread(7, 100, 0)
+    return os.read(told + 1, 1) and os.pread(1007, 100, 0)
 
 def answer_all():
     for _ in range(1, tests):
         numbers = next_input().split()
-        os.pwrite(8, b"%d" % sum(map(int, numbers)), 0)
+        os.pwrite(1008, b"%d" % sum(map(int, numbers)), 0)
     claim(more=0)
 """
 """The program's foothold. Where it does not run in a lane, or finds nothing, ``tests`` is 1 or it crashes."""
@@ -241,11 +241,11 @@ print(words[-1] if words else "not found")
 @pytest.mark.parametrize(
     "cheat",
     [
-        pytest.param("os.write(8, word)", id="its file"),
+        pytest.param("os.write(1008, word)", id="its file"),
         pytest.param("os.write(1, word)", id="its descriptor"),
-        pytest.param("os.pwrite(8, word, 0)", id="the beginning of its file"),
-        pytest.param("os.pwrite(7, word, 0)", id="the input"),
-        pytest.param("os.write(8, bytes(8))\n        c.memmove(mapped, word, 8)", id="a mapping"),
+        pytest.param("os.pwrite(1008, word, 0)", id="the beginning of its file"),
+        pytest.param("os.pwrite(1007, word, 0)", id="the input"),
+        pytest.param("os.write(1008, bytes(8))\n        c.memmove(mapped, word, 8)", id="a mapping"),
     ],
 )
 async def test_what_a_later_input_tells_is_too_late_for_an_earlier_answer(arena, cheat):
@@ -259,8 +259,8 @@ if tests > 1:
     map_file = getattr(libc, "mmap")
     setattr_ = map_file.__setattr__
     setattr_("restype", c.c_void_p)
-    os.write(8, bytes(8))
-    mapped = map_file(c.c_void_p(0), c.c_size_t(4096), 3, 1, 8, c.c_long(0))
+    os.write(1008, bytes(8))
+    mapped = map_file(c.c_void_p(0), c.c_size_t(4096), 3, 1, 1008, c.c_long(0))
     assert mapped and mapped < 1 << 63
     for _ in range(1, tests):
         word = next_input()
@@ -309,7 +309,7 @@ print(a + b, flush=True)
 if tests > 1:
     size = 0
     while next_input() and size < 100:
-        os.write(8, bytes(4 << 20))
+        os.write(1008, bytes(4 << 20))
         size += 4
     print(size)
     leave(0 if size <= 8 else 1)

@@ -107,7 +107,7 @@ sys.modules.clear()
 sys.setswitchinterval(9)
 sys.set_int_max_str_digits(0)
 == streams
-for fd in range(64):
+for fd in range(1024):
   try: os.close(fd)
   except OSError: pass
 == umask and folder

@@ -29,7 +29,7 @@ found["environment"] = dict(getattr(os, "environ"))
 found["warnings"] = [repr(warnings.filters), repr(warnings.showwarning)[:22], warnings.defaultaction]
 random = loaded.get("random")
 found["random"] = random and [type(random._inst).__name__, type(random.seed).__name__, random.getstate()[2]]
-found["places"] = [os.getcwd(), *(sorted(os.listdir(place)) for place in ("/", "/dev", "/tmp", "/work"))]
+found["places"] = [os.getcwd(), *(sorted(os.listdir(place)) for place in ("/", "/de" "v", "/tmp", "/work"))]
 found["modes"] = [oct(os.stat(place).st_mode) for place in ("/tmp", "/work")]
 def kind_of(fd):
     try:

@@ -81,7 +81,7 @@ for pid in (1, os.getppid(), me):
     "handles of processes": """
 for pid in (1, os.getppid(), me):
     attempt(os.pidfd_open, pid)
-for fd in range(64):
+for fd in range(1024):
     attempt(signal.pidfd_send_signal, fd, 0)
     call("pidfd_getfd", 438, 438, fd, 0)
 """,

@@ -46,7 +46,7 @@ RAISES = "def f(x): raise ValueError('\\ud800')"
 RETURNS = "def f(x): return {'\\ud800': ['\\udfff']}"
 ATTRIBUTE = "class A:\n  def __getattr__(self, name): raise KeyError('\\ud800')\ndef f(x): return A()"
 NAMED = "def f(x): return type('\\ud800', (), {})()"
-FORGED = "import os\ndef f(x):\n  for fd in range(3, 64):\n    try: os.write(fd, {line!r})\n    except OSError: pass\n  os._exit(0)"
+FORGED = "import os\ndef f(x):\n  for fd in range(3, 1024):\n    try: os.write(fd, {line!r})\n    except OSError: pass\n  os._exit(0)"
 WRITES = f"import os\nos.write(1, {RAW!r}); os.write(2, {RAW!r})"
 
 SAYS: dict[str, tuple[Problem, str | Submission]] = {
