@@ -61,7 +61,10 @@ print(repr({function}(*_json.load(_sys.stdin))))
 _LOOK = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from inside.ahead import USUAL, sets
 from inside.ending import Ending
+for name in (*USUAL, *sets(["numpy", "sortedcontainers"])[-1]):
+    __import__(name)
 from inside.compiler import ENDED_NAMES
 import gc, os, types
 way = sys.argv[2]

@@ -11,7 +11,7 @@ from builtins import ConnectionError, OSError
 from .cleaning import leave
 from .kernel import STACK, limit
 from .runner import Runner
-from .testing import Ended
+from .testing import Finished
 
 OPEN_FILES = 1024
 """Of a runner, as JailSpec.open_files says; not every jail limits them."""
@@ -29,7 +29,7 @@ def main() -> None:
     try:
         runner.configure()
         runner.serve()
-    except Ended:  # in a test process, whose interpreter goes on to its own end
+    except Finished:  # in a test process, whose interpreter goes on to its own end
         return
     except ConnectionError:  # the host ended in the middle of something
         leave()

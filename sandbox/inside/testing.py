@@ -67,7 +67,7 @@ class Task(NamedTuple):
     """What setrlimit is told."""
 
 
-class Ended(BaseException):
+class Finished(BaseException):
     """The program came to its last line."""
 
 
@@ -241,7 +241,7 @@ class TestProcess:
         """As every interpreter ends. Up to its start there is nothing on the way that does anything."""
         gc.unfreeze()
         sys.settrace(self.trace)
-        raise stop or Ended
+        raise stop or Finished
 
     def make_module(self) -> None:
         """The program's own, with nothing in it."""
