@@ -297,17 +297,6 @@ def test_packages_below_a_directory(tmp_path: Path) -> None:
         (".timelimit", "soon", ".timelimit", "not a number of seconds"),
         ("data/secret/5.in", "x", "data/secret/5.ans", "missing"),
         ("data/secret/2.args", "--fast", "data/secret/2.in", "the test has command line arguments, not supported"),
-    ],
-)
-def test_refusals(tmp_path: Path, name: str, text: str, field: str, reason: str) -> None:
-    error = refused(package(tmp_path, {name: text}))
-    assert error.field == field
-    assert error.reason.startswith(reason)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "field", "reason"),
-    [
         ("data/secret/3.ans", "5\n", "data/secret/3.ans", "there is no 3.in: an answer without a test"),
         ("data/sample/9.ans", "5\n", "data/sample/9.ans", "there is no 9.in: an answer without a test"),
         ("data/secret/group/3.ans", "5\n", "data/secret/group/3.ans", "there is no 3.in"),

@@ -17,9 +17,11 @@ from ...sandbox.sizes import bytes_of
 Jail = Literal["auto", "nsjail", "bubblewrap", "none"]
 
 
-def _argument(metavar: str, *aliases: str, hint: str = "") -> object:
-    """How an argument is shown; without the note on its default, where the text says what happens."""
-    return tyro.conf.arg(metavar=metavar, aliases=aliases, help_behavior_hint=hint)
+def _argument(metavar: str, *aliases: str, hint: str = "", text: str | None = None) -> object:
+    """How an argument is shown; without the note on its default, where the text says what happens.
+
+    ``text``: of an argument that several commands have; that of others is under their field."""
+    return tyro.conf.arg(metavar=metavar, aliases=aliases, help_behavior_hint=hint, help=text)
 
 
 def _number(metavar: str, kind: Any, of: Callable[[str], Any] = str) -> PrimitiveConstructorSpec[Any]:
@@ -66,6 +68,45 @@ _address: PrimitiveConstructorSpec[str] = PrimitiveConstructorSpec(
     is_instance=lambda value: isinstance(value, str),
     str_from_instance=lambda value: [value],
 )
+
+_Jail = Annotated[
+    Jail,
+    _argument(
+        "{auto,nsjail,bubblewrap,none}",
+        text="What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs "
+        "--unsafe-no-jail.",
+    ),
+]
+_UnsafeNoJail = Annotated[
+    bool, _argument("", text="Run the programs with your own rights, isolated by nothing. For programs you trust.")
+]
+_Python = Annotated[
+    Path | None,
+    _argument("PATH", text="Interpreter that runs the programs. Without it: the one that runs this command."),
+]
+_Packages = Annotated[
+    tuple[str, ...] | None,
+    _argument(
+        "[NAME ...]",
+        text="Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be "
+        "installed.",
+    ),
+]
+_Testlib = Annotated[
+    Path | None,
+    _argument(
+        "PATH",
+        text="testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what "
+        "MICROCODER_TESTLIB names, else the one beside the compiler's headers.",
+    ),
+]
+_StartsInThink = Annotated[
+    bool,
+    _argument(
+        "",
+        text="The prompts ended with an opened think section: of a completion only what follows its end is looked at.",
+    ),
+]
 
 
 class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,23 +184,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
-    starts_in_think: Annotated[bool, _argument("")] = False
-    """The prompts ended with an opened think section: of a completion only what follows its end is looked at."""
+    starts_in_think: _StartsInThink = False
     keep_outputs: Annotated[int | None, _bytes, _plain] = None
     """Keep up to so many bytes of each output in the reports, so that rejudge can compare them under another rule."""
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs judged at the same time. Without it: one for each processor."""
-    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
-    """What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs --unsafe-no-jail."""
-    unsafe_no_jail: Annotated[bool, _argument("")] = False
-    """Run the programs with your own rights, isolated by nothing. For programs you trust."""
-    python: Annotated[Path | None, _argument("PATH")] = None
-    """Interpreter that runs the programs. Without it: the one that runs this command."""
-    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
-    testlib: Annotated[Path | None, _argument("PATH")] = None
-    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
-    names, else the one beside the compiler's headers."""
+    jail: _Jail = "auto"
+    unsafe_no_jail: _UnsafeNoJail = False
+    python: _Python = None
+    allow_package: _Packages = None
+    testlib: _Testlib = None
     no_lanes: Annotated[bool, _argument("")] = False
     """A process of its own for every test, also for quick ones. Slower; the verdicts are the same."""
     quiet: Annotated[bool, _argument("", "-q")] = False
@@ -215,17 +249,11 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Give no verdict instead of a rejection where a program broke its worker, or made a checker crash."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program; as for run."""
-    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
-    """What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs --unsafe-no-jail."""
-    unsafe_no_jail: Annotated[bool, _argument("")] = False
-    """Run the programs with your own rights, isolated by nothing. For programs you trust."""
-    python: Annotated[Path | None, _argument("PATH")] = None
-    """Interpreter that runs the programs. Without it: the one that runs this command."""
-    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
-    testlib: Annotated[Path | None, _argument("PATH")] = None
-    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
-    names, else the one beside the compiler's headers."""
+    jail: _Jail = "auto"
+    unsafe_no_jail: _UnsafeNoJail = False
+    python: _Python = None
+    allow_package: _Packages = None
+    testlib: _Testlib = None
     no_lanes: Annotated[bool, _argument("")] = False
     """A process of its own for every test, also for quick ones. Slower; the verdicts are the same."""
 
@@ -305,25 +333,18 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     """How often each program is run; the slowest counts."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule by which a program is right; as for run."""
-    starts_in_think: Annotated[bool, _argument("")] = False
-    """The prompts ended with an opened think section: of a completion only what follows its end is looked at."""
+    starts_in_think: _StartsInThink = False
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are. Without it: seen from the fields of the first row of a file."""
     skip_bad: Annotated[bool, _argument("")] = False
     """Leave out rows that cannot be used, and go on."""
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs run at the same time. Without it: one for each processor."""
-    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
-    """What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs --unsafe-no-jail."""
-    unsafe_no_jail: Annotated[bool, _argument("")] = False
-    """Run the programs with your own rights, isolated by nothing. For programs you trust."""
-    python: Annotated[Path | None, _argument("PATH")] = None
-    """Interpreter that runs the programs. Without it: the one that runs this command."""
-    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
-    testlib: Annotated[Path | None, _argument("PATH")] = None
-    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
-    names, else the one beside the compiler's headers."""
+    jail: _Jail = "auto"
+    unsafe_no_jail: _UnsafeNoJail = False
+    python: _Python = None
+    allow_package: _Packages = None
+    testlib: _Testlib = None
 
 
 class Inspect(msgspec.Struct, frozen=True, kw_only=True):
@@ -354,21 +375,14 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     with, and list those that are not accepted, with the reason. What follows is for this."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule by which a program is right; as for run."""
-    starts_in_think: Annotated[bool, _argument("")] = False
-    """The prompts ended with an opened think section: of a completion only what follows its end is looked at."""
+    starts_in_think: _StartsInThink = False
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs run at the same time. Without it: one for each processor."""
-    jail: Annotated[Jail, _argument("{auto,nsjail,bubblewrap,none}")] = "auto"
-    """What isolates the programs; auto takes nsjail if it works here, else bubblewrap. none needs --unsafe-no-jail."""
-    unsafe_no_jail: Annotated[bool, _argument("")] = False
-    """Run the programs with your own rights, isolated by nothing. For programs you trust."""
-    python: Annotated[Path | None, _argument("PATH")] = None
-    """Interpreter that runs the programs. Without it: the one that runs this command."""
-    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
-    testlib: Annotated[Path | None, _argument("PATH")] = None
-    """testlib.h, or its folder, for checkers that need it and do not bring it. Without it: what MICROCODER_TESTLIB
-    names, else the one beside the compiler's headers."""
+    jail: _Jail = "auto"
+    unsafe_no_jail: _UnsafeNoJail = False
+    python: _Python = None
+    allow_package: _Packages = None
+    testlib: _Testlib = None
     limits_from: Annotated[Path | None, _argument("FILE")] = None
     """Limits of processor time by problem, as calibrate writes them. They win over the problem's own."""
 
@@ -420,8 +434,7 @@ class Doctor(msgspec.Struct, frozen=True, kw_only=True):
     """Which jail to look at; auto: all of them."""
     python: Annotated[Path | None, _argument("PATH")] = None
     """Interpreter that will run the programs. Without it: the one that runs this command."""
-    allow_package: Annotated[tuple[str, ...] | None, _argument("[NAME ...]")] = None
-    """Installed packages that programs may import. Without it: numpy and sortedcontainers. All must be installed."""
+    allow_package: _Packages = None
 
 
 COMMANDS: dict[str, tuple[type, str]] = {
