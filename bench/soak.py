@@ -129,7 +129,7 @@ HOSTILE = tuple(
         Kind("memory touched", "memory_limit_exceeded time_limit_exceeded", "x = b'x' * (200 << 20)\n"),
         Kind("output", "output_limit_exceeded", "while True: print('x' * 65536)\n"),
         Kind("output, nearly too much", "wrong_answer", "print('x' * 1_000_000)\n"),
-        Kind("errors", "output_limit_exceeded", "import os\nwhile True: os.write(2, bytes(65536))\n"),
+        Kind("errors", "time_limit_exceeded", "import os\nwhile True: os.write(2, bytes(65536))\n"),
         Kind("value", "output_limit_exceeded", "def add(a, b): return 'x' * (2 << 20)\n", "calls"),
         Kind("one file", "runtime_error", "f = open('f', 'wb')\nwhile True: f.write(bytes(65536))\n"),
         Kind("many files", "runtime_error time_limit_exceeded memory_limit_exceeded",
@@ -188,7 +188,7 @@ HOSTILE = tuple(
              "    os.lseek(fd, 1 << 20, 0)\n    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)\n"
              "  except OSError: pass\nos._exit(1)\n"),
         Kind("early end", "runtime_error wrong_answer", "import sys\ndef add(a, b): sys.exit(0)\n", "calls"),
-        Kind("liar", "runtime_error",
+        Kind("liar", "wrong_answer",
              "class X:\n  def __eq__(self, other): return True\ndef add(a, b): return X()\n", "calls"),
         Kind("spoiled interpreter", "wrong_answer runtime_error",
              "import builtins, sys\nbuiltins.len = builtins.print = None\nsys.modules.clear()\n"),
