@@ -86,7 +86,7 @@ from microcoder.evaluator.client import AsyncClient
 loop = asyncio.new_event_loop(); do = loop.run_until_complete
 evaluator, nowhere = do(Evaluator(workers=1, cache=0).__aenter__()), AsyncClient("http://localhost:9", deadline=0.2)
 def judge(): return do(evaluator.evaluate(SUM, ADD)).reward, do(nowhere.reward(SUM, ADD)), evaluator.restarts
-print(judge())
+print(judge(), flush=True)
 child = os.fork()
 if not child:
     for use in lambda: do(evaluator.evaluate(SUM, ADD)), lambda: do(nowhere.reward(SUM, ADD)):

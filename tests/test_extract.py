@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +18,7 @@ from microcoder.bench.rivals.base import Unavailable
 from microcoder.bench.rivals.extractors import open_r1, trl
 from microcoder.bench.shapes import CODE as SPAN
 from microcoder.bench.shapes import Shape, block, shapes
-from microcoder.evaluator.extract import extract, marks, tags
+from microcoder.evaluator.extract import blocks, choice, extract, extraction, looks, marks, tags
 from microcoder.evaluator.integrations.openrlhf import response_of
 from microcoder.sandbox.languages import LANGUAGES, NAMES, TAGS
 
@@ -362,3 +365,38 @@ def test_any_text_gives_an_answer_from_the_text(pieces: list[str]) -> None:
 @given(st.text(alphabet="abc =()\n\t'\"#", min_size=1).filter(str.strip))
 def test_what_stands_in_a_fence_comes_back(code: str) -> None:
     assert extract(f"Text.\n```python\n{code}\n```\nMore.").code == code
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Up to Python 3.11.4 (Debian 12 has 3.11.2) these match wrongly where the group can go back: gh-106052. An atomic
+    group around the repeat says the same."""
+    patterns = [
+        pattern
+        for module in (blocks, choice, extraction, looks, marks, tags)
+        for value in vars(module).values()
+        for pattern in (value.values() if isinstance(value, dict) else [value])
+        if isinstance(pattern, re.Pattern)
+    ]
+    assert len(patterns) > 20
+    parser: Any = importlib.import_module("re._parser")
+    for pattern in patterns:
+        waiting = [parser.parse(pattern.pattern, pattern.flags)]
+        while waiting:
+            for operation, argument in waiting.pop():
+                if str(operation) == "POSSESSIVE_REPEAT":
+                    assert [str(inner) for inner, _ in argument[2]] in (
+                        ["ANY"],
+                        ["IN"],
+                        ["LITERAL"],
+                        ["NOT_LITERAL"],
+                    ), pattern
+                parts = argument if isinstance(argument, tuple | list) else [argument]
+                waiting += [part for part in flat(parts) if isinstance(part, parser.SubPattern)]
+
+
+def flat(parts: Iterable[Any]) -> Iterator[Any]:
+    for part in parts:
+        if isinstance(part, tuple | list):
+            yield from flat(part)
+        else:
+            yield part

@@ -22,23 +22,23 @@ from .marks import MARK, Mark, read
 _DEEPER = 4
 """Indentation, beyond that of the opening fence, from which a fence is part of the code. CommonMark's number."""
 _BLANK = re.compile(r"[\s\u200b\u2060\ufeff]*+")
-_ORNAMENT = re.compile(r"(?:[\s\u200b\u2060\ufeff>*_+|#.:()\d-]|</?\w[^<>\n]{0,200}>)*+")
+_ORNAMENT = re.compile(r"(?>(?:[\s\u200b\u2060\ufeff>*_+|#.:()\d-]|</?\w[^<>\n]{0,200}>)*)")
 """What may stand before a mark that begins its line: quotes, lists, headings, emphasis, tags."""
-_NESTING = re.compile(r"([ \t]*+)((?:>[ \t]?+)*+)((?:[ \t]*+(?:[-*+]|\d{1,9}[.)])[ \t]++)?+[ \t]*+)")
+_NESTING = re.compile(r"([ \t]*+)((?>(?:>[ \t]?+)*))((?>(?:[ \t]*+(?:[-*+]|\d{1,9}[.)])[ \t]++)?)[ \t]*+)")
 _QUOTE = re.compile(r"^[ \t]*+(?:>[ \t]?)+", re.MULTILINE)
 _INFO = {"`": re.compile(r"[^\n`]*+"), "~": re.compile(r"[^\n]*+")}
 _WORD = re.compile(r"[\w+#.-]{1,40}")
-_INLINE = re.compile(r"[ \t]*+([^\s`]{1,40})[ \t]++((?:[^`\n]++|`{1,2}(?!`))++)`{3,}+")
+_INLINE = re.compile(r"[ \t]*+([^\s`]{1,40})[ \t]++((?>(?:[^`\n]++|`{1,2}(?!`))+))`{3,}+")
 """Behind a fence: a tag, and code up to the closing fence in the same line."""
-_SPAN = re.compile(r"(?:[^`\n]++|`{1,2}(?!`))++`{3,}+")
+_SPAN = re.compile(r"(?>(?:[^`\n]++|`{1,2}(?!`))+)`{3,}+")
 _TRAILING = re.compile(
-    r"(?:[ \t.,;:!)*_]|</[\w:-]{1,40}>|<[|｜][^<>\n]{1,40}[|｜]>|<[a-z_]{1,30}>|\[/[A-Z]{2,20}\])*+\r?(?:\n|\Z)"
+    r"(?>(?:[ \t.,;:!)*_]|</[\w:-]{1,40}>|<[|｜][^<>\n]{1,40}[|｜]>|<[a-z_]{1,30}>|\[/[A-Z]{2,20}\])*)\r?(?:\n|\Z)"
 )
 """The rest of a line that ends: marks and punctuation, no more code."""
 _LINE_ENDS = re.compile(r"[ \t\r]*+(?:\n|\Z)")
 _STANDS_LAST = re.compile(r"[ \t\r]*+(?:\n|\Z|(?=```|~~~|<))")
 _CHANNEL = re.compile(r"\s*+(\w++)[^<\n]{0,200}(?:<\|constrain\|>[^<\n]{0,200})?(?:<\|message\|>|\Z)")
-_FIRST = re.compile(r"(?:[ \t\r]*+\n)*+([ \t]*+)")
+_FIRST = re.compile(r"(?>(?:[ \t\r]*+\n)*)([ \t]*+)")
 _BROKEN_FENCE = re.compile(r"\n[ \t]*`{1,2}\s*\Z")
 _ATTRIBUTE = re.compile(r"lang(?:uage)?[-=][\"']?([\w+#.-]+)", re.IGNORECASE)
 

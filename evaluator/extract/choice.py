@@ -24,16 +24,16 @@ MOST = 16
 """Blocks that are looked at, the last ones."""
 _MAIN = re.compile(r"\bmain\s*+\(")
 _NO_PYTHON = re.compile(r"\s*+(?:>>>|In \[|[%!$])")
-_INDENTED = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]++[^\s#]")
+_INDENTED = re.compile(r"(?>(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*)[ \t]++[^\s#]")
 _TEXTS = re.compile(
     r"#[^\n]*+|([A-Za-z]{0,2})(?:"
-    r'"""((?:[^"\\]++|\\[\s\S]|"(?!""))*+)(?:""")?|' + r"'''((?:[^'\\]++|\\[\s\S]|'(?!''))*+)(?:''')?|"
-    r'"((?:[^"\\\n]++|\\[\s\S])*+)"?|' + r"'((?:[^'\\\n]++|\\[\s\S])*+)'?)"
+    r'"""((?>(?:[^"\\]++|\\[\s\S]|"(?!""))*))(?:""")?|' + r"'''((?>(?:[^'\\]++|\\[\s\S]|'(?!''))*))(?:''')?|"
+    r'"((?>(?:[^"\\\n]++|\\[\s\S])*))"?|' + r"'((?>(?:[^'\\\n]++|\\[\s\S])*))'?)"
 )
 """Comments and strings of Python, also unfinished ones."""
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*+")
 _DEFINED = re.compile(r"^(?:async[ \t]++)?(?:def|class)[ \t]++(\w++)", re.MULTILINE)
-_ASSIGNED = re.compile(r"^([^\W\d]\w*+(?:[ \t]*+,[ \t]*+\w++)*+)[ \t]*+(?::[^=\n]{0,100})?=(?!=)", re.MULTILINE)
+_ASSIGNED = re.compile(r"^([^\W\d]\w*+(?>(?:[ \t]*+,[ \t]*+\w++)*))[ \t]*+(?::[^=\n]{0,100})?=(?!=)", re.MULTILINE)
 _BOUND = re.compile(
     r"(?:^|[:;])[ \t]*+\(?+([\w \t,*]++)\)?+[ \t]*+(?==(?!=))|^[ \t]*+(\w++)(?=[ \t]*+:[^=\n]{0,100}=(?!=))"
     r"|=[ \t]*+(\w++)(?=[ \t]*+=(?!=))|(?<!\w)(\w++)[ \t]*+:="
@@ -46,7 +46,7 @@ _STAR = re.compile(r"^from\b[^\n]{0,200}\bimport[ \t]*+\*", re.MULTILINE)
 _RETURNS = re.compile(r"^(?:return|elif|else|except|finally)\b", re.MULTILINE)
 _ACTS = re.compile(
     r"^(?!(?:def|class|async|import|from|global)\b|[\s@)\]}#'\"]"
-    r"|[^\W\d]\w*+(?:[ \t]*+,[ \t]*+\w++)*+[ \t]*+(?::[^=\n]{0,100})?=(?!=))\S",
+    r"|[^\W\d]\w*+(?>(?:[ \t]*+,[ \t]*+\w++)*)[ \t]*+(?::[^=\n]{0,100})?=(?!=))\S",
     re.MULTILINE,
 )
 _PRINTS = re.compile(r"\b(?:print|write|writelines|stdout)\b")

@@ -17,7 +17,7 @@ Found = Literal["tagged", "untagged", "unclosed", "bare", "unclosed_think", "oth
 
 _ANALYSIS = re.compile(r"\s*+analysis(?=[A-Z][\w']*+ \w)")
 _FINAL = "assistantfinal"
-_HEADER = re.compile(r"\s*+(?:<\|[\w-]{1,40}\|>(?:assistant)?\s*+)++")
+_HEADER = re.compile(r"\s*+(?>(?:<\|[\w-]{1,40}\|>(?:assistant)?\s*+)+)")
 """Special tokens that begin a turn."""
 
 

@@ -9,7 +9,7 @@ _PROGRAM = re.compile(
     r"^[ \t]*+(?:(?:import|from)[ \t]++[\w.]++|(?:async[ \t]++)?def[ \t]++\w++[ \t]*+\("
     r"|class[ \t]++\w[^\n]{0,200}[:{][ \t]*+$"
     r"|@\w|(?:print|input|sys\.\w++|main|solve|console\.\w++)[ \t]*+[(.]|return\b"
-    r"|(?:(?:const|let|var|auto|int|long)[ \t]++)?\w++(?:[ \t]*+,[ \t]*+\w++){0,20}+[ \t]*+=[^=\n]"
+    r"|(?:(?:const|let|var|auto|int|long)[ \t]++)?\w++(?>(?:[ \t]*+,[ \t]*+\w++){0,20})[ \t]*+=[^=\n]"
     r"|(?:for|while|if|with)\b[^\n]{0,200}[:{][ \t]*+$"
     r"|#!|#include\b|using namespace\b|int main\b|public (?:final )?class\b|package main\b|fn main\b"
     r"|use std\b|function[ \t]++\w++[ \t]*+\()",

@@ -69,7 +69,7 @@ PIECE = 1 << 14
 """Characters of the end of a text that are looked at in one go."""
 _ENDS = "</s>", "<s>", "<eos>", "<bos>", "<pad>", "<eod>", "<EOT>", "<end_of_turn>", "<turn|>", "[PAD]", "[EOS]"
 _END_BACKWARDS = re.compile(
-    r"(?:\s|>\|[^<>|]{1,40}\|<|>｜[^<>｜]{1,40}｜<|" + "|".join(re.escape(name[::-1]) for name in _ENDS) + ")++"
+    r"(?>(?:\s|>\|[^<>|]{1,40}\|<|>｜[^<>｜]{1,40}｜<|" + "|".join(re.escape(name[::-1]) for name in _ENDS) + ")+)"
 )
 
 
