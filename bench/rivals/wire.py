@@ -12,7 +12,7 @@ Any request may be answered by Failed; the interpreter ends after it.
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -81,9 +81,27 @@ Reply = Started | Missing | Loaded | Judged | Closed | Failed
 
 
 def send(pipe: IO[bytes], message: Request | Reply) -> None:
-    data = msgspec.msgpack.encode(message)
+    data = msgspec.msgpack.encode(_known(message))
     pipe.write(len(data).to_bytes(LENGTH_BYTES, "little") + data)
     pipe.flush()
+
+
+def _known(value: Any) -> Any:
+    """Without fields that have their default: the other side may be an older checkout, which does not know them."""
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in cast("list[Any]", value)]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    config, fields = value.__struct_config__, msgspec.structs.fields(value)
+    tag = {} if config.tag is None else {config.tag_field: config.tag}
+    given = {field.encode_name: getattr(value, field.name) for field in fields if not _default(value, field)}
+    return tag | {name: _known(item) for name, item in given.items()}
+
+
+def _default(value: msgspec.Struct, field: msgspec.structs.FieldInfo) -> bool:
+    factory = field.default_factory
+    default = field.default if factory is msgspec.NODEFAULT else factory()
+    return getattr(value, field.name) == default
 
 
 def receive(pipe: IO[bytes]) -> bytes | None:

@@ -37,13 +37,12 @@ OUT_OF_TIME = signal.SIGPROF
 """As an exit code; see kernel.die_of_sigprof."""
 STREAM_NAMES = re.compile(rb"\b(?:dev(?!/(?:null|urandom|random)\b)|proc)\b")
 """Whoever opens a standard stream by a name has one of these in the text."""
-ENDED_NAMES = (
-    b"__del__", b"__hash__", b"KeyboardInterrupt", b"addaudithook", b"_clear", b".close =", b".close=", b".flush =",
-    b".flush=", b"setattr",
-)  # fmt: skip
+ENDED_NAMES = b"__del__", b"__hash__", b"KeyboardInterrupt", b"addaudithook", b"_clear", b"setattr"
 """Whoever has one of these in the text may do what cannot be seen in what the interpreter holds: give a class of the
-library a destructor, or a standard stream another ``close`` or ``flush``; have types compared in a way of its own; be
-interrupted in a text that is executed; listen to the end; exchange exit handlers."""
+library a destructor, or a standard stream a method; have types compared in a way of its own; be interrupted in a text
+that is executed; listen to the end; exchange exit handlers."""
+STREAM_METHODS = b".close =", b".close=", b".flush =", b".flush="
+"""Whoever has none of these in the text, nor the above, leaves the methods of the standard streams as they are."""
 NOTED = frozenset({"__stderr__", "__stdout__", "named streams", "open", "os", "random", "stderr", "stdout"})
 NODES = "ListNode", "Node", "TreeNode"
 """Noted, too, where they stand in the source: in annotations they may be text."""
@@ -130,6 +129,8 @@ class Compiler:
                 noted |= {"random"}
             if (b"dev" in source or b"proc" in source) and STREAM_NAMES.search(source):
                 noted |= {"named streams"}
+            if any(name in source for name in STREAM_METHODS):
+                noted |= {"stream methods"}
             if b"Node" in source or b"Node" in prelude:
                 noted |= {name for name in NODES if name.encode() in source + prelude}
             roots = code_of.roots_of(imports | imports_before)

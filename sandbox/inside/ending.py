@@ -1,10 +1,14 @@
 """Whether anybody would see the interpreter end.
 
 At its end an interpreter waits for threads, calls exit handlers, flushes its streams, destroys all that it holds, and
-flushes again. In a fork that takes some milliseconds, because every page of the zygote is written to; and of nearly all
+flushes again. In a fork that takes many milliseconds, because every page of the zygote is written to; and of nearly all
 programs nothing can be seen of it but the first flush. So a test process looks at all that the program has made and
 still holds. Where everything is of a type that does nothing when it is destroyed, it flushes and leaves; otherwise, and
 wherever this is in doubt, the interpreter ends like any other. Some programs do so in any case: compiler.ENDED_NAMES.
+
+What the zygote holds is most of the work, and nobody sees how it is destroyed. So it is left out where all that acts is
+held by things of the program alone: that is gone once the interpreter has let go of the modules and has collected what
+nobody holds, and there the process leaves.
 
 Python says itself which types do something then: they have a ``__del__``, those that are written in C as well. Nothing
 of the program's runs to find that out.
@@ -19,19 +23,20 @@ import sys
 from _ctypes import CFuncPtr
 from _thread import _count as threads  # pyright: ignore[reportPrivateUsage]
 from _weakref import CallableProxyType, ProxyType, ref
+from _weakrefset import WeakSet
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, any, issubclass, len, map, set, type, vars  # noqa: UP029
+from builtins import BaseException, all, any, dict, id, issubclass, len, list, map, set, type, vars, zip  # noqa: UP029
 from collections.abc import Callable
-from resource import RUSAGE_SELF, getrusage
-from types import BuiltinFunctionType, GeneratorType
-from typing import Any
+from itertools import chain
+from os import _exit
+from sys import getrefcount
+from types import BuiltinFunctionType, CodeType, FunctionType, GeneratorType, ModuleType
+from typing import Any, cast
 
-HELD = 32 << 10
-"""KiB that a program may have come to use beyond its zygote: with more, looking at what it holds takes as long as
-destroying it."""
 LOOKED_AT = 20_000
 """Objects that are looked at one by one."""
+LAST = "<last>"
 
 _bases: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _attributes: Callable[[type], Any] = type.__dict__["__dict__"].__get__
@@ -45,7 +50,8 @@ class Ending:
         kinds = (kind for kind in every_type() if not issubclass(kind, type) and not acts(kind))
         self._idle: frozenset[Any] = frozenset(kinds)
         self._handlers = atexit._ncallbacks()  # pyright: ignore[reportPrivateUsage]
-        self._most = getrusage(RUSAGE_SELF).ru_maxrss + HELD
+        self._nothing_else = False
+        """It has been seen that there are no handlers, threads and the like."""
         self.take_streams()
 
     def take_streams(self) -> None:
@@ -53,23 +59,26 @@ class Ending:
         self._stdout: Any = sys.stdout
         self._stderr: Any = sys.stderr
 
-    def unseen(self) -> bool:
+    def unseen(self, traced: bool) -> bool:
         """Whether that is so; then the streams are flushed. What the zygote holds is not looked at: it is frozen.
+        ``traced``: the program would see what runs in Python.
 
         Each object that is used here is a page that the test process has to copy: as few as possible."""
         try:
             if (
-                threads()
-                or atexit._ncallbacks() != self._handlers  # pyright: ignore[reportPrivateUsage]
+                atexit._ncallbacks() != self._handlers  # pyright: ignore[reportPrivateUsage]
                 or gc.callbacks
-                or not (sys.stdout is (stdout := self._stdout) is sys.__stdout__)
-                or not (sys.stderr is (stderr := self._stderr) is sys.__stderr__)
-                or ("threading" in sys.modules and sys.modules["threading"]._threading_atexits)
-                or getrusage(RUSAGE_SELF).ru_maxrss > self._most
+                or ("threading" in sys.modules and not self._joined(sys.modules["threading"], traced))
+                or threads()
+            ):
+                return False
+            self._nothing_else = True
+            if not (sys.stdout is (stdout := self._stdout) is sys.__stdout__) or not (
+                sys.stderr is (stderr := self._stderr) is sys.__stderr__
             ):
                 return False
             things = gc.get_objects()
-            if self._idle.issuperset(map(type, things)) or self._nothing_acts(things):
+            if self._idle.issuperset(map(type, things)) or self._rest(things):
                 stdout.flush()
                 stderr.flush()
                 return True
@@ -77,23 +86,96 @@ class Ending:
             pass
         return False
 
-    def _nothing_acts(self, things: list[Any]) -> bool:
-        """Of these, not all of which are of a type that never does."""
-        if len(things) > LOOKED_AT:
+    def leave_out(self, main: ModuleType, code: int) -> bool:
+        """What the zygote holds, of the end that comes now. False: that may be seen. ``main``: the program's module;
+        ``code``: what it ends with."""
+        if not self._nothing_else or self._held_elsewhere(main):
             return False
-        idle, found = self._idle, set[Any]()
-        for thing in things:
-            kind: Any = type(thing)  # pyright: ignore[reportUnknownVariableType]
-            if kind in idle or kind in found:
-                continue
-            if issubclass(kind, type):
-                if acts(thing):
-                    return False
-            elif not acts(kind):
-                found.add(kind)
-            elif not _rests(thing, kind):
-                return False
+        if sys.stdout is self._stdout and sys.stderr is self._stderr:  # others have a say in what the code will be
+            self._stdout.flush()
+            self._stderr.flush()
+            last = sys.modules[LAST] = ModuleType(LAST)
+            last.__dict__["last"] = Last(self, code)
+            _kept.append(last)  # until the interpreter clears the modules that are left, the newest first
         return True
+
+    def _held_elsewhere(self, main: ModuleType) -> bool:
+        """Whether anything that acts may be reached from what the program has not made, its module apart. That is found
+        as the collector finds it: what has more references than can be seen is held by somebody else."""
+        things = gc.get_objects()
+        things.append([])
+        if len(things) > LOOKED_AT:
+            return True
+        seen = dict.fromkeys(map(id, things), 0)
+        for thing in (sys.stdin, sys.stdout, sys.stderr):  # which are put back at the end
+            if id(thing) in seen:
+                seen[id(thing)] += 1
+        for thing in chain.from_iterable(map(gc.get_referents, things)):
+            if id(thing) in seen:
+                seen[id(thing)] += 1
+        del thing
+        counts = [*map(getrefcount, things)]  # the last one is what nobody but the list holds
+        held = {id(thing) for thing, count in zip(things, counts, strict=True) if count - seen[id(thing)] != counts[-1]}
+        held -= {id(main), id(main.__dict__)}
+        reached = [thing for thing in things if id(thing) in held]
+        acting = [thing for thing in self._doubtful(things) if not _rests(thing)]
+        if any(issubclass(type(thing), _TELLING) for thing in acting):  # of what others hold, perhaps
+            return True
+        ids, left = {id(main), id(main.__dict__), *map(id, acting)}, {*seen}
+        for thing in reached:  # grows while it is read
+            if id(thing) in ids:
+                return True
+            if id(thing) in left:
+                left.remove(id(thing))
+                reached += [inner for inner in gc.get_referents(thing) if id(inner) in left]
+        return False
+
+    def _joined(self, threading: Any, traced: bool) -> bool:
+        """Wait for the program's threads, with what the interpreter does first at its end, and only once: whether
+        there was nothing else to do."""
+        if threading._threading_atexits or (traced and threads()):
+            return False
+        if threads():
+            threading._shutdown()
+        return atexit._ncallbacks() == self._handlers  # pyright: ignore[reportPrivateUsage]
+
+    def _rest(self, things: list[Any]) -> bool:
+        """Whether none of them acts."""
+        doubtful = self._doubtful(things)
+        return len(doubtful) <= LOOKED_AT and all(map(_rests, doubtful))
+
+    def _doubtful(self, things: list[Any]) -> list[Any]:
+        """Those of a type that may act, and classes."""
+        kinds: set[Any] = set(map(type, things)).difference(self._idle)
+        doubtful = {kind for kind in kinds if issubclass(kind, type) or acts(kind)}
+        return [thing for thing in things if type(thing) in doubtful] if doubtful else []
+
+
+class Last:
+    """Is destroyed when nothing is left but what the zygote holds: then the process leaves."""
+
+    def __init__(self, ending: Ending, code: int) -> None:
+        self._ending = ending
+        self._code = code
+
+    def __del__(self) -> None:
+        if self._ending.unseen(traced=False):
+            _exit(self._code)
+        gc.unfreeze()
+
+
+def own_methods() -> bool:
+    """Whether the standard streams that the interpreter has made have their own. False where that is not known."""
+    try:
+        for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+            if type(stream) is not io.TextIOWrapper or not vars(stream).keys() <= {"mode"}:
+                return False
+            buffer = cast("Any", stream).buffer
+            if [*vars(buffer), *vars(buffer.raw)] not in ([], ["name"]):
+                return False
+    except BaseException:  # it has been closed
+        return False
+    return True
 
 
 def every_type() -> list[Any]:
@@ -115,16 +197,32 @@ def acts(kind: Any) -> bool:
     return any("__del__" in _attributes(base) for base in bases) or any(base in _TELLING for base in bases)
 
 
-def _rests(thing: Any, kind: Any) -> bool:
-    """Whether an object whose type may act has nothing to do. False where that is not known."""
+def _rests(thing: Any) -> bool:
+    """Whether an object whose type may act, or a class, has nothing to do. False where that is not known."""
+    kind: Any = type(thing)  # pyright: ignore[reportUnknownVariableType]
+    if issubclass(kind, type):
+        return not acts(thing)
     look = _LOOKS.get(kind)
     return look is not None and look(thing)
 
 
 def _reference(thing: ref[Any]) -> bool:
-    """The one that has its class of C code call back removes an entry of an abstract class's cache."""
+    """The one that has its class of C code call back removes an entry of an abstract class's cache; that of a WeakSet,
+    in which threads are, its own."""
     call = _callback(thing)
+    if type(call) is FunctionType:
+        return call.__code__ is _FORGET and _usual(call.__defaults__)
     return call is None or (type(call) is BuiltinFunctionType and call.__name__ == "_destroy" and not call.__module__)
+
+
+def _usual(defaults: tuple[Any, ...] | None) -> bool:
+    """Of a WeakSet's callback: whether it finds what the WeakSet was made with."""
+    reference: Any = defaults[0] if defaults else None
+    whose = reference() if cast("Any", type(reference)) is ref else None
+    if cast("Any", type(whose)) is not WeakSet:
+        return False
+    held = vars(whose)
+    return type(held["data"]) is set and type(held["_pending_removals"]) is list and type(held["_iterating"]) is set
 
 
 def _generator(thing: GeneratorType[Any, Any, Any]) -> bool:
@@ -148,10 +246,14 @@ def _text(thing: io.TextIOWrapper) -> bool:
     return len(vars(thing)) <= 1 and type(thing.buffer) in (io.BufferedReader, io.BytesIO)
 
 
+_making: Any = WeakSet[Any].__init__
+_FORGET = next(constant for constant in _making.__code__.co_consts if isinstance(constant, CodeType))
+_kept: list[ModuleType] = []
 _TELLING: tuple[Any, ...] = ref, ProxyType, CallableProxyType, CFuncPtr
 _LOOKS: dict[type, Callable[[Any], bool]] = {
     ref: _reference,
     GeneratorType: _generator,
+    Last: lambda _: True,
     io.BytesIO: _memory,
     io.StringIO: _memory,
     io.FileIO: _file,

@@ -142,6 +142,7 @@ def _serve(surroundings: Surroundings, fd: int, pids: int, modules: Sequence[str
         test_process.look()
         write(fd, reply_bytes(WAKE, 0, 0, 0))
     _settle()
+    test_process.make_module()  # which the collector of a test process has to find
     while True:
         receive()
         try:
