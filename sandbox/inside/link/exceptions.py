@@ -69,5 +69,5 @@ def _fields(error: BaseException) -> dict[str, Any]:
         if base.__module__ == "builtins":
             for name in FIELDS & vars(base).keys():
                 if isinstance(vars(base)[name], MemberDescriptorType | GetSetDescriptorType):
-                    found[name] = getattr(error, name)
+                    found[name] = getattr(error, name, None)
     return {name: value for name, value in found.items() if value is not None}

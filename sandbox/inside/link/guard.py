@@ -26,7 +26,6 @@ _RUNNING = {GeneratorType: ("send", "throw", "close"), CoroutineType: ("send", "
 _CLOSED = (ModuleType, FrameType, CodeType, TracebackType)
 """Nothing of these is for a program."""
 _NAMES = frozenset({"__name__", "__qualname__", "__doc__", "__module__", "__class__", "__wrapped__", "__args__"})
-_NEVER = frozenset({"cannot"})
 
 
 def allowed(name: Any, given: list[Any]) -> tuple[Operation | None, str]:
@@ -54,7 +53,9 @@ def _readable(thing: Any, name: Any) -> bool:
             return name in names
     if isinstance(thing, _FUNCTIONS):
         return False
-    return not name.startswith("_") and not _of_mocks(thing, name) and not isinstance(_value(thing, name), _CLOSED)
+    if name.startswith("_"):
+        return not hasattr(thing, name)
+    return not _of_mocks(thing, name) and not isinstance(_value(thing, name), _CLOSED)
 
 
 def _value(thing: Any, name: str) -> Any:

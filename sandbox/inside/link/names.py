@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 DECIDING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __bool__ __contains__ __hash__".split())
@@ -23,6 +23,8 @@ SPECIAL = frozenset(
 ALWAYS = ("__repr__", "__str__", "__format__", "__dir__")
 """Those that every object has."""
 
+NAMED = (FunctionType, BuiltinFunctionType)
+"""What may go by the name that a module of Python has for it, besides classes."""
 DATA_MODULES = frozenset(
     "abc array asyncio collections collections.abc copy dataclasses datetime decimal enum fractions functools io "
     "ipaddress itertools numbers pathlib queue random re string threading time typing uuid".split()
@@ -69,8 +71,6 @@ def shared(kind: Any, module: str) -> bool:
     """Whether a class of Python may go to the test as itself."""
     if issubclass(kind, BaseException):
         return module.partition(".")[0] not in _OWN_EXCEPTIONS
-    return kind in _DATA if module == "builtins" else module in DATA_MODULES
+    return kind in _DATA or module in DATA_MODULES
 
 
-BUILTINS = dict(vars(builtins))
-"""As they were before anybody changed them."""

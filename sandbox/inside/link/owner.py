@@ -10,7 +10,7 @@ from builtins import BaseException, MemoryError, isinstance, type  # noqa: UP029
 from typing import Any
 
 from .classes import forwarded
-from .names import place_of, shared
+from .names import NAMED, place_of, shared
 from .operations import OPERATIONS, Operation
 from .output import Captured
 from .peer import Peer
@@ -36,6 +36,7 @@ class Owner(Peer):
             "await": self._await,
             "patch": self._patch,
             "restore": self._restore,
+            "python": self._python,
         }
 
     def serve_all(self) -> None:
@@ -64,10 +65,16 @@ class Owner(Peer):
         return isinstance(error, Closed | MemoryError)
 
     def place(self, value: Any) -> tuple[str, str] | None:
-        if not isinstance(value, type):
+        if type(value) not in NAMED and not isinstance(value, type):
             return None
         place = place_of(value)
-        return place if place is not None and shared(value, place[0]) else None
+        if place is None or place in self.handed:
+            return place
+        return place if isinstance(value, type) and shared(value, place[0]) else None
+
+    def known(self, module: str, name: str) -> Any:
+        self.handed.add((module, name))
+        return super().known(module, name)
 
     def send(self, message: dict[str, Any]) -> None:
         self._captured.write(message)
@@ -128,6 +135,10 @@ class Owner(Peer):
             setattr(target, name, *original)
         elif name in vars(target):
             delattr(target, name)
+
+    def _python(self, module: str, name: str, *args: Any, **keywords: Any) -> None:
+        """Have a function of Python do here what it did there."""
+        getattr(self._module(module), name)(*args, **keywords)
 
     def _module(self, name: str) -> Any:
         return sys.modules.get(name) or __import__(name, fromlist=("",))

@@ -58,6 +58,8 @@ class Peer:
         self.classes = Classes(self)
         self.things = Things(int(self.mine == "p"), scope, shared, self.encode, self.decode)
         self.surroundings = Surroundings()
+        self.handed: set[tuple[str, str]] = set()
+        """What of Python's the test has handed to the program."""
         self._exports: dict[int, Any] = {}
         self._export_numbers: dict[int, int] = {}
         self._next = 0
@@ -193,8 +195,11 @@ class Peer:
                 described = describe(value, self.encode)
                 self._new.append([number, {"class": described}])
             return number
-        told: dict[str, Any] = {"of": self.encode(kind)}
-        if isinstance(value, BaseException) and number not in self._described:
+        if not isinstance(value, BaseException):
+            self._new.append([number, {"of": {"other": [self.mine, self._export(kind, type(kind))]}}])
+            return number
+        told = {"of": self.encode(kind)}
+        if number not in self._described:
             self._described.add(number)
             told["error"] = exceptions.facts(value, self.encode)
         self._new.append([number, told])

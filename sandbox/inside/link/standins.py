@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import inspect
 from builtins import BaseException, Exception, isinstance, type  # noqa: UP029
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, NoReturn
 
 from .classes import forwarded
 from .guard import allowed
-from .names import DECIDING, place_of, shared
+from .names import DECIDING, NAMED, place_of, shared
 from .operations import Operation
 from .output import deliver
+from .patches import Patches
 from .peer import Peer
 from .wire import Closed, Garbled
 
-_BY_NAME = (type, FunctionType, BuiltinFunctionType)
 _COMPARISONS = ("__eq__", "__ne__")
 PLAIN = (bool, bytes, bytearray, complex, dict, float, frozenset, int, list, range, set, str, tuple, type(None))
 SHOWN = 60
@@ -65,6 +65,7 @@ class Link(Peer):
         self._doing = "the start of the program"
         self._module: ModuleType | None = None
         self._raised: list[BaseException] = []
+        self._patches = Patches(self)
 
     # -- for what runs the test
 
@@ -73,6 +74,13 @@ class Link(Peer):
         message = self._heard(self.receive)
         if "raised" in message:
             raise self.raised(message)
+
+    def begin(self) -> None:
+        """From here on what the test sets in modules is set in the program's process, too."""
+        self._patches.begin()
+
+    def end(self) -> None:
+        self._patches.end()
 
     def names(self, names: Any = None) -> dict[str, Any]:
         """What the program calls so; of all that it defines without ``names``. What it does not define is left out."""
@@ -203,10 +211,15 @@ class Link(Peer):
         return message
 
     def place(self, value: Any) -> tuple[str, str] | None:
-        return place_of(value) if type(value) in _BY_NAME else None
+        place = place_of(value) if type(value) in NAMED or isinstance(value, type) else None
+        if place is not None:
+            self.handed.add(place)
+        return place
 
     def known(self, module: str, name: str) -> Any:
         thing = super().known(module, name)
+        if (module, name) in self.handed:
+            return thing
         if type(thing) is not type and not isinstance(thing, type):
             raise ValueError(f"{name!r} of {module!r}, which is no class")
         if not shared(thing, module):
