@@ -10,7 +10,9 @@ from abc import ABCMeta
 
 # Whatever the program, or the test, makes of the builtins.
 from builtins import BaseException, ValueError, isinstance, list, object, str, type, vars  # noqa: UP029
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -21,24 +23,32 @@ from types import (
 )
 from typing import TYPE_CHECKING, Any
 
+from .data import BASES, data_base
+from .enums import describe_members, make_enum
 from .names import ALWAYS, SPECIAL, of_python, place_of, shared
 
 if TYPE_CHECKING:
     from .peer import Peer
 
+_own: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 CLAIMED: dict[str, Any] = {
     kind.__name__: kind
     for kind in (AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType)
 }
 """Types that Python has no name for."""
-_KEYS = ("name", "qualname", "module", "doc", "bases", "special", "none", "claims")
 _LOCAL = frozenset({"__class__", "__copy__", "__deepcopy__", "__reduce__", "__reduce_ex__"})
 """What a stand-in says itself."""
+_NATIVE = (*BASES, BaseException, Enum, deque)
+"""What they do is done by the stand-in itself, unless a class of the other side says otherwise."""
 
 
 def describe(kind: type, encode: Callable[[Any], Any]) -> dict[str, Any]:
     """What ``Classes.make`` has to know."""
-    special: set[str] = set()
+    own = vars(kind)
+    native: Any = next((base for base in kind.__mro__ if base in _NATIVE), None)
+    if issubclass(kind, Enum):
+        native = Enum
+    special = {name for name in SPECIAL & own.keys() if native is not Enum or _written(own[name])}
     bases: list[Any] = []
     for base in kind.__bases__:
         if base is object:
@@ -46,23 +56,31 @@ def describe(kind: type, encode: Callable[[Any], Any]) -> dict[str, Any]:
         place = place_of(base)
         if place is None or shared(base, place[0]):
             bases.append(encode(base))
-        if place is not None and not issubclass(base, BaseException):
+        if place is not None and native is None:
             special.update(*(SPECIAL & vars(each).keys() for each in base.__mro__ if each is not object))
-    own = vars(kind)
-    special |= SPECIAL & own.keys()
-    if issubclass(kind, BaseException):
-        special.update(name for name in ALWAYS if name in own)
-    described = {
+    described: dict[str, Any] = {
         "name": kind.__name__,
         "qualname": kind.__qualname__,
         "module": kind.__module__,
-        "doc": own.get("__doc__"),
+        "doc": text if type(text := own.get("__doc__")) is str else None,
         "bases": bases,
-        "special": sorted(name for name in special if own.get(name, 1) is not None),
-        "none": sorted(name for name in special if own.get(name, 1) is None),
         "claims": place_of(kind),
+        "covers": [],
+        "abstract": sorted(getattr(kind, "__abstractmethods__", ())),
     }
-    return {key: value if type(value) in (str, list, tuple) else None for key, value in described.items()}
+    if native is not None:
+        special |= {name for name in ALWAYS if name in own and (native is not Enum or _written(own[name]))}
+        described["covers"] = [name for name in own if not name.startswith("__") and name in dir(native)]
+    if native is Enum:
+        described |= describe_members(kind, encode)
+    described["special"] = sorted(name for name in special if own.get(name, 1) is not None)
+    described["none"] = sorted(name for name in special if own.get(name, 1) is None)
+    return described
+
+
+def _written(method: Any) -> bool:
+    """Whether it stands in a class statement, and was not put there by the module ``enum``."""
+    return getattr(method, "__module__", None) not in ("enum", None)
 
 
 class Classes:
@@ -70,16 +88,18 @@ class Classes:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        self._meta = _metaclass(peer, type)
-        self._abstract_meta = _metaclass(peer, ABCMeta)
+        self._decode = peer.decode
+        self._meta = _metaclass(peer)
+        self._abstract_meta: Any = type("Meta", (self._meta, ABCMeta), {})
         self._root = self._meta("standin", (), _root(peer), ours=True)
 
     def make(self, described: dict[str, Any]) -> Any:
         """Raises anything that is an Exception where no class is described."""
-        name, qualname, module, doc, bases, special, none, claims = (described[key] for key in _KEYS)
-        if not all(type(each) is str for each in (name, qualname, module, *special, *none)):
+        name, qualname, module = (described[key] for key in ("name", "qualname", "module"))
+        special, none, covers = (described[key] for key in ("special", "none", "covers"))
+        if not all(type(each) is str for each in (name, qualname, module, *special, *none, *covers)):
             raise ValueError("a class of no name")
-        namespace: dict[str, Any] = {"__qualname__": qualname, "__module__": module, "__doc__": doc}
+        namespace: dict[str, Any] = {"__qualname__": qualname, "__module__": module, "__doc__": described["doc"]}
         for each in special:
             if each in SPECIAL or each in ALWAYS:
                 namespace[each] = self._peer.special(each, name)
@@ -88,24 +108,50 @@ class Classes:
         namespace.update(dict.fromkeys(SPECIAL & set(none)))
         if "__eq__" in namespace and "__hash__" not in namespace:
             namespace["__hash__"] = None
-        parents = [self._peer.decode(base) for base in bases]
-        if claims is not None:
-            claimed = CLAIMED.get(name) if module == "builtins" else None
-            self._claim(namespace, claimed or of_python(*claims))
-        elif module == "builtins" and name in CLAIMED:
-            self._claim(namespace, CLAIMED[name])
-        return self._class(name, parents, namespace)
+        namespace.update((each, Forwarded(self._peer, each)) for each in covers)
+        parents = [self._decode(base) for base in described["bases"]]
+        if "members" in described:
+            return self._enum(described, parents, namespace)
+        claims = described["claims"]
+        claimed = CLAIMED.get(name) if module == "builtins" else None
+        if claimed is None and claims is not None:
+            claimed = of_python(*claims)
+        if isinstance(claimed, type):
+            namespace["__class__"] = property(lambda _: claimed)
+        made = self._class(name, parents, namespace)
+        if described["abstract"]:
+            type.__setattr__(made, "__abstractmethods__", frozenset(described["abstract"]))
+        return made
+
+    def made(self, kind: Any) -> bool:
+        """Whether it stands for one of the other side."""
+        return isinstance(kind, self._meta)
 
     def instance(self, kind: Any) -> Any:
         return object.__new__(kind)
 
-    def _claim(self, namespace: dict[str, Any], kind: Any) -> None:
-        if isinstance(kind, type):
-            namespace["__class__"] = property(lambda _: kind)
+    def data(self, kind: Any, data: Any) -> Any:
+        """An object of a class that holds data which never change."""
+        base = data_base(kind)
+        if type(data) is not base:
+            raise ValueError("data of another type")
+        return base.__new__(kind, data)
+
+    def _enum(self, described: dict[str, Any], parents: list[Any], namespace: dict[str, Any]) -> Any:
+        kind = make_enum(described, parents, namespace, self._decode)
+        for name in described["others"]:
+            type.__setattr__(kind, name, Forwarded(self._peer, name))
+        type.__setattr__(kind, "__getattr__", lambda member, name: self._attribute(member, name))
+        return kind
+
+    def _attribute(self, member: Any, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(member).__name__!r} object has no attribute {name!r}", name=name, obj=member)
+        return self._peer.get(member, name)
 
     def _class(self, name: str, parents: list[Any], namespace: dict[str, Any]) -> Any:
-        if any(issubclass(each, BaseException) for each in parents):
-            namespace.update(_of_exceptions(self._peer))
+        if any(issubclass(each, _NATIVE) for each in parents):
+            namespace.update(_of_natives(self._peer))
             return self._meta(name, tuple(parents), namespace, ours=True)
         if not any(issubclass(each, self._root) for each in parents):
             parents = [self._root, *parents]
@@ -117,8 +163,8 @@ class Classes:
             return self._meta(name, (self._root,), namespace, ours=True)
 
 
-def _metaclass(peer: Peer, base: Any) -> Any:
-    class Meta(base):
+def _metaclass(peer: Peer) -> Any:
+    class Meta(type):
         def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> Any:
             if not ours:
                 peer.cannot(f"a class {name!r} of one side with a base of the other")
@@ -131,10 +177,21 @@ def _metaclass(peer: Peer, base: Any) -> Any:
             return peer.ask("call", self, *args, keywords=keywords)
 
         def __getattr__(self, name: str) -> Any:
+            if name == "__abstractmethods__" or not peer.stands_for(self):
+                raise AttributeError(name)
             return peer.get(self, name)
 
+        @property
+        def __dict__(self) -> Any:
+            own = _own(self)
+            return Attributes(peer, self, own) if peer.stands_for(self) else own  # none yet while it is made
+
+        @property
+        def __annotations__(self) -> Any:
+            return peer.ask("get", self, "__annotations__")
+
         def __setattr__(self, name: str, value: Any) -> None:
-            if name.startswith(("__abc", "_abc")):
+            if name.startswith(("__abs", "_abc")) or not peer.stands_for(self):
                 return super().__setattr__(name, value)
             return peer.ask("set", self, name, value)
 
@@ -194,8 +251,8 @@ def _root(peer: Peer) -> dict[str, Any]:
     }
 
 
-def _of_exceptions(peer: Peer) -> dict[str, Any]:
-    """What a stand-in for an exception does not have itself, it asks for."""
+def _of_natives(peer: Peer) -> dict[str, Any]:
+    """What a stand-in that is an exception, or data, does not have itself, it asks for."""
 
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
         return peer.get(self, name)
@@ -206,6 +263,40 @@ def _of_exceptions(peer: Peer) -> dict[str, Any]:
         return peer.ask("set", self, name, value)
 
     return {"__getattr__": __getattr__, "__setattr__": __setattr__}
+
+
+class Forwarded:
+    """An attribute that is looked up on the other side, though there is one of that name here."""
+
+    def __init__(self, peer: Peer, name: str) -> None:
+        self._peer = peer
+        self._name = name
+
+    def __get__(self, thing: Any, kind: Any = None) -> Any:
+        return self._peer.get(kind if thing is None else thing, self._name)
+
+
+class Attributes(Mapping[str, Any]):
+    """What the other side's class has itself, as it stands there."""
+
+    def __init__(self, peer: Peer, kind: Any, own: Any) -> None:
+        self._peer = peer
+        self._kind = kind
+        self._own = own
+
+    def __getitem__(self, name: str) -> Any:
+        if name in SPECIAL:
+            return self._own[name]
+        try:
+            return self._peer.ask("raw", self._kind, name)
+        except KeyError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._peer.ask("raws", self._kind))
+
+    def __len__(self) -> int:
+        return len(list(self))
 
 
 def forwarded(peer: Peer, name: str) -> Any:

@@ -33,6 +33,31 @@ _VIEWS: dict[Any, str] = {type(getattr({}, name)()): name for name in ("keys", "
 _CONSTANTS = {"NotImplemented": NotImplemented, "Ellipsis": ...}
 
 
+_BASES: dict[Any, Callable[[Any], Any]] = {
+    bool: bool,
+    int: int.__int__,
+    float: float.__float__,
+    complex: lambda value: complex(value.real, value.imag),
+    str: str.__str__,
+    bytes: lambda value: b"".join([value]),
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+}
+"""Types whose objects never change, and how what an object of a subclass holds is taken."""
+BASES = (*_BASES, bytearray, dict, list, set)
+"""Types whose subclasses hold data themselves."""
+
+
+def data_of(kind: Any) -> Callable[[Any], Any] | None:
+    """How the data are taken from an object of this class; None: there are none, or they change."""
+    return next((_BASES[base] for base in kind.__mro__ if base in _BASES), None)
+
+
+def data_base(kind: Any) -> Any:
+    """The type whose data objects of this class hold."""
+    return next(base for base in kind.__mro__ if base in _BASES)
+
+
 def is_scalar(value: Any, kind: Any) -> bool:
     """What ``values`` has, and holds nothing that changes."""
     if kind in _SCALARS:

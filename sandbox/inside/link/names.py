@@ -72,5 +72,3 @@ def shared(kind: Any, module: str) -> bool:
     if issubclass(kind, BaseException):
         return module.partition(".")[0] not in _OWN_EXCEPTIONS
     return kind in _DATA or module in DATA_MODULES
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from builtins import delattr, dir, getattr, iter, len, list, setattr, type  # noqa: UP029
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from .names import ALWAYS, SPECIAL
 
 Operation = Callable[..., Any]
+FLAGS = ("init", "repr", "hash", "compare", "kw_only")
+"""Of a field of a data class."""
 
 
 def call(function: Any, *args: Any, **keywords: Any) -> Any:
@@ -40,6 +43,19 @@ def parameters(function: Any) -> list[list[Any]] | None:
     return [*told, [None, None, [], [] if returned is empty else [returned]]]
 
 
+def fields(thing: Any) -> list[list[Any]] | None:
+    """Of a data class: [name, type, [default] or [], [factory] or [], [value, ...] of FLAGS]; None: it is none."""
+    found = getattr(thing, "__dataclass_fields__", None)
+    if found is None:
+        return None
+    missing = sys.modules["dataclasses"].MISSING
+    return [
+        [each.name, each.type, *([] if part is missing else [part] for part in (each.default, each.default_factory)),
+         [getattr(each, flag) for flag in FLAGS], each._field_type.name]
+        for each in found.values()
+    ]  # fmt: skip
+
+
 OPERATIONS: dict[str, Operation] = {
     "call": call,
     "get": getattr,
@@ -50,6 +66,9 @@ OPERATIONS: dict[str, Operation] = {
     "deepcopy": copy.deepcopy,
     "names": dir,
     "parameters": parameters,
+    "fields": fields,
+    "raw": lambda kind, name: vars(kind)[name],
+    "raws": lambda kind: [*vars(kind)],
     "iterate": iter,
     "size": len,
     "item": lambda thing, place: thing[place],

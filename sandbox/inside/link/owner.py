@@ -45,7 +45,9 @@ class Owner(Peer):
         try:
             self.send({"ready": True})
             while True:
-                self.serve(self.receive())
+                with self.lock:
+                    message = self.receive()
+                self.serve(message)
         except Closed:
             pass
         finally:

@@ -50,7 +50,8 @@ class Patches:
                 module.__class__ = ModuleType
 
     def watch(self, name: str, module: Any) -> None:
-        if type(module) is not ModuleType or name.partition(".")[0] in _OURS:
+        # Modules are made of the class that ``sys`` has.
+        if type(module) not in (ModuleType, self._watched) or name.partition(".")[0] in _OURS:
             return
         for each, function in _SEEDS:
             if each == name and hasattr(module, function):
@@ -112,7 +113,7 @@ class _Finder:
         self.patches = patches
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        finders = (finder for finder in sys.meta_path if finder is not self)
+        finders = (finder for finder in sys.meta_path if type(finder) is not _Finder)
         spec: Any = next(filter(None, (finder.find_spec(name, path, target) for finder in finders)), None)
         if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _Loader(spec.loader, self.patches)

@@ -17,7 +17,7 @@ Values are as in ``values``; what stands in {"other": ...} there is one of
     ["py", module, name]           what a module of Python calls so     ["module", name]    a module of Python
     ["constant", name]             NotImplemented, Ellipsis             ["view", name, thing]       of a dict
     ["made", module, name, args]   an object of a class of Python that is data (a date), as a pickle would make it
-    ["member", class, name]        a member of an enum
+    ["member", class, value]       a member of an enum, or several of a flag
 
 "new" introduces the objects of the sender that the message mentions: [number, {"class": description}] or
 [number, {"of": class}], with the ``exceptions.facts`` of an exception as "error".
@@ -27,7 +27,10 @@ from __future__ import annotations
 
 # Whatever the program, or the test, makes of the builtins.
 from builtins import BaseException, dict, getattr, id, isinstance, len, list, str, tuple, type  # noqa: UP029
+from _thread import RLock
+from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from types import ModuleType
 from typing import Any, cast
 from weakref import ref
@@ -35,15 +38,16 @@ from weakref import ref
 from .. import values
 from . import exceptions
 from .classes import Classes, describe
-from .data import constant, is_scalar, made, make, view
+from .data import constant, data_of, is_scalar, made, make, view
+from .enums import member, member_of
 from .names import of_python
 from .surroundings import Surroundings
-from .things import Things, in_order
+from .things import KINDS, Things, base_of, in_order
 from .wire import Wire
 
 Operation = Callable[..., Any]
-KEPT = 256
-"""Exceptions of Python's own classes that are known by number: none of them can be watched for its end."""
+KEPT = 10_000
+"""Objects of the other side, of those that nobody can watch for their end, that are known by number."""
 
 
 class Peer:
@@ -55,6 +59,8 @@ class Peer:
 
     def __init__(self, fd: int, scope: dict[str, Any], shared: frozenset[str]) -> None:
         self.wire = Wire(fd)
+        self.lock = RLock()
+        """Held from a question to its answer."""
         self.classes = Classes(self)
         self.things = Things(int(self.mine == "p"), scope, shared, self.encode, self.decode)
         self.surroundings = Surroundings()
@@ -66,7 +72,7 @@ class Peer:
         self._standins: dict[int, Any] = {}
         """By number: a weak reference, or what cannot have one in a tuple."""
         self._standin_numbers: dict[int, int] = {}
-        self._kept: list[int] = []
+        self._kept: deque[int] = deque()
         self._gone: list[int] = []
         self._new: list[list[Any]] = []
         self._mentioned: set[int] = set()
@@ -76,29 +82,52 @@ class Peer:
 
     def ask(self, operation: str, *given: Any, keywords: dict[str, Any] | None = None) -> Any:
         """What came of it on the other side. Raises what was raised there."""
-        message: dict[str, Any] = {"ask": operation, "of": [self.encode(value) for value in given]}
-        if keywords:
-            message["with"] = {name: self.encode(value) for name, value in keywords.items()}
-        self.send(message)
-        while True:
-            message = self.receive()
-            if "answer" in message:
-                return self.understand(message, "answer")
-            if "raised" in message:
-                raise self.raised(message)
-            self.serve(message)
+        with self.lock:
+            message: dict[str, Any] = {"ask": operation, "of": [self.told(value) for value in given]}
+            if keywords:
+                message["with"] = {name: self.told(value) for name, value in keywords.items()}
+            self.send(message)
+            while True:
+                message = self.receive()
+                if "answer" in message:
+                    return self.understand(message, "answer")
+                if "raised" in message:
+                    raise self.raised(message)
+                self.serve(message)
 
     def serve(self, message: dict[str, Any]) -> None:
         """Do what the other side asks for, and tell it what came of it."""
         try:
             operation, given, keywords = self.request(message)
             value = operation(*given, **keywords)
-            told = {"answer": self.encode(value)}
         except BaseException as error:
             if self.passes(error):
                 raise
-            told = {"raised": self.encode(error)}
-        self.send(told)
+            told = "raised"
+            value = error
+        else:
+            told = "answer"
+        with self.lock:
+            self.send({told: self.told(value)})
+
+    def told(self, value: Any) -> Any:
+        """The value as the other side is told it."""
+        try:
+            return self.encode(value)
+        except (ValueError, TypeError, RecursionError) as error:
+            return self.cannot(f"a value that cannot travel: {error}")
+
+    def cannot(self, what: str) -> Any:
+        """The test is undecided."""
+        raise NotImplementedError
+
+    def get(self, thing: Any, name: str) -> Any:
+        """An attribute of a stand-in."""
+        raise NotImplementedError
+
+    def special(self, name: str, kind: str) -> Any:
+        """What the stand-ins for objects of the other side's class of that name have as a special method."""
+        raise NotImplementedError
 
     def request(self, message: dict[str, Any]) -> tuple[Operation, list[Any], dict[str, Any]]:
         given = [self.decode(value) for value in message["of"]]
@@ -168,6 +197,8 @@ class Peer:
             return ["constant", name]
         if (place := self.place(value)) is not None:
             return ["py", *place]
+        if isinstance(value, Enum):
+            return member(value, self.encode)
         if isinstance(value, ModuleType) and of_python(value.__name__, "__name__") is not None:
             return ["module", value.__name__]
         if (parts := made(value, kind)) is not None:
@@ -196,8 +227,15 @@ class Peer:
                 self._new.append([number, {"class": described}])
             return number
         if not isinstance(value, BaseException):
-            self._new.append([number, {"of": {"other": [self.mine, self._export(kind, type(kind))]}}])
+            told: dict[str, Any] = {"of": {"other": [self.mine, self._export(kind, type(kind))]}}
+            if (base := base_of(kind)) is not None:
+                told["thing"] = [self.things.number(value, base), base]
+            elif (base := data_of(kind)) is not None:
+                told["data"] = self.encode(base(value))
+            self._new.append([number, told])
             return number
+        if self.classes.made(kind):
+            self.cannot("an exception of the program that has long gone")
         told = {"of": self.encode(kind)}
         if number not in self._described:
             self._described.add(number)
@@ -227,6 +265,8 @@ class Peer:
             return self.module_of_python(first)
         if tag == "made":
             return make(first, rest[0], self.decode(rest[1]))
+        if tag == "member":
+            return member_of(self.decode(first), *rest)
         if tag == "view":
             return getattr(dict, {"keys": "keys", "values": "values", "items": "items"}[first])(self.decode(rest[0]))
         return {"NotImplemented": NotImplemented, "Ellipsis": ...}[first]
@@ -246,8 +286,9 @@ class Peer:
         held = self._standins[number]
         return held[0] if type(held) is tuple else held()
 
-    def number_of(self, standin: Any) -> int:
-        return self._standin_numbers[id(standin)]
+    def stands_for(self, value: Any) -> bool:
+        """Whether something of the other side."""
+        return id(value) in self._standin_numbers
 
     def _meet(self, records: list[Any]) -> list[Any]:
         """Stand-ins for what is introduced, to be held until somebody else holds them."""
@@ -261,12 +302,20 @@ class Peer:
         if "class" in told:
             return self._keep(number, self.classes.make(told["class"]), weakly=False)
         kind = self.decode(told["of"])
-        if "error" not in told:
+        if "thing" in told:
+            standin = KINDS[told["thing"][1]].type.__new__(kind)
+            self.things.adopt(*told["thing"], standin)
+            return self._keep(number, standin, weakly=True)
+        if "error" in told:
+            standin = exceptions.new(kind, told["error"], self.decode)
+        elif "data" in told:
+            standin = self.classes.data(kind, self.decode(told["data"]))
+        else:
             return self._keep(number, self.classes.instance(kind), weakly=True)
         self._kept.append(number)
         if len(self._kept) > KEPT:
-            self._lose(self._kept.pop(0))
-        return self._keep(number, exceptions.new(kind, told["error"], self.decode), weakly=False)
+            self._lose(self._kept.popleft())
+        return self._keep(number, standin, weakly=False)
 
     def _complete(self, records: list[Any]) -> None:
         """What has to wait until all that is introduced is there."""

@@ -24,7 +24,8 @@ from .wire import Closed, Garbled
 
 _COMPARISONS = ("__eq__", "__ne__")
 PLAIN = (bool, bytes, bytearray, complex, dict, float, frozenset, int, list, range, set, str, tuple, type(None))
-SHOWN = 60
+PATIENCE = 1.0
+"""Seconds that a thread waits for the answer to another's question."""
 
 
 class Stop(BaseException):
@@ -117,9 +118,15 @@ class Link(Peer):
 
     def ask(self, operation: str, *given: Any, keywords: dict[str, Any] | None = None) -> Any:
         self.check()
-        self.asked += 1
-        self._doing = _shown(operation, given)
-        return self._heard(lambda: super(Link, self).ask(operation, *given, keywords=keywords))
+        if not self.lock.acquire(timeout=PATIENCE):
+            self.wire.end()
+            self.cannot("several threads of the test that wait for each other")
+        try:
+            self.asked += 1
+            self._doing = _shown(operation, given)
+            return self._heard(lambda: super(Link, self).ask(operation, *given, keywords=keywords))
+        finally:
+            self.lock.release()
 
     def check(self) -> None:
         if self.undecided is not None:
@@ -131,6 +138,8 @@ class Link(Peer):
         try:
             return what()
         except Closed:
+            if self.undecided is not None:
+                raise Undecided(self.undecided) from None
             self.ended = self._doing
             raise Ended(self.ended) from None
         except Garbled as error:
@@ -142,6 +151,8 @@ class Link(Peer):
             self.cannot(f"{name} of the program's {type(thing).__name__}")
         if name == "__signature__":
             return self._signature(thing)
+        if name == "__dataclass_fields__":
+            return self._fields(thing)
         return self.ask("get", thing, name)
 
     def cannot(self, what: str) -> NoReturn:
@@ -245,6 +256,23 @@ class Link(Peer):
             ],
             return_annotation=returned[0] if returned else empty,
         )
+
+    def _fields(self, thing: Any) -> dict[str, Any]:
+        import dataclasses
+
+        told = self.ask("fields", thing)
+        if told is None:
+            raise AttributeError("__dataclass_fields__")
+        found: dict[str, Any] = {}
+        for name, kind, default, factory, flags, which in told:
+            field: Any = dataclasses.Field(
+                *(part[0] if part else dataclasses.MISSING for part in (default, factory)),
+                *flags[:3], flags[3], None, flags[4],
+            )  # fmt: skip
+            field.name, field.type = name, kind
+            field._field_type = {"_FIELD_CLASSVAR": dataclasses._FIELD_CLASSVAR}.get(which, dataclasses._FIELD)
+            found[name] = field
+        return found
 
 
 class _Module(ModuleType):

@@ -40,7 +40,8 @@ HELD = 3
 
 
 class Kind(NamedTuple):
-    new: Callable[[Any, Code], Any]
+    type: Any
+    new: Callable[[Any], Any]
     """An empty one, for this content."""
     content: Callable[[Any, Code], Any]
     fill: Callable[[Any, Any, Code], object]
@@ -67,28 +68,25 @@ def _fill_set(thing: Any, content: Any, decode: Code) -> None:
 
 
 def _fill_list(thing: Any, content: Any, decode: Code) -> None:
-    thing[:] = [decode(item) for item in content]
+    list.__setitem__(thing, slice(None), [decode(item) for item in content])
 
 
 def _fill_bytes(thing: Any, content: Any, decode: Code) -> None:
-    thing[:] = bytes.fromhex(content)
+    bytearray.__setitem__(thing, slice(None), bytes.fromhex(content))
 
 
 def _fill_deque(thing: Any, content: Any, decode: Code) -> None:
     items = [decode(item) for item in content[1]]
-    thing.clear()
-    thing.extend(items)
+    deque.clear(thing)
+    deque.extend(thing, items)
 
 
 def _fill_ordered(thing: Any, content: Any, decode: Code) -> None:
     pairs = [(decode(key), decode(item)) for key, item in content]
     values.check_hashes([key for key, _ in pairs])
-    thing.clear()
-    thing.update(pairs)
-
-
-def _new_deque(content: Any, decode: Code) -> deque[Any]:
-    return deque(maxlen=content[0])
+    OrderedDict.clear(thing)
+    for key, item in pairs:
+        OrderedDict.__setitem__(thing, key, item)
 
 
 def _fill_default(thing: Any, content: Any, decode: Code) -> None:
@@ -103,27 +101,43 @@ def in_order(items: Any, encode: Code) -> list[Any]:
 
 
 KINDS: dict[str, Kind] = {
-    "list": Kind(lambda _, __: [], lambda thing, encode: [encode(item) for item in thing], _fill_list),
-    "dict": Kind(lambda _, __: {}, _pairs, _fill_dict),
-    "set": Kind(lambda _, __: set(), in_order, _fill_set),
-    "bytearray": Kind(lambda _, __: bytearray(), lambda thing, _: thing.hex(), _fill_bytes),
-    "deque": Kind(_new_deque, lambda thing, encode: [thing.maxlen, [encode(item) for item in thing]], _fill_deque),
+    "list": Kind(
+        list,
+        lambda _: [],
+        lambda thing, encode: [encode(item) for item in cast("Any", list).__iter__(thing)],
+        _fill_list,
+    ),
+    "dict": Kind(dict, lambda _: {}, _pairs, _fill_dict),
+    "set": Kind(
+        set, lambda _: set(), lambda thing, encode: in_order(cast("Any", set).__iter__(thing), encode), _fill_set
+    ),
+    "bytearray": Kind(bytearray, lambda _: bytearray(), lambda thing, _: bytearray.hex(thing), _fill_bytes),
+    "deque": Kind(
+        deque,
+        lambda content: deque(maxlen=content[0]),
+        lambda thing, encode: [thing.maxlen, [encode(item) for item in deque[Any].__iter__(thing)]],
+        _fill_deque,
+    ),
     "OrderedDict": Kind(
-        lambda _, __: OrderedDict(),
-        lambda thing, encode: [[encode(key), encode(item)] for key, item in thing.items()],
+        OrderedDict,
+        lambda _: OrderedDict(),
+        lambda thing, encode: [[encode(key), encode(item)] for key, item in OrderedDict[Any, Any].items(thing)],
         _fill_ordered,
     ),
-    "Counter": Kind(lambda _, __: Counter(), _pairs, _fill_dict),
+    "Counter": Kind(Counter, lambda _: Counter(), _pairs, _fill_dict),
     "defaultdict": Kind(
-        lambda _, __: defaultdict(),
+        defaultdict,
+        lambda _: defaultdict(),
         lambda thing, encode: [encode(thing.default_factory), _pairs(thing, encode)],
         _fill_default,
     ),
 }
-_NAMES: dict[type, str] = {
-    list: "list", dict: "dict", set: "set", bytearray: "bytearray", deque: "deque", OrderedDict: "OrderedDict",
-    Counter: "Counter", defaultdict: "defaultdict",
-}  # fmt: skip
+_NAMES: dict[type, str] = {kind.type: name for name, kind in KINDS.items()}
+
+
+def base_of(kind: type) -> str | None:
+    """Of which type here a class is a subclass."""
+    return next((_NAMES[base] for base in kind.__mro__ if base in _NAMES), None)
 
 
 class Things:
@@ -166,20 +180,26 @@ class Things:
         """Raises KeyError, TypeError."""
         return self._held[number]
 
+    def adopt(self, number: Any, kind: Any, value: Any) -> None:
+        """An object of the other side that is a thing, too, and of a class that this side has made for it."""
+        if number not in self._held:
+            if type(number) is not int or number % 2 == self._next % 2 or kind not in KINDS:
+                raise ValueError("a thing of no number, or no kind")
+            self._hold(number, kind, value)
+
     def write(self, message: dict[str, Any]) -> None:
         """What the other side has to know of them before it reads the message."""
         for number in [*self._held]:
             if number not in self._known:
                 continue
             thing = self._held[number]
-            if getrefcount(thing) <= HELD:
-                self._drop(number)
-                message.setdefault("forget", []).append(number)
-                continue
             content = self._content(number)
             if content != self._known[number]:
                 self._known[number] = content
                 message.setdefault("things", []).append([number, self._kinds[number], content])
+            if getrefcount(thing) <= HELD:
+                self._drop(number)
+                message.setdefault("forget", []).append(number)
         while self._fresh:
             number = self._fresh.pop()
             self._known[number] = self._content(number)
@@ -222,7 +242,7 @@ class Things:
 
     def _new(self, kind: str, content: Any) -> Any:
         if kind in KINDS:
-            return KINDS[kind].new(content, self._decode)
+            return KINDS[kind].new(content)
         if (own := self._class(kind)) is None:
             raise ValueError(f"no class {kind!r} on this side")
         return object.__new__(own)

@@ -5,7 +5,8 @@ from __future__ import annotations
 # Whatever the program, or the test, makes of the modules.
 from builtins import OSError, RecursionError, ValueError, dict, len, min, type  # noqa: UP029
 from json import JSONDecoder, JSONEncoder
-from os import close, read, write
+from os import close, dup, read, write
+from socket import SHUT_RDWR, socket
 from struct import Struct
 from typing import Any, cast
 
@@ -57,6 +58,11 @@ class Wire:
         if cast("Any", type(message)) is not dict:
             raise Garbled("a message of another form")
         return message
+
+    def end(self) -> None:
+        """For both sides, whoever reads at the moment."""
+        with socket(fileno=dup(self._fd)) as end:
+            end.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         close(self._fd)
