@@ -45,7 +45,7 @@ from .dropped import Part, when_dropped
 from .included import with_included
 from .judgement import Judgement
 from .memory import Kept, Memory
-from .options import JudgeOptions, RunOptions
+from .options import AssertTrust, JudgeOptions, RunOptions
 from .prepared import Prepared
 from .problem import Problem, TestCase
 from .report import VIOLATION, Report, not_run, packed, unpacked
@@ -80,10 +80,11 @@ class Evaluator(Streams):
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
     benefit_of_doubt  no verdict instead of a rejection where a program broke its worker, or made a checker crash
+    assert_trust  any, or sealed: no verdict on a test of assertions that could only be judged beside the program
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
     memory      bytes that are kept of problems, verdicts and checkers
 
-    run_all, scores, preset and benefit_of_doubt are for programs that come without JudgeOptions of their own.
+    run_all, scores, preset, benefit_of_doubt and assert_trust are for programs that come without JudgeOptions of their own.
 
     Raises ValueError that names an option that makes no sense; on entering JailUnavailable when this host cannot
     isolate programs, and SandboxError. The methods raise ValueError for a problem that makes no sense; whatever a
@@ -104,11 +105,18 @@ class Evaluator(Streams):
         preset: str | None = None,
         keep_outputs: int = 0,
         benefit_of_doubt: bool = False,
+        assert_trust: AssertTrust = "any",
         cache: int = 4096,
         memory: Memory | None = None,
         unsafe_no_jail: bool = False,
     ) -> None:
-        self.judging = JudgeOptions(preset=preset, run_all=run_all, scores=scores, benefit_of_doubt=benefit_of_doubt)
+        self.judging = JudgeOptions(
+            preset=preset,
+            run_all=run_all,
+            scores=scores,
+            benefit_of_doubt=benefit_of_doubt,
+            assert_trust=assert_trust,
+        )
         self.running = running = RunOptions(
             workers=workers,
             jail=jail,  # type: ignore[arg-type]  # what is given is looked at
