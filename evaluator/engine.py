@@ -37,7 +37,7 @@ from ..sandbox.shared import Shared
 from ..sandbox.shortage import in_thread
 from ..sandbox.turns import Turns
 from ..sandbox.worker import Inputs, Work, Worker
-from .asserts.session import CompileFailed, Rulings, Session
+from .asserts.session import CompileFailed, Session
 from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .comparing import Comparing
@@ -137,7 +137,6 @@ class Evaluator(Streams):
         self._executing: Shared[object, Execution | CompileError] = Shared()
         self._preparing: Shared[_Way, Prepared] = Shared()
         self._prepared: Bounded[_Way, Prepared] = Bounded(memory.prepared, PREPARED)
-        self._rulings: Rulings = Bounded(memory.rulings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
         self._pool: Pool | None = None
@@ -190,7 +189,6 @@ class Evaluator(Streams):
         return {
             "prepared": Kept(self._prepared.bytes, memory.prepared),
             "verdicts": Kept(self._cache.bytes, memory.verdicts),
-            "rulings": Kept(self._rulings.bytes, memory.rulings),
             "checkers": Kept(self._checkers.bytes if self._checkers else 0, memory.checkers),
         }
 
@@ -473,7 +471,7 @@ class Evaluator(Streams):
     async def _run(self, judgement: Judgement, program: RunnableProgram, attempt: Attempt) -> None:
         """All tests on one worker, or in parts on several when they would be idle otherwise."""
         parts = max(1, min(self.pool.spare, len(judgement.prepared) // SPLIT_TESTS))
-        if judgement.prepared.replayed or attempt.alone:
+        if judgement.prepared.unread or attempt.alone:
             parts = 1
         if parts == 1:
             await self._run_part(judgement, program, attempt, None)
@@ -532,9 +530,9 @@ class Evaluator(Streams):
                 worker.begin(work)
                 await self._take(judgement, worker, wanted)
                 worker.end()
-            replayed = [*prepared.replayed, *(test for test in order if test in judgement.to_replay)]
-            if replayed and not judgement.decided:
-                await self._replay(judgement, replayed, program.source, worker, attempt)
+            unread = [*prepared.unread, *(test for test in order if test in judgement.not_plain)]
+            if unread and not judgement.decided:
+                await self._judge_assertions(judgement, unread, program.source, worker, attempt)
 
     async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
         """What comes of these tests, until there is nothing left of them or something that need not run any more."""
@@ -553,31 +551,30 @@ class Evaluator(Streams):
                 worker.go_on(again)
             await turns.pass_on()  # nothing above waits where results come faster than they are taken
 
-    async def _replay(
+    async def _judge_assertions(
         self, judgement: Judgement, tests: Sequence[int], code: bytes, worker: Worker, attempt: Attempt
     ) -> None:
-        """The tests that cannot be decided by comparing: program and test in turn on one worker."""
+        """The tests that cannot be decided by comparing, one after the other on one worker."""
         prepared = judgement.prepared
 
-        def work(mode: Mode, inputs: Inputs, source: bytes) -> Work:
+        def work(mode: Mode, inputs: Inputs, source: bytes, tests: Sequence[int]) -> Work:
             made = Work(
                 inputs=inputs,
                 source=source,
                 prelude=prepared.prelude,
-                tests=[0],
+                tests=tests,
                 limits=prepared.limits,
                 mode=mode,
             )
             attempt.start(PYTHON, made)
             return made
 
-        session = Session(worker, code, prepared.limits, work, self._rulings)
+        session = Session(worker, code, work, judgement.judging.assert_trust)
         for test in tests:
             if judgement.decided:
                 break
             try:
-                ran = judgement.to_replay.get(test)
-                await judgement.settle(test, *await session.judge(prepared.assertions[test], ran))
+                await judgement.settle(test, *await session.judge(prepared.assertions[test]))
             except CompileFailed as failed:
                 judgement.compile_error(str(failed))
 

@@ -78,8 +78,9 @@ class JobLimits(msgspec.Struct):
     int_digits: int
 
 
-Mode = Literal["stdio", "call", "calls", "replay"]
-"""A program; a function of it; the two sides of an assertion, inside/calls.py and inside/replay.py."""
+Mode = Literal["stdio", "call", "calls", "linked", "together", "unknown"]
+"""A program; a function of it; and of tests that are assertions: calls for one that was read, a process of its own
+beside the program's, one with it, and one without any program. inside/ has a file for each."""
 
 
 class Signature(msgspec.Struct, array_like=True):

@@ -1,7 +1,8 @@
 """A test read as calls of the program and checks on what they return. The test is never executed.
 
 Understood are: assignments of constants, functions that the test defines and calls itself (``def check(candidate)``),
-loops over constants, assertions in the language of ``expressions``, and the ``assertion`` function of EvalPlus.
+or that pytest would call (``def test_it()``), loops over constants, assertions in the language of ``expressions``, and
+the ``assertion`` function of EvalPlus.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import msgspec
 
 from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
+from .dependence import PROGRAM_MODULES
 from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, folded, limited_time
-from .speculation import ANY
+from .names import ANY
 
 MOST = 10_000
 """Operations of a test, and turns of all its loops."""
@@ -34,12 +36,15 @@ class Lifted(msgspec.Struct, frozen=True):
     """(operations before it, check), in order."""
 
 
-def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str]) -> Lifted:
-    """``provided`` are the names that the prelude gives. Raises Outside, saying what cannot be read."""
+def lift(
+    tree: ast.Module, entry_point: str | None, provided: frozenset[str], function: str | None = None
+) -> Lifted:
+    """``provided`` are the names that the prelude gives; ``function`` is the one test function that is wanted. Raises
+    Outside, saying what cannot be read."""
     lifter = _Lifter(entry_point, provided)
     try:
         with limited_time(SECONDS):
-            lifter.block(tree.body, {})
+            lifter.module(tree.body, function)
     except (RecursionError, MemoryError) as error:
         raise Outside(f"{type(error).__name__} in a constant") from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -89,6 +94,21 @@ class _Lifter:
         """Identities of mutable constants that the program was given by name: it may have changed them."""
         self._alive: list[Any] = []
 
+    def module(self, body: list[ast.stmt], function: str | None) -> None:
+        """All of it; then, where it does nothing but define, what pytest would call."""
+        names: dict[str, Any] = {}
+        self.block(body, names)
+        if self.operations or self.checks:
+            return
+        for node in body:
+            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
+                continue
+            if function not in (None, node.name):
+                continue
+            if node.decorator_list or names[node.name] is not node or ast.unparse(node.args):
+                raise Outside(f"the test function {node.name}")
+            self.block(node.body, dict(names))
+
     def block(self, body: Iterable[ast.stmt], names: dict[str, Any]) -> None:
         for statement in body:
             self.statement(statement, names)
@@ -103,6 +123,9 @@ class _Lifter:
             case ast.Import(names=modules):
                 for alias in modules:
                     names[alias.asname or alias.name] = _Module()
+            case ast.ImportFrom(module=module, names=imported) if module in PROGRAM_MODULES:
+                for alias in imported:
+                    names[alias.asname or alias.name] = _Program(alias.name)
             case ast.ImportFrom(names=imported):
                 for alias in imported:
                     name = alias.asname or alias.name
@@ -202,7 +225,7 @@ class _Lifter:
             sent = [encode(arg) for arg in args], {key: encode(value) for key, value in keywords.items()}
         except (TypeError, ValueError) as error:
             raise Outside(f"an argument: {error}") from None
-        self.operations.append(["call", name, *sent])
+        self.operations.append([name, *sent])
         return len(self.operations) - 1
 
     def assertion(self, test: ast.expr, names: dict[str, Any]) -> None:
