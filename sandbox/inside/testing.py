@@ -282,6 +282,7 @@ class TestProcess:
                 text = text[os.write(self.result, text) :]
 
         if task.mode == "unknown":
+            scope["__name__"] = "__main__"
             with open(0, "rb", closefd=False) as request:
                 return unknown.run(scope, self.prelude, self.program, request.read(), write)
         leetcode = None

@@ -4,14 +4,14 @@ Names of the program stand for what fits anything, and the test comes in a form 
 program has to do with them (`evaluator/asserts/dependence.py`). So what it raises here, or that it asks for nothing, may
 be its own doing. Standard input holds
 
-    {"names": [...], "forced": [...], "values": [...], "function": null or text}
+    {"names": [...], "forced": [...], "values": [...]}
 
-names that stand for functions of the program where the prelude gives none, or even then; names that the test reads
-without calling them; and the one test function that is wanted. Back comes
+names that stand for functions of the program where the prelude gives none, or even then, and names that the test reads
+without calling them. Back comes
 
     {"asks": bool, "error": null or text, "caught": null or [text, places, names, names]}
 
-whether it asked for anything of the program; how it failed; and what it raised. The places are those of `places_of`; the
+whether it may ask for anything of the program; how it failed; and what it raised. The places are those of `places_of`; the
 first names stand for what the test has handed to the program, and the others for what holds such a thing, in the
 innermost frame of the test.
 """
@@ -22,10 +22,9 @@ import builtins
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, cast
 
-from .values import seed_random
 
 Write = Callable[[bytes], None]
 
@@ -63,6 +62,12 @@ class Test:
         if self.asked > ASKED:
             raise Stop
         return Unknown(self, like_object)
+
+    def attribute(self, name: str) -> Any:
+        """Of the program's module."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.ask(like_object=True)
 
     def guess(self) -> None:
         self.guesses += 1
@@ -238,15 +243,55 @@ def run(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, 
             scope[name] = Named(test, name)
     if request["values"]:
         scope["__builtins__"] = Builtins(test, request["values"])
-    seed_random()
+    scope["__getattr__"] = test.attribute  # of the module, where the test imports it
     told: dict[str, Any] = {"error": None, "caught": None}
     try:
-        exec(code, scope)
+        left = _run(scope, code)
     except Stop:
-        pass
+        left = False
     except BaseException as error:
+        left = False
         told = {"error": words_of(error), "caught": test.caught(error)}
-    write(json.dumps({"asks": test.asked > 0, **told}).encode())
+    write(json.dumps({"asks": left or test.asked > 0, **told}).encode())
+
+
+def _run(scope: dict[str, Any], code: CodeType) -> bool:
+    """All that runs without arguments: the module, then what unittest and pytest would call. Whether there is more."""
+    used = any(name.partition(".")[0] == "unittest" for each in _all_code(code) for name in each.co_names)
+    if used:
+        import unittest
+
+        unittest.main = cast("Any", _main)
+    try:
+        exec(code, scope)
+    except SystemExit as stop:
+        if stop.code:
+            raise
+    tests = [value for name, value in scope.items() if name.startswith("test") and isinstance(value, FunctionType)]
+    classes = [value for name, value in scope.items() if isinstance(value, type) and name.startswith("Test")]
+    simple = [test for test in tests if not test.__code__.co_argcount and not hasattr(test, "pytestmark")]
+    for test in simple:
+        test()
+    return _run_cases(scope) if used else bool(classes) or len(simple) < len(tests)
+
+
+def _main(*_: Any, **__: Any) -> None:
+    """Of unittest: its classes run afterwards."""
+
+
+def _run_cases(scope: dict[str, Any]) -> bool:
+    import unittest
+
+    class Raising(unittest.TestResult):
+        def addError(self, test: Any, err: Any) -> None:
+            raise err[1]
+
+        addFailure = addError
+
+    for value in [*scope.values()]:
+        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+            unittest.defaultTestLoader.loadTestsFromTestCase(value).run(Raising())
+    return True
 
 
 def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], dict[str, Any]]:
