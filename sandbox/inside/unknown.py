@@ -4,26 +4,27 @@ Names of the program stand for what fits anything, and the test comes in a form 
 program has to do with them (`evaluator/asserts/dependence.py`). So what it raises here, or that it asks for nothing, may
 be its own doing. Standard input holds
 
-    {"names": [...], "forced": [...], "values": [...]}
+    {"code": text, "forced": [...], "select": null or text}
 
-names that stand for functions of the program where the prelude gives none, or even then, and names that the test reads
-without calling them. Back comes
+the test, names that are the program's even where the prelude or Python has them, and the one test function that is
+wanted. Back comes
 
     {"asks": bool, "error": null or text, "caught": null or [text, places, names, names]}
 
-whether it may ask for anything of the program; how it failed; and what it raised. The places are those of `places_of`; the
+whether it asked for anything of the program; how it failed; and what it raised. The places are those of `places_of`; the
 first names stand for what the test has handed to the program, and the others for what holds such a thing, in the
 innermost frame of the test.
 """
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, cast
+
+from .suite import MODULE, Suite
 
 
 Write = Callable[[bytes], None]
@@ -49,42 +50,30 @@ class Test:
 
     __test__ = False  # not a pytest class
 
-    def __init__(self, code: CodeType) -> None:
-        self.code = code
+    def __init__(self) -> None:
         self.asked = self.guesses = 0
         self.handed: dict[int, Any] = {}
         """By identity, what the program may have changed."""
         self.hands_over_code = False
         """Something that is no data: whatever that reaches may be changed by the program."""
 
-    def ask(self, *, like_object: bool = False) -> Any:
+    def asking(self) -> Test:
         self.asked += 1
         if self.asked > ASKED:
             raise Stop
-        return Unknown(self, like_object)
-
-    def attribute(self, name: str) -> Any:
-        """Of the program's module."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.ask(like_object=True)
+        return self
 
     def guess(self) -> None:
         self.guesses += 1
         if self.guesses > GUESSES:
             raise Stop
 
-    def call(self, given: tuple[Any, ...], like_object: bool) -> Any:
-        for value in given:
-            self.hand(value)
-        return self.ask(like_object=like_object)
-
     def hand(self, value: Any) -> None:
         """To the program, with all that it leads to."""
         waiting = [value]
         while waiting and len(self.handed) < LOOKED_AT:
             value = waiting.pop()
-            if id(value) in self.handed or isinstance(value, Unknown | Named):
+            if id(value) in self.handed or isinstance(value, Unknown):
                 continue
             if isinstance(value, CHANGEABLE):
                 self.handed[id(value)] = value
@@ -97,11 +86,11 @@ class Test:
                 waiting += state.values()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
             self.hands_over_code = self.hands_over_code or callable(value) or hasattr(type(value), "__next__")
 
-    def caught(self, error: BaseException) -> tuple[str, list[list[int]], list[str], list[str]] | None:
+    def caught(self, error: BaseException, code: CodeType) -> tuple[str, list[list[int]], list[str], list[str]] | None:
         """What the test raised, where it may be its own doing."""
         if self.hands_over_code or isinstance(error, MemoryError | RecursionError | KeyboardInterrupt):
             return None  # which depend on more than the test
-        places, names = places_of(error, self.code)
+        places, names = places_of(error, code)
         if not places:
             return None
         handed = [name for name, value in names.items() if id(value) in self.handed]
@@ -116,43 +105,16 @@ class Test:
         return any(id(item) in self.handed for item in itertools.islice(items, LOOKED_AT))
 
 
-class Builtins(dict[str, Any]):
-    """Where names are looked up last: what Python has, then what the program has."""
-
-    def __init__(self, test: Test, names: list[str]) -> None:
-        super().__init__(vars(builtins))
-        self.test = test
-        self.names = frozenset(names)
-
-    def __missing__(self, name: str) -> Any:
-        if name in self.names:
-            return self.test.ask(like_object=True)
-        raise KeyError(name)
-
-
-class Named:
-    """A function or class of the program."""
-
-    def __init__(self, test: Test, name: str) -> None:
-        self.test = test
-        self.__name__ = self.__qualname__ = name
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        return self.test.call((*args, *keywords.values()), self.__name__[:1].isupper())
-
-    def __getattr__(self, name: str) -> Any:
-        return self.test.ask(like_object=True)
-
-
 class Unknown:
     """What a program gives. Bears almost everything; what the test makes of it is not believed."""
 
-    def __init__(self, test: Test, like_object: bool) -> None:
+    def __init__(self, test: Test, *, like_object: bool) -> None:
+        """``like_object``: its attributes are others, and what it gives when it is called is like it."""
         object.__setattr__(self, "_test", test)
         object.__setattr__(self, "_like_object", like_object)
 
     def __getattr__(self, name: str) -> Any:
-        return self._test.ask(like_object=True) if self._like_object else self
+        return Unknown(self._test.asking(), like_object=True) if self._like_object else self
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._test.hand(value)
@@ -161,7 +123,9 @@ class Unknown:
         pass
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        return self._test.call((*args, *keywords.values()), False)
+        for value in (*args, *keywords.values()):
+            self._test.hand(value)
+        return Unknown(self._test.asking(), like_object=self._like_object)
 
     def __bool__(self) -> bool:
         self._test.guess()
@@ -233,65 +197,36 @@ class Unknown:
     __lt__ = __le__ = __gt__ = __ge__ = __ne__ = _true
 
 
-def run(scope: dict[str, Any], prelude: CodeType, code: CodeType, given: bytes, write: Write) -> None:
+class Program(ModuleType):
+    """The module of a program that is not there: it has whatever it is asked for."""
+
+    def __init__(self, test: Test) -> None:
+        super().__init__("solution")
+        self.__dict__["_test"] = test
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Unknown(self._test.asking(), like_object=name[:1].isupper())
+
+
+def run(prelude: CodeType, given: bytes, write: Write) -> None:
     """Run the test once; see the top of the file for what is written."""
     request: dict[str, Any] = json.loads(given)
-    test = Test(code)
+    scope: dict[str, Any] = {"__name__": MODULE}
     exec(prelude, scope)
-    for name in request["names"]:
-        if name in request["forced"] or not (name in scope or hasattr(builtins, name)):
-            scope[name] = Named(test, name)
-    if request["values"]:
-        scope["__builtins__"] = Builtins(test, request["values"])
-    scope["__getattr__"] = test.attribute  # of the module, where the test imports it
+    test = Test()
+    suite = Suite(request["code"], Program(test), scope, request["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
-    try:
-        left = _run(scope, code)
-    except Stop:
-        left = False
-    except BaseException as error:
-        left = False
-        told = {"error": words_of(error), "caught": test.caught(error)}
-    write(json.dumps({"asks": left or test.asked > 0, **told}).encode())
-
-
-def _run(scope: dict[str, Any], code: CodeType) -> bool:
-    """All that runs without arguments: the module, then what unittest and pytest would call. Whether there is more."""
-    used = any(name.partition(".")[0] == "unittest" for each in _all_code(code) for name in each.co_names)
-    if used:
-        import unittest
-
-        unittest.main = cast("Any", _main)
-    try:
-        exec(code, scope)
-    except SystemExit as stop:
-        if stop.code:
-            raise
-    tests = [value for name, value in scope.items() if name.startswith("test") and isinstance(value, FunctionType)]
-    classes = [value for name, value in scope.items() if isinstance(value, type) and name.startswith("Test")]
-    simple = [test for test in tests if not test.__code__.co_argcount and not hasattr(test, "pytestmark")]
-    for test in simple:
-        test()
-    return _run_cases(scope) if used else bool(classes) or len(simple) < len(tests)
-
-
-def _main(*_: Any, **__: Any) -> None:
-    """Of unittest: its classes run afterwards."""
-
-
-def _run_cases(scope: dict[str, Any]) -> bool:
-    import unittest
-
-    class Raising(unittest.TestResult):
-        def addError(self, test: Any, err: Any) -> None:
-            raise err[1]
-
-        addFailure = addError
-
-    for value in [*scope.values()]:
-        if isinstance(value, type) and issubclass(value, unittest.TestCase):
-            unittest.defaultTestLoader.loadTestsFromTestCase(value).run(Raising())
-    return True
+    for result in suite.run(request["select"]):
+        error = result.error
+        if result.outcome in ("exited", "faulty", "failed") and not (
+            isinstance(error, Stop) or (isinstance(error, SystemExit) and not error.code)
+        ):
+            caught = test.caught(error, suite.code) if error is not None else None
+            told = {"error": result.words, "caught": caught}
+            break
+    write(json.dumps({"asks": test.asked > 0, **told}).encode())
 
 
 def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], dict[str, Any]]:
