@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ LOCALE = "C.UTF-8"
 """Of programs: text is UTF-8, and nothing else is any country's."""
 PACKAGES = ("numpy", "sortedcontainers")
 """Installed packages that programs may import unless the operator says otherwise."""
+TESTING = ("_pytest", "iniconfig", "packaging", "pluggy", "pygments", "pytest")
+"""pytest, for the tests of programs, with what it imports. All are Python alone: any interpreter can have this one's."""
 
 _PROBE = r"""
 import ctypes, glob, importlib.machinery, importlib.util, json, locale, os, sys, sysconfig, zoneinfo
@@ -115,6 +118,13 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tag(self) -> str:
         return f"python{self.version[0]}.{self.version[1]}"
+
+
+@lru_cache(maxsize=1)
+def testing() -> tuple[str, ...]:
+    """Where those of TESTING are that are installed."""
+    found = (find_spec(name) for name in TESTING)
+    return tuple(str(Path(spec.origin).parent) for spec in found if spec is not None and spec.origin is not None)
 
 
 @lru_cache(maxsize=8)
