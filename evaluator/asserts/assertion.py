@@ -142,15 +142,12 @@ class Assertion:
         self.crashes = False
         """Whether it crashes its process then."""
 
-    @property
-    def names(self) -> dict[str, list[str]]:
-        """What it wants of the program: names of functions, where the prelude gives none, or even then; and others."""
-        forced = [entry_point] if (entry_point := self.reading.entry_point) else []
-        return {
-            "names": [*self.reading.names, *(name for name in forced if name not in self.reading.names)],
-            "forced": forced,
-            "values": [name for name in self.reading.free if name not in self.reading.names],
-        }
+    def request_of(self, source: str, **more: object) -> bytes:
+        """For a process that runs a form of it."""
+        reading = self.reading
+        forced = [reading.entry_point] if reading.entry_point else []
+        asked = {"code": source, "forced": forced, "select": self.function, "free": reading.free}
+        return json.dumps(asked | more).encode()
 
     async def rule(self, answers: bytes) -> Ruling | None:
         """Lifted: what came back, compared, where it is small: lines of at most LINE bytes, of plain data alone. None:

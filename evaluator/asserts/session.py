@@ -107,7 +107,7 @@ class Session:
     async def _fault_alone(self, test: Assertion) -> str | None:
         if (assuming := await in_thread(test.reading.assuming)) is None:
             return None
-        received = await self._run("unknown", Inputs([test.alone()]), assuming.encode(), [0])
+        received = await self._run("unknown", Inputs([test.request_of(assuming)]), b"", [0])
         if isinstance(received, str):
             return f"the test does not compile: {received}"
         (execution,) = received
@@ -130,3 +130,37 @@ class Session:
             if name not in told.given and told.words.endswith(f"NameError: {undefined(name)}"):
                 return test.fault_of_lacking(name, {*told.given})
         return None
+
+    async def _linked(self, test: Assertion) -> tuple[Execution, _Told]:
+        received = await self._run("linked", Inputs([b"", test.request_of(test.reading.source)]), self._program, [0, 1])
+        if isinstance(received, str):
+            raise CompileFailed(received)
+        program, tested = sorted(received, key=lambda execution: execution.test)
+        return program, _of_process(tested)
+
+    async def _run(self, mode: Mode, inputs: Inputs, source: bytes, tests: Sequence[int]) -> list[Execution] | str:
+        """One job; or the compiler's words."""
+        self._worker.begin(self._make_work(mode, inputs, source, tests))
+        try:
+            executions: list[Execution] = []
+            while len(executions) < len(tests):
+                received = await self._worker.receive()
+                if isinstance(received, str):
+                    return received
+                executions += received
+        finally:
+            self._worker.end()
+        return executions
+
+
+def _of_process(execution: Execution) -> _Told:
+    """What the process of the test told, or what its end tells."""
+    if execution.outcome is Outcome.FINISHED:
+        try:
+            return _read_told(execution.result)
+        except msgspec.MsgspecError:
+            return _Told("crashed", "the process of the test ended without a word")
+    if execution.limit:
+        return _Told(execution.outcome.value, f"{execution.limit} exceeded while the test looked at what was returned")
+    lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
+    return _Told("crashed", f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300])
