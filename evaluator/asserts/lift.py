@@ -10,14 +10,14 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from ...sandbox.inside.outline import PROGRAM_MODULES, is_guard, outline
 from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
-from .dependence import PROGRAM_MODULES
 from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, folded, limited_time
 from .names import ANY
 
@@ -44,7 +44,7 @@ def lift(
     lifter = _Lifter(entry_point, provided)
     try:
         with limited_time(SECONDS):
-            lifter.module(tree.body, function)
+            lifter.module(tree, function)
     except (RecursionError, MemoryError) as error:
         raise Outside(f"{type(error).__name__} in a constant") from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -94,19 +94,20 @@ class _Lifter:
         """Identities of mutable constants that the program was given by name: it may have changed them."""
         self._alive: list[Any] = []
 
-    def module(self, body: list[ast.stmt], function: str | None) -> None:
-        """All of it; then, where it does nothing but define, what pytest would call."""
+    def module(self, tree: ast.Module, function: str | None) -> None:
+        """A script; or all of a module, then what pytest would call."""
         names: dict[str, Any] = {}
-        self.block(body, names)
-        if self.operations or self.checks:
+        found = outline(tree)
+        if found.kind == "script":
+            self.block(_unguarded(tree.body), names)
             return
-        for node in body:
-            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
+        self.block((node for node in tree.body if not is_guard(node)), names)
+        for name in found.functions:
+            if function not in (None, name):
                 continue
-            if function not in (None, node.name):
-                continue
-            if node.decorator_list or names[node.name] is not node or ast.unparse(node.args):
-                raise Outside(f"the test function {node.name}")
+            node = names.get(name)
+            if not isinstance(node, ast.FunctionDef) or node.decorator_list or ast.unparse(node.args):
+                raise Outside(f"the test function {name}")
             self.block(node.body, dict(names))
 
     def block(self, body: Iterable[ast.stmt], names: dict[str, Any]) -> None:
@@ -281,6 +282,15 @@ class _Lifter:
                 self.checks.append((slot + 1, EvalPlus(slot, expected, float(tolerance), as_sets)))
             case _:
                 raise Outside("the call of assertion")
+
+
+def _unguarded(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """With what is done where the module is the one that was started."""
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'" and not node.orelse:
+            yield from node.body
+        else:
+            yield node
 
 
 class _Calls(ast.NodeTransformer):
