@@ -81,8 +81,8 @@ class JobLimits(msgspec.Struct):
 
 
 Mode = Literal["stdio", "call", "calls", "replay", "linked", "together"]
-"""A program; a function of it; the two sides of an assertion, inside/calls.py and inside/replay.py; and a test beside the
-program's process, or in it: inside/linked.py.
+"""A program; a function of it; the two sides of an assertion, inside/calls.py and inside/replay.py; and a test beside
+the program's process, or in it: inside/linked.py.
 
 A linked job has two tests: the program's process, and that of the test, whose standard input is what it is asked. That
 of a job together is given its input when the program has come to its last line."""
