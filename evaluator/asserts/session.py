@@ -11,13 +11,13 @@ verdict on the program: it could have no verdict at will otherwise.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import itertools
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from ...sandbox.execution import Execution, Outcome
-from ...sandbox.inside.values import undefined
 from ...sandbox.protocol import Mode
 from ...sandbox.shortage import in_thread
 from ...sandbox.worker import Inputs, Work, Worker
@@ -25,6 +25,7 @@ from ..options import AssertTrust
 from ..status import Status
 from .assertion import Assertion, Ruling
 from .dependence import Caught
+from .perturb import COPIES, Copy, passes_wrongly, perturbed
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
@@ -49,8 +50,10 @@ class _Told(msgspec.Struct):
     end: str
     """One of _STATUS."""
     words: str = ""
+    missing: str | None = None
+    """A name that the test asked the program for, which does not give it."""
     given: list[str] = []
-    """Of the names that the test wants of the program, those that the program has."""
+    """Of the names that the test reads and nobody else gives, those that the program does."""
 
 
 _read_alone = msgspec.json.Decoder(_Alone).decode
@@ -90,7 +93,7 @@ class Session:
         if told.end == "undecided":
             execution, told = await self._together(test)
             rule = "assert together"
-        if execution.outcome is not Outcome.FINISHED and told.end in ("passed", "ended", "garbled"):
+        if execution.outcome is not Outcome.FINISHED and told.end in ("passed", "empty", "faulty", "ended", "garbled"):
             return execution, None  # that it had answered everything is not all that counts
         if (fault := self._fault_after(test, told)) is not None:
             return execution, Ruling(Status.CHECKER_ERROR, message=fault)
@@ -124,12 +127,11 @@ class Session:
         """Why it is no fault of the program that the test ended so. None: it is."""
         if told.end == "crashed" and test.crashes:
             return told.words  # as it does whatever the program gives
-        if told.end not in ("failed", "raised"):
+        if told.end in ("faulty", "empty"):
+            return told.words or "no part of the test ran"
+        if told.missing is None or told.missing in told.given:
             return None
-        for name in test.reading.free:
-            if name not in told.given and told.words.endswith(f"NameError: {undefined(name)}"):
-                return test.fault_of_lacking(name, {*told.given})
-        return None
+        return test.fault_of_lacking(told.missing, {*told.given})
 
     async def _linked(self, test: Assertion) -> tuple[Execution, _Told]:
         received = await self._run("linked", Inputs([b"", test.request_of(test.reading.source)]), self._program, [0, 1])
@@ -137,6 +139,35 @@ class Session:
             raise CompileFailed(received)
         program, tested = sorted(received, key=lambda execution: execution.test)
         return program, _of_process(tested)
+
+    async def _together(self, test: Assertion) -> tuple[Execution, _Told]:
+        """An acceptance has to hold on copies that no right program passes."""
+        source = test.reading.source
+        execution, told = await self._beside(test, source)
+        if told.end != "passed" or execution.outcome is not Outcome.FINISHED:
+            return execution, told
+        copies = await in_thread(lambda: [*itertools.islice(self._copies(test), COPIES)])
+        passed = [(await self._beside(test, copy.code))[1].end == "passed" for copy in copies]
+        if passes_wrongly(copies, passed):
+            told = _Told("failed", "it also passes where the test asks for something else")
+        return execution, told
+
+    def _copies(self, test: Assertion) -> Iterator[Copy]:
+        reading = test.reading
+        names = [*reading.free, *([reading.entry_point] if reading.entry_point else [])]
+        return perturbed(reading.source, secrets.token_bytes(16), names, test.function)
+
+    async def _beside(self, test: Assertion, source: str) -> tuple[Execution, _Told]:
+        """The test, in this form, in the process of the program."""
+        word = secrets.token_hex(16)
+        received = await self._run("together", Inputs([test.request_of(source, word=word)]), self._program, [0])
+        if isinstance(received, str):
+            raise CompileFailed(received)
+        (execution,) = received
+        shown, _, report = execution.result.partition(b"\n")
+        if execution.outcome is not Outcome.FINISHED or shown != word.encode():
+            return execution, _Told("ended", "the process ended before the test did")
+        return execution, _of_process(msgspec.structs.replace(execution, result=report))
 
     async def _run(self, mode: Mode, inputs: Inputs, source: bytes, tests: Sequence[int]) -> list[Execution] | str:
         """One job; or the compiler's words."""

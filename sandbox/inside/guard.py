@@ -61,13 +61,13 @@ class Guard:
     def execute(self, code: CodeType) -> str | None:
         file, who = code.co_filename, _caller()
         if self._writable(file):
-            return f"the test executes {file}, which a program may have written"
+            return f"the test executes {file}, which the program may have written"
         imported = who in IMPORTING and (os.path.isabs(file) or file.startswith("<frozen "))
         return None if imported or who in WRITING or who == OWN else "the test executes a text"
 
     def load(self, file: object) -> str | None:
         wrong = isinstance(file, str | bytes) and self._writable(os.fsdecode(file))
-        return f"the test loads {file!r}, which a program may have written" if wrong else None
+        return f"the test loads {file!r}, which the program may have written" if wrong else None
 
     def load_extension(self, _: str, file: object, *__: object) -> str | None:
         return self.load(file)
@@ -79,7 +79,7 @@ class Guard:
         return None if name in PICKLED.get(module, ()) else f"the test unpickles {module}.{name}"
 
     def _writable(self, file: str) -> bool:
-        return os.path.realpath(file).startswith(self._folders)
+        return os.path.isabs(file) and os.path.realpath(file).startswith(self._folders)
 
 
 def _caller() -> str:

@@ -292,8 +292,12 @@ class TestProcess:
         if task.mode == "test":
             self.judge(write)
         if task.mode == "together":
+            from . import together
+
             sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
             return together.run(scope, self.prelude, self.program, self.ask, write)
+        if task.mode == "linked":
+            return self.answer(scope)
         if task.mode == "unknown":
             from . import unknown  # which the zygote of tests holds
 
@@ -317,6 +321,19 @@ class TestProcess:
         else:
             value = (getattr(scope[kind](), name) if kind else scope[name])(*given)
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
+
+    def answer(self, scope: dict[str, Any]) -> None:
+        """The process of a program that has a link to that of the test."""
+        from .link import owner
+        from .objects import classes_in
+
+        try:
+            exec(self.prelude, scope)
+            exec(self.program, scope)
+        except BaseException as error:
+            owner.fail(error, self.told)
+            raise
+        owner.serve(scope, self.told, classes_in(self.prelude))
 
     def judge(self, write: Callable[[bytes], None]) -> NoReturn:
         """The process of a test: nothing of a program's is in it."""
