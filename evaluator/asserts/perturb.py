@@ -116,13 +116,13 @@ def perturbed(
     code: str,
     seed: bytes,
     names: Collection[str] = (),
-    provided: Collection[str] = (),
     select: str | None = None,
+    provided: Collection[str] = (),
 ) -> Iterator[Copy]:
     """Copies, the best first; the same for the same seed. None where the test does not parse or has no statement.
 
-    ``names``: what is the program's, besides names that nobody gives; ``provided``: what the prelude gives;
-    ``select``: the one function that is run.
+    ``names``: what is the program's, besides names that nobody gives; ``select``: the one function that is run;
+    ``provided``: what the prelude gives.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
