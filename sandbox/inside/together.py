@@ -6,11 +6,9 @@ memory meanwhile; never what is printed, nor the exit code alone. A program that
 does not know the right answers then passes the copies of the test with a wrong value, too, that the host has it tried
 on (evaluator/asserts/perturb.py).
 
-The request is ``{"word": text, "code": text, "names": [...], "select": name or null}``: names that are the program's
-even where the prelude or Python has them, and the one test function to run. The result file gets the word, a newline
-and
+The request is that of `trial`, with "word". The result file gets the word, a newline and
 
-    {"results": [[name, outcome, words], ...], "exchanged": [what was put back, ...]}
+    {"end": one of `ends`, "words": text, "missing": null or name, "given": [...], "exchanged": [what was put back, ...]}
 """
 
 from __future__ import annotations
@@ -21,14 +19,14 @@ import os
 import sys
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, OSError, dict, getattr, isinstance, list, type, vars  # noqa: UP029
+from builtins import BaseException, OSError, dict, getattr, isinstance, type  # noqa: UP029
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from . import suite
+from .ends import end_of
 from .exchanged import Snapshot, Streams
-from .values import seed_random
+from .suite import Suite
 
 _PRELUDE = "prelude"
 """What the prelude takes for its module's name where it is run for the test."""
@@ -67,37 +65,31 @@ def serve(
     """``scope``: of the program's module; ``ask`` tells that it has run and gives the request; ``result``: the
     descriptor of the file for it. What ends the program's module ends the process, as it would anywhere."""
     streams = Streams()
-    seed_random()
+    module = sys.modules[scope["__name__"]]
     exec(prelude, scope)
     exec(program, scope)
     exchanged = before.put_back(streams)
-    seed_random()
-    kept, code, names, select = _read(ask())
-    results = suite.run(code, test_scope(scope, prelude, names), select=select)
-    told = {"results": [list(each) for each in results], "exchanged": exchanged}
-    _tell(result, kept.text(), json.dumps(told).encode())
+    kept, asked = _read(ask())
+    suite = Suite(asked["code"], module, test_scope(scope, prelude), asked["forced"])
+    end = end_of(suite.run(asked["select"]), program.co_filename)
+    given = [name for name in asked["free"] if name in scope]
+    _tell(result, kept.text(), json.dumps({**end, "given": given, "exchanged": exchanged}).encode())
 
 
-def _read(request: bytes) -> tuple[Kept, str, list[str], str | None]:
+def _read(request: bytes) -> tuple[Kept, dict[str, Any]]:
     """Nothing else holds the word afterwards."""
     asked = json.loads(request)
-    return Kept(asked["word"].encode()), asked["code"], asked["names"], asked["select"]
+    return Kept(asked.pop("word").encode()), asked
 
 
-def test_scope(scope: dict[str, Any], prelude: CodeType, names: list[str]) -> dict[str, Any]:
-    """Of the test: what the prelude gives, as it gives it, and what the program has besides. Classes that the prelude
-    defines are the program's, so that there is one of each; so are ``names``, and Python's are its own."""
+def test_scope(scope: dict[str, Any], prelude: CodeType) -> dict[str, Any]:
+    """What the prelude gives the test, as it gives it; but classes that it defines, and what it makes of them, are the
+    program's, so that there is one of each."""
     given: dict[str, Any] = {"__name__": _PRELUDE, "__builtins__": builtins}
     exec(prelude, given)
-    for name, value in scope.items():
-        own = given.get(name, vars(builtins).get(name, value))
-        if (
-            name in names
-            or own is value
-            or getattr(own if isinstance(own, type) else type(own), "__module__", "") == _PRELUDE
-        ):
-            given[name] = value
-    given["__name__"] = "__main__"
+    for name, own in [*given.items()]:
+        if getattr(own if isinstance(own, type) else type(own), "__module__", "") == _PRELUDE:
+            given[name] = scope.get(name, own)
     return given
 
 
