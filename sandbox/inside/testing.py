@@ -27,7 +27,6 @@ from .plain import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from .exchanged import Snapshot
     from .surroundings import Surroundings
 
 
@@ -82,8 +81,6 @@ class TestProcess:
     __test__ = False  # not a pytest class
     stdin, stdout, result = _STDIN, _STDOUT, _RESULT
     """Descriptors of its files, where they are not put aside."""
-    before: Snapshot | None = None
-    """What a program may exchange, in the zygote of tests."""
     trace: Any = None
     """What the program has given sys.settrace. It sees nothing of ours."""
 
@@ -297,9 +294,9 @@ class TestProcess:
         if task.mode == "together":
             from . import together  # which the zygote of tests holds
 
-            assert self.before is not None
             sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
-            return together.serve(scope, self.prelude, self.program, self.before, self.ask, self.result)
+            together.run(scope, self.prelude, self.program, self.ask, write)
+            return os.close(self.result)
         if task.mode == "linked":
             return self.answer(scope)
         if task.mode == "unknown":

@@ -16,28 +16,17 @@ import ast
 import json
 import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from types import CodeType
 from typing import Any
 
 from . import guard, link
 from .ends import end_of
-from .exchanged import Snapshot
 from .link.standins import Link, Stop
 from .objects import classes_in
 from .suite import MODULE, Suite
 
 Write = Callable[[bytes], None]
 STANDINS = os.path.dirname(link.__file__)
-
-
-def make_ready() -> Snapshot:
-    """In the process that those of tests are forked from: what costs much, and what programs may exchange."""
-    if find_spec("pytest") is not None:
-        from . import pytests
-
-        pytests.prepare()
-    return Snapshot()
 
 
 def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], write: Write) -> None:

@@ -190,8 +190,6 @@ def _hold(modules: Sequence[str], surroundings: Surroundings, test_process: Test
         flush_streams_of_c()
         state.put_back()
     test_process.open_streams()
-    if (trial := sys.modules.get(f"{__package__}.trial")) is not None:
-        test_process.before = trial.make_ready()
     if (numpy := sys.modules.get("numpy.random")) is not None:
         test_process.reseed.append(numpy.seed)
     os.closerange(FIRST_FILE, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
