@@ -22,6 +22,8 @@ from .ending import Ending, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
 from .leetcode import CLASSES, Leetcode
+from .link import owner
+from .objects import classes_in
 from .plain import plain
 
 if TYPE_CHECKING:
@@ -292,14 +294,12 @@ class TestProcess:
         if task.mode == "test":
             self.judge(write)
         if task.mode == "together":
-            from . import together
+            from . import together  # which the zygote of tests holds
 
             sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
-            return together.run(scope, self.prelude, self.program, self.ask, write)
+            return together.serve(scope, self.prelude, self.program, self.snapshot, self.ask, self.result)
         if task.mode == "linked":
-            exec(self.prelude, scope)
-            exec(self.program, scope)
-            return None
+            return self.serve_test(scope)
         if task.mode == "replay":
             scope["__name__"] = "__main__"
             with open(0, "rb", closefd=False) as request:
@@ -322,6 +322,16 @@ class TestProcess:
         else:
             value = (getattr(scope[kind](), name) if kind else scope[name])(*given)
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
+
+    def serve_test(self, scope: dict[str, Any]) -> None:
+        """The program's process, as long as that of the test wants something of it."""
+        try:
+            exec(self.prelude, scope)
+            exec(self.program, scope)
+        except BaseException as error:
+            owner.fail(error, self.told)
+            raise
+        owner.serve(scope, self.told, classes_in(self.prelude))
 
     def judge(self, write: Callable[[bytes], None]) -> NoReturn:
         """The process of a test: nothing of a program's is in it."""
