@@ -295,7 +295,8 @@ class TestProcess:
             from . import together
 
             sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
-            return together.run(scope, self.prelude, self.program, self.ask, write)
+            together.run(scope, self.prelude, self.program, self.ask, write)
+            return os.close(self.result)
         if task.mode == "linked":
             return self.answer(scope)
         if task.mode == "unknown":

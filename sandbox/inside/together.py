@@ -6,34 +6,44 @@ memory meanwhile; never what is printed, nor the exit code alone. A program that
 does not know the right answers then passes the copies of the test with a wrong value, too, that the host has it tried
 on (evaluator/asserts/perturb.py).
 
-The request is ``{"word": text, "code": text, "names": [...], "select": name or null}``: names that are the program's
-even where the prelude or Python has them, and the one test function to run. The result file gets the word, a newline
-and
-
-    {"results": [[name, outcome, words], ...], "exchanged": [what was put back, ...]}
+The request is that of ``trial``, with a ``word``. Back comes the word, a newline, and what ``trial`` tells, with
+``exchanged``: what was put back.
 """
 
 from __future__ import annotations
 
-import builtins
 import json
 import os
 import sys
+import unittest
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, OSError, dict, getattr, isinstance, list, type, vars  # noqa: UP029
+from builtins import Exception, OSError, any, int, isinstance, sorted, type, vars  # noqa: UP029
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, TracebackType
 from typing import Any
 
-from . import suite
+from .ends import end_of
 from .exchanged import Snapshot, Streams
+from .suite import FILE, MODULE, Result, Suite, words_of
 from .values import seed_random
+
+Write = Callable[[bytes], None]
 
 _PRELUDE = "prelude"
 """What the prelude takes for its module's name where it is run for the test."""
 _PLACES = 200, 1000
 """Of the descriptor that the word is kept at."""
+_MOST = 4096
+_OF_INTERPRETER = tuple(
+    f"{os.path.dirname(place)}{os.sep}"
+    for place in (os.path.dirname(os.__file__), os.path.dirname(unittest.__file__), __file__)
+)
+"""How the names of files begin that no program has written."""
+_ENDING = "exit", "fail", "main", "quit", "skip"
+"""Parts of the names by which a test ends itself."""
+_before = Snapshot()
+"""Taken where this is imported first: the zygote of tests holds it."""
 
 
 class Kept:
@@ -51,66 +61,69 @@ class Kept:
     def text(self) -> bytes:
         """Once. Empty: somebody else has read it, or closed the file."""
         try:
-            return os.read(self._place, 4096)
+            return os.read(self._place, _MOST)
         except OSError:
             return b""
 
 
-def serve(
-    scope: dict[str, Any],
-    prelude: CodeType,
-    program: CodeType,
-    before: Snapshot,
-    ask: Callable[[], bytes],
-    result: int,
-) -> None:
-    """``scope``: of the program's module; ``ask`` tells that it has run and gives the request; ``result``: the
-    descriptor of the file for it. What ends the program's module ends the process, as it would anywhere."""
-    streams = Streams()
+def run(scope: dict[str, Any], prelude: CodeType, program: CodeType, ask: Callable[[], bytes], write: Write) -> None:
+    """``scope``: of the program's module; ``ask`` tells that it has run and gives the request. What ends the program's
+    module ends the process, as it would anywhere."""
+    module, streams = sys.modules["solution"], Streams()
     seed_random()
     exec(prelude, scope)
     exec(program, scope)
-    exchanged = before.put_back(streams)
+    exchanged = _before.put_back(streams)
     seed_random()
-    kept, code, names, select = _read(ask())
-    results = suite.run(code, test_scope(scope, prelude, names), select=select)
-    told = {"results": [list(each) for each in results], "exchanged": exchanged}
-    _tell(result, kept.text(), json.dumps(told).encode())
+    kept, asked = _read(ask())
+    given = sorted({*scope} & {*asked["free"]})
+    suite = Suite(asked["code"], module, scope_of(scope, prelude), asked["forced"])
+    own = program.co_filename
+    results = [honest(result, own) for result in suite.run(asked["select"])]
+    told = {**end_of(results, own), "given": given, "exchanged": exchanged}
+    write(kept.text() + b"\n" + json.dumps(told).encode())
 
 
-def _read(request: bytes) -> tuple[Kept, str, list[str], str | None]:
+def _read(request: bytes) -> tuple[Kept, dict[str, Any]]:
     """Nothing else holds the word afterwards."""
     asked = json.loads(request)
-    return Kept(asked["word"].encode()), asked["code"], asked["names"], asked["select"]
+    return Kept(asked.pop("word").encode()), asked
 
 
-def test_scope(scope: dict[str, Any], prelude: CodeType, names: list[str]) -> dict[str, Any]:
-    """Of the test: what the prelude gives, as it gives it, and what the program has besides. Classes that the prelude
-    defines are the program's, so that there is one of each; so are ``names``, and Python's are its own."""
-    given: dict[str, Any] = {"__name__": _PRELUDE, "__builtins__": builtins}
+def scope_of(scope: dict[str, Any], prelude: CodeType) -> dict[str, Any]:
+    """What the prelude gives the test: its own functions, which nothing that the program calls so stands for, but the
+    program's classes and what is made of them, so that there is one of each."""
+    given: dict[str, Any] = {"__name__": _PRELUDE}
     exec(prelude, given)
-    for name, value in scope.items():
-        own = given.get(name, vars(builtins).get(name, value))
-        if (
-            name in names
-            or own is value
-            or getattr(own if isinstance(own, type) else type(own), "__module__", "") == _PRELUDE
-        ):
-            given[name] = value
-    given["__name__"] = "__main__"
+    for name, value in given.items():
+        kind = value if isinstance(value, type) else type(value)
+        if name in scope and vars(kind).get("__module__") == _PRELUDE:
+            given[name] = scope[name]
+    given["__name__"] = MODULE
     return given
 
 
-def _tell(result: int, word: bytes, text: bytes) -> None:
-    """Once, and then nobody can write to the file."""
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    except BaseException:  # whatever the program or the test has put there
-        pass
-    os.ftruncate(result, 0)
-    os.lseek(result, 0, os.SEEK_SET)
-    rest = word + b"\n" + text
-    while rest:
-        rest = rest[os.write(result, rest) :]
-    os.close(result)
+def honest(result: Result, own: str) -> Result:
+    """A test may skip or end itself. Where the program has done that, the test has failed. ``own``: how the names of
+    the program's files begin."""
+    error = result.error
+    if result.outcome not in ("exited", "skipped", "xfailed") or error is None:
+        return result
+    if isinstance(error, Exception) and not isinstance(error, unittest.SkipTest):
+        return result  # expected by the test
+    if _of_the_test(error.__traceback__, own):
+        return result
+    return result._replace(outcome="failed", words=f"the program has ended the test by {words_of(error)}")
+
+
+def _of_the_test(trace: TracebackType | None, own: str) -> bool:
+    """Whether no code but the test's, and that of libraries which it names, was at it."""
+    last: CodeType | None = None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename == FILE:
+            last = code
+        elif code.co_filename.startswith(own) or not code.co_filename.startswith(_OF_INTERPRETER):
+            return False
+        trace = trace.tb_next
+    return last is None or any(part in name.lower() for name in last.co_names for part in _ENDING)
