@@ -41,6 +41,7 @@ from builtins import (  # noqa: UP029
 from collections.abc import Callable, Iterable, Iterator
 from ctypes import py_object, pythonapi
 from itertools import chain
+from sys import getprofile, gettrace, setprofile, settrace
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -72,6 +73,8 @@ _FREE = frozenset(
 """Names in ``sys`` that programs may have otherwise, or that are put back by themselves."""
 _OPEN = frozenset(("builtins", "sys"))
 """Modules that keep what was added."""
+_STATEFUL = frozenset(("importlib", OWN.partition(".")[0]))
+"""Packages whose lists and instances change by themselves."""
 _TOLD = 20
 """Names of exchanged things that are told."""
 _ABSENT: Any = object()
@@ -133,7 +136,7 @@ class Snapshot:
     def _look_at_module(self, name: str, module: ModuleType) -> None:
         wholly = _root(name) in MACHINERY
         self._names.append(_names(name, vars(module), None, wholly=wholly))
-        if not wholly or name in _OPEN or _root(name) == "importlib":
+        if not wholly or name in _OPEN or _root(name) in _STATEFUL:
             return
         for attribute, value in vars(module).items():
             if type(value) in (list, dict, set) and attribute != "__builtins__":
@@ -241,11 +244,11 @@ def _put(names: _Names, name: str, value: Any) -> None:
 
 def _stop_watching() -> Iterator[str]:
     """Nothing of the program follows what runs."""
-    if sys.gettrace() is not None:
-        sys.settrace(None)
+    if gettrace() is not None:
+        settrace(None)
         yield "a trace function"
-    if sys.getprofile() is not None:
-        sys.setprofile(None)
+    if getprofile() is not None:
+        setprofile(None)
         yield "a profile function"
     if (threading := sys.modules.get("threading")) is not None:
         vars(threading).update(_trace_hook=None, _profile_hook=None)

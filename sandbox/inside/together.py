@@ -18,7 +18,7 @@ import sys
 import unittest
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, Exception, OSError, any, int, isinstance, list, sorted, type, vars  # noqa: UP029
+from builtins import Exception, OSError, any, int, isinstance, sorted, type, vars  # noqa: UP029
 from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any
