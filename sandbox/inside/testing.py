@@ -297,7 +297,7 @@ class TestProcess:
             from . import together  # which the zygote of tests holds
 
             sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
-            return together.serve(scope, self.prelude, self.program, self.snapshot, self.ask, self.result)
+            return together.run(scope, self.prelude, self.program, self.ask, write)
         if task.mode == "linked":
             return self.serve_test(scope)
         if task.mode == "replay":
