@@ -43,6 +43,14 @@ async def judged(linking: Linking, program: str, code: str = TEST, **limits: flo
     return program_side, test_side, end
 
 
+OTHERS = """
+def alive(pid):
+    try: return os.getpgid(pid) >= 0
+    except OSError: return False
+def f():
+    others = [pid for pid in (*range(1, 40), *range(max(40, me - 60), me + 60)) if pid != me]
+    os.write(2, b"%d " % len([*filter(alive, others)]))
+"""
 REACH = {
     "signals": """
 for pid in others:
@@ -123,10 +131,10 @@ attempt(socket.send_fds, one, [b"x"], [0])
 
 @pytest.mark.parametrize("name", REACH)
 async def test_the_process_of_the_test_is_in_no_reach(linking: Linking, name: str) -> None:
-    attack = f"{TRY}\ndef f():\n    others = [pid for pid in range(2, 200) if pid != me]\n"
-    attack += "\n".join(f"    {line}" for line in REACH[name].strip().splitlines()) + "\n    return 'done'\n"
-    program, _, end = await judged(linking, attack, cpu_time=5.0)
-    assert (program.outcome, program.stdout, end) == ("finished", b"", "failed"), program
+    attack = f"{TRY}\n{OTHERS}\n" + "\n".join(f"    {line}" for line in REACH[name].strip().splitlines())
+    program, test, end = await judged(linking, f"{attack}\n    return 'done'\n", cpu_time=5.0)
+    assert (program.outcome, program.stdout, test.stdout, end) == ("finished", b"", b"", "failed"), (program, test)
+    assert int(program.stderr.split()[0]) >= 7, "the runner, its zygotes, and the process of the test"
 
 
 MODULES = "colorsys wave chunk sndhdr mailbox conftest pytest_cov sitecustomize usercustomize helpers expected".split()
@@ -183,7 +191,7 @@ PICKLES = {
 @pytest.mark.parametrize("name", PICKLES)
 async def test_a_pickle_is_data(linking: Linking, name: str) -> None:
     program = f"import pickle\n{PICKLES[name]}\ndef f():\n    pickle.dump(A(), open('/tmp/data', 'wb'))\n    return pickle.dumps(A())"
-    for code in ("pickle.loads(f())", "f(), pickle.load(open('/tmp/data', 'rb'))"):
+    for code in ("pickle.loads(f())", "f() and pickle.load(open('/tmp/data', 'rb'))"):
         _, test, end = await judged(
             linking, program, f"import pickle\nfrom solution import f\nassert {code} == 'SECRET'"
         )
