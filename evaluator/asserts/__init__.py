@@ -13,6 +13,7 @@ lift          a test as calls and checks, or why it cannot be
 checks        what a check asks of the values that came back
 speculation   a test rewritten so that it tells what it will ask for before anything is known
 dependence    which exceptions are the test's own doing
+functions     the test functions of a module, each as a test of its own
 faults        what else is wrong with a test itself: contradictions, names that nobody gives
 assertion     one test, ready for judging
 session       one program against the tests that are replayed
@@ -22,5 +23,6 @@ from __future__ import annotations
 
 from .assertion import Assertion, Ruling, read_assertions
 from .faults import contradiction, suspicions
+from .functions import split
 
-__all__ = ["Assertion", "Ruling", "contradiction", "read_assertions", "suspicions"]
+__all__ = ["Assertion", "Ruling", "contradiction", "read_assertions", "split", "suspicions"]

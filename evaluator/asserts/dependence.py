@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ...sandbox.inside.outline import PROGRAM_MODULES
+
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
-PROGRAM_MODULES = ("solution", "__main__")
-"""What the module of the program is called."""
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Leaving = ast.Return | ast.Break | ast.Continue | ast.Yield | ast.YieldFrom | ast.Await

@@ -1,6 +1,6 @@
 """The part that runs inside the jail. Standard library only; the launcher starts it by path.
 
-The host imports none of it but `values`.
+The host imports none of it but `values` and `outline`.
 
 Theory of operation
 -------------------
@@ -45,6 +45,9 @@ further lanes.
     leetcode       nodes, design problems and results in place, around a function that is called
     calls, replay  the two sides of a test that is an assertion: the program's, and the test's
     objects        those of classes that both sides have, as data
-    values         what goes between them, as JSON; the one file that the host imports, too
+    values         what goes between them, as JSON; the host imports it, too
+    suite          runs the tests that a text has: a script, unittest, pytest
+    pytests        pytest, made ready ahead
+    outline        which tests a text has; the host imports it, too
     kernel         what the standard library has no call for: prctl, seccomp; and the limits
 """
