@@ -262,7 +262,7 @@ def read_assertions(problem: Problem) -> Iterator[Assertion]:
             except ValueError as error:
                 raise ValueError(f"tests[{number}].function: {error}") from None
         try:
-            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told)
+            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told, test.function)
         except ValueError as error:
             raise ValueError(f"tests[{number}].code: {error}") from None
 
