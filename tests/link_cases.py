@@ -2,7 +2,7 @@
 
 PASSED, UNDECIDED, FAILED = "passed", "undecided", "failed"
 
-VECTOR = '''
+PROGRAM = '''
 class Vec:
     """A vector."""
     unit = 1

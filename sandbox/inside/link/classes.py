@@ -108,7 +108,7 @@ class Classes:
         namespace.update(dict.fromkeys(SPECIAL & set(none)))
         if "__eq__" in namespace and "__hash__" not in namespace:
             namespace["__hash__"] = None
-        namespace.update((each, Forwarded(self._peer, each)) for each in covers)
+        namespace.update((each, Forwarded(self._peer, each)) for each in covers if not each.startswith("__"))
         parents = [self._decode(base) for base in described["bases"]]
         if "members" in described:
             return self._enum(described, parents, namespace)
@@ -128,6 +128,8 @@ class Classes:
         return isinstance(kind, self._meta)
 
     def instance(self, kind: Any) -> Any:
+        if not self.made(kind):
+            raise ValueError("an object of a class that is not the other side's")
         return object.__new__(kind)
 
     def data(self, kind: Any, data: Any) -> Any:
@@ -140,6 +142,8 @@ class Classes:
     def _enum(self, described: dict[str, Any], parents: list[Any], namespace: dict[str, Any]) -> Any:
         kind = make_enum(described, parents, namespace, self._decode)
         for name in described["others"]:
+            if name.startswith("__"):
+                raise ValueError("an attribute of no name")
             type.__setattr__(kind, name, Forwarded(self._peer, name))
         type.__setattr__(kind, "__getattr__", lambda member, name: self._attribute(member, name))
         return kind

@@ -27,6 +27,8 @@ def make_enum(described: dict[str, Any], parents: list[Any], namespace: dict[str
     for name, value in namespace.items():
         body[name] = value
     for name, value in described["members"]:
+        if name.startswith("_") and name.endswith("_"):
+            raise ValueError("a member of no name")
         body[name] = decode(value)
     return meta(described["name"], bases, body)
 

@@ -18,6 +18,7 @@ from types import (
 )
 from typing import Any
 
+from .names import ALWAYS, SPECIAL
 from .operations import OPERATIONS, Operation
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
@@ -25,15 +26,18 @@ _RUNNING = {GeneratorType: ("send", "throw", "close"), CoroutineType: ("send", "
             AsyncGeneratorType: ("asend", "athrow", "aclose")}  # fmt: skip
 _CLOSED = (ModuleType, FrameType, CodeType, TracebackType)
 """Nothing of these is for a program."""
+_OF_TESTS = frozenset({"fields", "raw", "raws"})
+"""Operations that only a test asks for."""
+_SPECIAL = SPECIAL.union(ALWAYS)
 _NAMES = frozenset({"__name__", "__qualname__", "__doc__", "__module__", "__class__", "__wrapped__", "__args__"})
 
 
 def allowed(name: Any, given: list[Any]) -> tuple[Operation | None, str]:
     """What does it; or why nothing does."""
-    operation = OPERATIONS.get(name) if type(name) is str else None
-    if operation is None:
+    operation = OPERATIONS.get(name) if type(name) is str and name not in _OF_TESTS else None
+    if operation is None or (name == "special" and given[0] not in _SPECIAL):
         return None, f"a program that asks a test for {name!r}"
-    thing = given[1 if name == "special" else 0]
+    thing = given[place_of_target(name)]
     if isinstance(thing, _CLOSED):
         return None, f"a program that uses a {type(thing).__name__} of the test"
     if name == "get" and not _readable(thing, given[1]):
@@ -41,6 +45,11 @@ def allowed(name: Any, given: list[Any]) -> tuple[Operation | None, str]:
     if name in ("set", "del") and not _writable(thing, given[1]):
         return None, f"a program that changes {given[1]} of a {type(thing).__name__} of the test"
     return operation, ""
+
+
+def place_of_target(name: Any) -> int:
+    """Where in what is given the object is that is asked."""
+    return 1 if name == "special" else 0
 
 
 def _readable(thing: Any, name: Any) -> bool:

@@ -26,7 +26,7 @@ ALWAYS = ("__repr__", "__str__", "__format__", "__dir__")
 NAMED = (FunctionType, BuiltinFunctionType)
 """What may go by the name that a module of Python has for it, besides classes."""
 DATA_MODULES = frozenset(
-    "abc array asyncio collections collections.abc copy dataclasses datetime decimal enum fractions functools io "
+    "abc array asyncio collections collections.abc copy dataclasses datetime decimal enum fractions functools "
     "ipaddress itertools numbers pathlib queue random re string threading time typing uuid".split()
 )
 """Their classes are the same on both sides, and may be called on either whatever they are called with."""

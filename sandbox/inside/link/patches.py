@@ -24,6 +24,10 @@ _OF_SYS = frozenset({
 _STREAMS = ("stdout", "stderr")
 _SEEDS = (("random", "seed"), ("random", "setstate"), ("numpy.random", "seed"))
 """Functions of modules that change what the program finds, too."""
+_LOGS = (
+    ("unittest", "TestCase", ("assertLogs", "assertNoLogs")),
+    ("_pytest.logging", "LogCaptureFixture", ("messages", "record_tuples", "records", "text")),
+)
 _ABSENT = object()
 
 
@@ -35,12 +39,17 @@ class Patches:
         self._originals: dict[tuple[str, str], Any] = {}
         self._watched = _class(self)
         self._finder = _Finder(self)
+        self._refused: list[tuple[Any, str, Any]] = []
 
     def begin(self) -> None:
         """Watch the modules that there are, and those to come."""
         for name, module in [*sys.modules.items()]:
             self.watch(name, module)
         sys.meta_path.insert(0, self._finder)  # pyright: ignore[reportArgumentType]
+        for module, kind, names in _LOGS:
+            if module in sys.modules:
+                for name in names:
+                    self._refuse(getattr(sys.modules[module], kind), name)
 
     def end(self) -> None:
         if self._finder in sys.meta_path:
@@ -48,6 +57,13 @@ class Patches:
         for module in [*sys.modules.values()]:
             if type(module) is self._watched:
                 module.__class__ = ModuleType
+        for kind, name, before in self._refused:
+            setattr(kind, name, before)
+
+    def _refuse(self, kind: Any, name: str) -> None:
+        """What the program logs stays with it."""
+        self._refused.append((kind, name, vars(kind)[name]))
+        setattr(kind, name, property(lambda _: self._link.cannot(f"a test that looks at logs by {name}")))
 
     def watch(self, name: str, module: Any) -> None:
         # Modules are made of the class that ``sys`` has.
@@ -55,7 +71,7 @@ class Patches:
             return
         for each, function in _SEEDS:
             if each == name and hasattr(module, function):
-                setattr(module, function, self._mirrored(name, function, getattr(module, function)))
+                vars(module)[function] = self._mirrored(name, function, getattr(module, function))
         module.__class__ = self._watched
 
     def set(self, module: ModuleType, name: str, before: Any) -> None:

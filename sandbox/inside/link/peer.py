@@ -25,9 +25,10 @@ Values are as in ``values``; what stands in {"other": ...} there is one of
 
 from __future__ import annotations
 
+from _thread import RLock
+
 # Whatever the program, or the test, makes of the builtins.
 from builtins import BaseException, dict, getattr, id, isinstance, len, list, str, tuple, type  # noqa: UP029
-from _thread import RLock
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -47,7 +48,9 @@ from .wire import Wire
 
 Operation = Callable[..., Any]
 KEPT = 10_000
-"""Objects of the other side, of those that nobody can watch for their end, that are known by number."""
+"""Numbers and the like of the other side's classes that are known: nobody can watch them for their end."""
+RAISED = 4
+"""The same of exceptions of Python's own classes."""
 
 
 class Peer:
@@ -72,7 +75,8 @@ class Peer:
         self._standins: dict[int, Any] = {}
         """By number: a weak reference, or what cannot have one in a tuple."""
         self._standin_numbers: dict[int, int] = {}
-        self._kept: deque[int] = deque()
+        self._kept: deque[int] = deque(maxlen=KEPT)
+        self._raised_kept: deque[int] = deque(maxlen=RAISED)
         self._gone: list[int] = []
         self._new: list[list[Any]] = []
         self._mentioned: set[int] = set()
@@ -104,7 +108,7 @@ class Peer:
             if self.passes(error):
                 raise
             told = "raised"
-            value = error
+            value = error.with_traceback(None)  # which would hold all that it has passed
         else:
             told = "answer"
         with self.lock:
@@ -301,21 +305,21 @@ class Peer:
             return held
         if "class" in told:
             return self._keep(number, self.classes.make(told["class"]), weakly=False)
+        if told["of"]["other"][0] == self.mine:
+            raise ValueError("an object of a class that is not the other side's")
         kind = self.decode(told["of"])
         if "thing" in told:
             standin = KINDS[told["thing"][1]].type.__new__(kind)
             self.things.adopt(*told["thing"], standin)
             return self._keep(number, standin, weakly=True)
         if "error" in told:
-            standin = exceptions.new(kind, told["error"], self.decode)
-        elif "data" in told:
-            standin = self.classes.data(kind, self.decode(told["data"]))
-        else:
-            return self._keep(number, self.classes.instance(kind), weakly=True)
-        self._kept.append(number)
-        if len(self._kept) > KEPT:
-            self._lose(self._kept.popleft())
-        return self._keep(number, standin, weakly=False)
+            error = exceptions.new(kind, told["error"], self.decode)
+            return self._keep(number, error, weakly=self.classes.made(kind), among=self._raised_kept)
+        if "data" in told:
+            return self._keep(
+                number, self.classes.data(kind, self.decode(told["data"])), weakly=False, among=self._kept
+            )
+        return self._keep(number, self.classes.instance(kind), weakly=True)
 
     def _complete(self, records: list[Any]) -> None:
         """What has to wait until all that is introduced is there."""
@@ -323,12 +327,16 @@ class Peer:
             if "error" in told:
                 exceptions.fill(self.standin(number), told["error"], self.decode)
 
-    def _keep(self, number: int, standin: Any, *, weakly: bool) -> Any:
+    def _keep(self, number: int, standin: Any, *, weakly: bool, among: deque[int] | None = None) -> Any:
         if number in self._gone:
             self._gone.remove(number)
         self._standin_numbers[id(standin)] = number
         if not weakly:
             self._standins[number] = (standin,)
+            if among is not None:
+                if len(among) == among.maxlen:
+                    self._lose(among.popleft())
+                among.append(number)
             return standin
         place = id(standin)
 

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from .classes import forwarded
-from .guard import allowed
+from .guard import allowed, place_of_target
 from .names import DECIDING, NAMED, place_of, shared
 from .operations import Operation
 from .output import deliver
@@ -38,6 +38,10 @@ class Undecided(Stop):
 
 class Ended(Stop):
     """The program's process is gone, or does not speak as it should."""
+
+
+class _TooDeep(BaseException):
+    """The interpreter's stack ends here."""
 
 
 class Link(Peer):
@@ -65,7 +69,6 @@ class Link(Peer):
         self._named = named
         self._doing = "the start of the program"
         self._module: ModuleType | None = None
-        self._raised: list[BaseException] = []
         self._patches = Patches(self)
 
     # -- for what runs the test
@@ -101,10 +104,6 @@ class Link(Peer):
             self._module = _Module(self, name)
         return self._module
 
-    def came_from_program(self, error: BaseException) -> bool:
-        """Whether the program has raised it."""
-        return any(each is error for each in self._raised)
-
     def report(self) -> dict[str, Any]:
         return {
             "undecided": self.undecided, "ended": self.ended, "garbled": self.garbled, "missing": self.missing,
@@ -137,6 +136,8 @@ class Link(Peer):
     def _heard(self, what: Any) -> Any:
         try:
             return what()
+        except _TooDeep:
+            return self.cannot("a test, or values, too deep for the way between two processes")
         except Closed:
             if self.undecided is not None:
                 raise Undecided(self.undecided) from None
@@ -188,28 +189,40 @@ class Link(Peer):
         return operation
 
     def passes(self, error: BaseException) -> bool:
-        return isinstance(error, Stop | Closed | Garbled)
+        return isinstance(error, Stop | Closed | Garbled | _TooDeep)
 
     def request(self, message: dict[str, Any]) -> Any:
         try:
+            self._check_target(message)
             return super().request(message)
+        except RecursionError:
+            raise _TooDeep from None
         except Exception as error:
             raise Garbled(f"what was asked for is nothing: {_text(error)}") from None
+
+    def _check_target(self, message: dict[str, Any]) -> None:
+        """Only what the test has handed over can be asked for anything. Raises ValueError."""
+        if (name := message["ask"]) == "cannot":
+            return
+        tag, first, *_ = message["of"][place_of_target(name)]["other"]
+        if tag == "member":  # of an enum of the test
+            tag, *_ = first["other"]
+        if tag != self.mine:
+            raise ValueError("something that is not the test's")
 
     def understand(self, message: dict[str, Any], part: str) -> Any:
         try:
             return super().understand(message, part)
+        except RecursionError:
+            raise _TooDeep from None
         except Exception as error:
             raise Garbled(f"an answer that is none: {_text(error)}") from None
 
     def raised(self, message: dict[str, Any]) -> BaseException:
         try:
-            error = super().raised(message)
+            return super().raised(message)
         except ValueError as fault:
             raise Garbled(str(fault)) from None
-        if not self.came_from_program(error):
-            self._raised.append(error)
-        return error
 
     def receive(self) -> dict[str, Any]:
         try:
@@ -217,6 +230,8 @@ class Link(Peer):
             deliver(message)
         except (Closed, Garbled):
             raise
+        except RecursionError:
+            raise _TooDeep from None
         except Exception as error:
             raise Garbled(f"a message of another form: {_text(error)}") from None
         return message

@@ -28,6 +28,7 @@ from builtins import (  # noqa: UP029
 )  # fmt: skip
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from math import isfinite
 from sys import getrefcount
 from typing import Any, NamedTuple, cast
 
@@ -35,6 +36,9 @@ from .. import objects, values
 
 Code = Callable[[Any], Any]
 """Of a value within a thing: from or to JSON data."""
+_AS_THEY_ARE = frozenset({bool, str, type(None)})
+_LARGE = 1 << 2 * values.DIGITS
+"""Integers below this are JSON data, and may be looked at together."""
 HELD = 3
 """References to a thing that nobody but ``Things.send`` holds."""
 
@@ -67,8 +71,20 @@ def _fill_set(thing: Any, content: Any, decode: Code) -> None:
     set.update(thing, items)
 
 
+def _items(thing: Any, encode: Code) -> list[Any]:
+    items = [*cast("Any", list).__iter__(thing)]
+    kinds = {*map(type, items)}
+    if kinds <= _AS_THEY_ARE or (kinds == {int} and -_LARGE < min(items) <= max(items) < _LARGE):
+        return items
+    if kinds == {float} and isfinite(sum(items)):
+        return items
+    return [encode(item) for item in items]
+
+
 def _fill_list(thing: Any, content: Any, decode: Code) -> None:
-    list.__setitem__(thing, slice(None), [decode(item) for item in content])
+    kinds = {*map(type, content)}
+    items = [decode(item) for item in content] if list in kinds or dict in kinds else content
+    list.__setitem__(thing, slice(None), items)
 
 
 def _fill_bytes(thing: Any, content: Any, decode: Code) -> None:
@@ -101,12 +117,7 @@ def in_order(items: Any, encode: Code) -> list[Any]:
 
 
 KINDS: dict[str, Kind] = {
-    "list": Kind(
-        list,
-        lambda _: [],
-        lambda thing, encode: [encode(item) for item in cast("Any", list).__iter__(thing)],
-        _fill_list,
-    ),
+    "list": Kind(list, lambda _: [], _items, _fill_list),
     "dict": Kind(dict, lambda _: {}, _pairs, _fill_dict),
     "set": Kind(
         set, lambda _: set(), lambda thing, encode: in_order(cast("Any", set).__iter__(thing), encode), _fill_set

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Whatever the program, or the test, makes of the modules.
-from builtins import OSError, RecursionError, ValueError, dict, len, min, type  # noqa: UP029
+from builtins import OSError, ValueError, dict, len, min, type  # noqa: UP029
 from json import JSONDecoder, JSONEncoder
 from os import close, dup, read, write
 from socket import SHUT_RDWR, socket
@@ -47,13 +47,13 @@ class Wire:
             raise Closed from None
 
     def receive(self) -> dict[str, Any]:
-        """Raises Closed, Garbled."""
+        """Raises Closed, Garbled; RecursionError."""
         (size,) = _unpack(self._read(_LENGTH.size))
         if size > MOST:
             raise Garbled("a message that is too large")
         try:
             message: Any = _decode(self._read(size).decode())
-        except (ValueError, RecursionError):
+        except ValueError:
             raise Garbled("a message that is no JSON") from None
         if cast("Any", type(message)) is not dict:
             raise Garbled("a message of another form")
