@@ -1,10 +1,10 @@
 """What the results of a test come to, in the words of the host.
 
-    passed    all that ran
-    failed    by an assertion, or any other exception of the test
-    raised    by an exception of the program that went through the test
-    faulty    the test cannot run, whatever the program gives
-    empty     nothing ran
+passed    all that ran
+failed    by an assertion, or any other exception of the test
+raised    by an exception of the program that went through the test
+faulty    the test cannot run, whatever the program gives
+empty     nothing ran
 """
 
 from __future__ import annotations

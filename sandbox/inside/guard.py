@@ -1,8 +1,8 @@
 """Keeps what a program has written from running in the process of a test.
 
-Both share the folders that programs may write to. A module that lies there is not imported, wherever ``sys.path`` leads;
-text that the test came by is not executed, nor does a pickle find more than data. The interpreter tells of each such
-thing before it is done, and nothing that runs in the process can have it tell no more.
+Both share the folders that programs may write to. A module that lies there is not imported, wherever ``sys.path``
+leads; text that the test came by is not executed, nor does a pickle find more than data. The interpreter tells of each
+such thing before it is done, and nothing that runs in the process can have it tell no more.
 """
 
 from __future__ import annotations
