@@ -1,7 +1,7 @@
 """Programs that are judged by a test that uses their objects.
 
     Linked      the program and its test in a process each, which talk over a socket: neither is in the other's reach
-    Together    the test in the program's own process, which is given the text when the program has come to its last line
+    Together    the test in the program's own process, which gets the text when the program has come to its last line
 
 Linked processes have the limits of one test each, and one clock: who waits for the other is not idle while that one
 computes. When one has ended, or was stopped at a limit of its own, the other finds the link closed, and goes on for as
