@@ -80,9 +80,9 @@ class JobLimits(msgspec.Struct):
     int_digits: int
 
 
-Mode = Literal["stdio", "call", "calls", "replay", "linked", "together"]
-"""A program; a function of it; the two sides of an assertion, inside/calls.py and inside/replay.py; and a test beside
-the program's process, or in it: inside/linked.py.
+Mode = Literal["stdio", "call", "calls", "linked", "together", "unknown"]
+"""A program; a function of it; and of tests that are assertions: calls for one that was read, a process of its own
+beside the program's, one with it, and one without any program. inside/ has a file for each.
 
 A linked job has two tests: the program's process, and that of the test, whose standard input is what it is asked. That
 of a job together is given its input when the program has come to its last line."""

@@ -2,6 +2,7 @@
 
     Linked      the program and its test in a process each, which talk over a socket: neither is in the other's reach
     Together    the test in the program's own process, which gets the text when the program has come to its last line
+    Alone       the test without any program
 
 Linked processes have the limits of one test each, and one clock: who waits for the other is not idle while that one
 computes. When one has ended, or was stopped at a limit of its own, the other finds the link closed, and goes on for as
@@ -197,12 +198,16 @@ class Side:
         self.wall = wall
 
 
-class Together(Program):
-    """The input of its test is the text that the process is given when it asks for it."""
+class Alone(Program):
+    """A test without any program."""
 
     def prepare(self) -> None:
         self.zygote = self.runner.tester
         self._wake(self.zygote)
+
+
+class Together(Alone):
+    """The input of its test is the text that the process is given when it asks for it."""
 
     def _next_lane(self) -> Lane:
         confirms = bool(self._fresh)

@@ -27,7 +27,7 @@ from .kernel import (
     limit_default_thread_stack,
     prctl,
 )
-from .linked import Linked, Together
+from .linked import Alone, Linked, Together
 from .program import Program
 from .surroundings import Surroundings
 from .zygote import Zygote, import_quietly
@@ -36,7 +36,7 @@ WORN = 192 << 10
 """KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
 
 
-PROGRAMS = {"linked": Linked, "together": Together}
+PROGRAMS = {"linked": Linked, "together": Together, "unknown": Alone}
 """By mode, where it is not one process after the other."""
 
 

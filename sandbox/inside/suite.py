@@ -20,7 +20,7 @@ import linecache
 import os
 import sys
 import unittest
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Literal, NamedTuple, cast
 
@@ -270,7 +270,7 @@ class _UnittestResult(unittest.TestResult):
             self._add(test, outcome_of(err[1]), f"{told} {words_of(err[1])}".strip(), err[1])
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
-        self._add(test, "skipped", reason)
+        self._add(test, "skipped", reason, sys.exc_info()[1])
 
     def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
         self._add(test, "xfailed", words_of(err[1]), err[1])
