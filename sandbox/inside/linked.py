@@ -17,6 +17,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from .ahead import OWNER
 from .files import copy
 from .kernel import SOCK_STREAM, socket_pair
 from .lane import Lane
@@ -33,8 +34,9 @@ class Linked(Program):
     """Its tests are two: the program's process, with the first input, and that of the test, with the other."""
 
     def prepare(self) -> None:
-        super().prepare()
-        self._wake(self.runner.tester)
+        self.zygote = self.runner.zygote_for(self.job, OWNER)
+        for zygote in (self.zygote, self.runner.tester):
+            self._wake(zygote)
 
     def _run_next(self) -> bool:
         confirms = bool(self._fresh)
