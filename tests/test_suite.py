@@ -79,7 +79,9 @@ def by_pytest() -> dict[str, dict[str, str]]:
         (path / "reporter.py").write_text(REPORTER)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "reporter", "--continue-on-collection-errors"]
         environment = KEPT | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": folder}
-        subprocess.run([*command, "-c", os.devnull, "--rootdir", "."], cwd=path, env=environment, capture_output=True, check=False)
+        subprocess.run(
+            [*command, "-c", os.devnull, "--rootdir", "."], cwd=path, env=environment, capture_output=True, check=False
+        )
         for line in (path / "reports").read_text().splitlines():
             node, when, outcome, expected = json.loads(line)
             file, *places = re.sub(r"\[.*\]$", "", node).split("::")
