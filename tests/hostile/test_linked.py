@@ -304,3 +304,24 @@ async def test_whatever_a_program_answers_is_a_verdict(linking: Linking, name: s
     source += f"    {SAYS[name]}\n    asked.append(1)\n    return 'x'"
     for code in FORMS:
         await judged(linking, source, code)
+
+
+HONEST = (
+    (
+        "import dataclasses, collections, enum, typing\n@dataclasses.dataclass\nclass D: x: int = 1\n"
+        "P = collections.namedtuple('P', 'x y')\nclass N(typing.NamedTuple): x: int\nassert P(1, 2).x == N(1).x == D().x == f()"
+    ),
+    "import numpy, random, sqlite3, xml.dom.minidom, email.mime.text, http.server, logging.config, doctest\nassert f() == 1",
+    (
+        "import pickle, copy, datetime\nd = {'a': [1, datetime.date(2020, 1, 1)], 'b': {1, 2}}\n"
+        "assert pickle.loads(pickle.dumps(d)) == copy.deepcopy(d) and f() == 1"
+    ),
+    "import ast, json, string, re\nassert ast.literal_eval('[1]') == [f()] == json.loads('[1]')",
+    "from unittest import mock\nm = mock.create_autospec(lambda a: a)\nm(1)\nassert f() == 1",
+)
+
+
+@pytest.mark.parametrize("code", HONEST)
+async def test_what_tests_usually_do_is_done(linking: Linking, code: str) -> None:
+    _, test = await linking.linked("def f(): return 1", "from solution import f\n" + code)
+    assert json.loads(test.result)["end"] == "passed", test
