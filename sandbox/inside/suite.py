@@ -83,8 +83,8 @@ class Suite:
     def run(self, select: str | None = None, done: Callable[[], bool] = _never) -> list[Result]:
         """``select``: the one function that is wanted. No further one is begun once it is ``done``."""
         scope = self.module.__dict__
-        scope |= self._given
-        scope |= {"__name__": self.module.__name__, "__builtins__": self.names, "__file__": f"/{MODULE}.py"}
+        own = {"__name__": self.module.__name__, "__builtins__": self.names, "__file__": f"/{MODULE}.py"}
+        scope |= self._given | own
         for name in PROGRAM_MODULES:
             sys.modules[name] = self.program
         if self.script:

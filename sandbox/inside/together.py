@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import unittest
 
@@ -32,8 +33,6 @@ Write = Callable[[bytes], None]
 
 _PRELUDE = "prelude"
 """What the prelude takes for its module's name where it is run for the test."""
-_PLACES = 200, 1000
-"""Of the descriptor that the word is kept at."""
 _MOST = 4096
 _OF_INTERPRETER = tuple(
     f"{os.path.dirname(place)}{os.sep}"
@@ -42,17 +41,15 @@ _OF_INTERPRETER = tuple(
 """How the names of files begin that no program has written."""
 _ENDING = "exit", "fail", "main", "quit", "skip"
 """Parts of the names by which a test ends itself."""
-_before = Snapshot()
-"""Taken where this is imported first: the zygote of tests holds it."""
 
 
 class Kept:
     """A short text where no search of the memory finds it."""
 
     def __init__(self, text: bytes) -> None:
-        low, high = _PLACES
         reader, writer = os.pipe()
-        self._place = low + int.from_bytes(os.urandom(4), "little") % (high - low)
+        free = [place for place in range(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if not _is_open(place)]
+        self._place = free[int.from_bytes(os.urandom(4), "little") % len(free)]
         os.dup2(reader, self._place, inheritable=False)
         os.write(writer, text)
         os.close(reader)
@@ -64,6 +61,14 @@ class Kept:
             return os.read(self._place, _MOST)
         except OSError:
             return b""
+
+
+def _is_open(place: int) -> bool:
+    try:
+        os.fstat(place)
+    except OSError:
+        return False
+    return True
 
 
 def run(scope: dict[str, Any], prelude: CodeType, program: CodeType, ask: Callable[[], bytes], write: Write) -> None:
@@ -127,3 +132,7 @@ def _of_the_test(trace: TracebackType | None, own: str) -> bool:
             return False
         trace = trace.tb_next
     return last is None or any(part in name.lower() for name in last.co_names for part in _ENDING)
+
+
+_before = Snapshot()
+"""Taken where this is imported first, when all of it is there: the zygote of tests holds it."""
