@@ -72,27 +72,27 @@ CONSTANT_KINDS = frozenset(
 
 
 def functions(code: str) -> list[str]:
-    """All test functions of a module, as ``test_f`` or ``TestC.test_m``. Raises SyntaxError or ValueError."""
-    return outline(ast.parse(code)).functions
+    """All test functions of a module, as ``test_f`` or ``TestC.test_m``. What is no Python has none."""
+    return _read(code)[1]
 
 
 def split(code: str) -> list[str]:
     """The test functions that may each be a test of their own. None: the module is one test, or no Python."""
-    try:
-        tree = ast.parse(code)
-        names = outline(tree).functions
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+    tree, names = _read(code)
     return names if len(names) > 1 and _Module(tree, names).are_independent() else []
 
 
-def check(code: str, function: str) -> None:
-    """Raises ValueError where the code has no test function of this name. SyntaxError is left to others."""
+def _read(code: str) -> tuple[ast.Module, list[str]]:
     try:
-        known = functions(code)
+        tree = ast.parse(code)
+        return tree, outline(tree).functions
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    if function not in known:
+        return ast.Module([], []), []
+
+
+def check(code: str, function: str) -> None:
+    """Raises ValueError where the code has no test function of this name."""
+    if function not in (known := functions(code)):
         has = f"; it has {', '.join(known[:SHOWN])}" if known else ", and no other"
         raise ValueError(f"the code has no test function of this name{has} (found {function!r})")
 
