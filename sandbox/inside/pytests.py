@@ -150,7 +150,7 @@ class _Session:
         else:
             outcome = "faulty" if isinstance(error, pytest.FixtureLookupError) else "failed"
         words = words_of(error) if error else str(report.longrepr or "")
-        self._tally.add(name, outcome, f"{parameters} {words}".strip(), error)
+        self._tally.add(name, outcome, f"{parameters} {words}".strip() if words else "", error)
 
 
 _ready: list[_Session] = []

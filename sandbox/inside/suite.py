@@ -34,7 +34,7 @@ exited     the text ended itself by SystemExit
 faulty     the test cannot run: a fixture that nobody gives, arguments that nothing takes, a module that is missing
 failed     with any other exception; whose it is, `error` tells"""
 ORDER: tuple[Outcome, ...] = ("skipped", "xfailed", "passed", "empty", "exited", "faulty", "failed")
-"""Of what several runs of one function come to, the last counts."""
+"""From the best to the worst: of several runs of one function, or several functions, the worst counts."""
 
 FILE = "<test>"
 MODULE = "test_solution"
@@ -52,6 +52,11 @@ class Result(NamedTuple):
     outcome: Outcome
     words: str = ""
     error: BaseException | None = None
+
+
+def decisive(results: Sequence[Result]) -> Result:
+    """The one that says what the text says as a whole: the first of the worst."""
+    return max(results, key=lambda result: ORDER.index(result.outcome))
 
 
 def _never() -> bool:
@@ -198,8 +203,8 @@ class Tally:
 
     def add(self, name: str, outcome: Outcome, words: str = "", error: BaseException | None = None) -> None:
         known = self._found.get(name)
-        if known is None or ORDER.index(outcome) > ORDER.index(known.outcome):
-            self._found[name] = Result(name, outcome, words, error)
+        new = Result(name, outcome, words, error)
+        self._found[name] = new if known is None else decisive([known, new])
 
     def has(self, name: str) -> bool:
         return name in self._found
