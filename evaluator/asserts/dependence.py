@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ...sandbox.inside.outline import PROGRAM_MODULES
+from ...sandbox.inside.outline import PROGRAM_MODULES, imported
 
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
@@ -72,10 +72,10 @@ class Dependence:
             if isinstance(node, ast.stmt | ast.expr):
                 self.at[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
         names = names | program_names(tree)
-        imported = {name for name, module in _imported(tree) if module not in PROGRAM_MODULES}
+        given = {name for name, module in imported(tree) if module not in PROGRAM_MODULES}
         self.names = names | {"solution"}
         stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        self.fixed = ({*vars(builtins)} | imported) - stored - names
+        self.fixed = ({*vars(builtins)} | given) - stored - names
         """Names that always stand for the same, which nothing changes."""
         self.defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         self.functions = self.defined - stored
@@ -225,14 +225,7 @@ def _place(node: ast.AST, among: Sequence[ast.AST]) -> int:
 
 def program_names(tree: ast.Module) -> set[str]:
     """Names that the test imports from the program, as from a module."""
-    return {name for name, module in _imported(tree) if module in PROGRAM_MODULES}
-
-
-def _imported(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
-    """(name, module) of all imports."""
-    for node in ast.walk(tree):
-        for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
-            yield alias.asname or alias.name, node.module if isinstance(node, ast.ImportFrom) else alias.name
+    return {name for name, module in imported(tree) if module in PROGRAM_MODULES}
 
 
 def _names(node: ast.AST) -> Iterator[str]:

@@ -24,6 +24,12 @@ WIDE = (
 )  # fmt: skip
 """Imported within 15 ms, and seldom needed."""
 
+TESTING = (
+    "unittest", "unittest.mock", "asyncio", "contextlib", "inspect", "logging", "pytest", "tempfile",
+    *(f"{__package__}.{name}" for name in ("trial", "unknown", "ready", "together")),
+)  # fmt: skip
+"""What the processes of tests use besides, wherever pytest is installed."""
+
 
 def sets(packages: Sequence[str]) -> list[tuple[str, ...]]:
     """Each holds the ones before, too. The last is there only where the operator allows packages."""

@@ -278,7 +278,7 @@ class _UnittestResult(unittest.TestResult):
             self._add(test, outcome_of(err[1]), f"{told} {words_of(err[1])}".strip(), err[1])
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
-        self._add(test, "skipped", reason)
+        self._add(test, "skipped", reason, sys.exc_info()[1])
 
     def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
         self._add(test, "xfailed", words_of(err[1]), err[1])

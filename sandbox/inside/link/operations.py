@@ -1,0 +1,56 @@
+"""What one side may have done with an object of the other."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from builtins import delattr, dir, getattr, iter, len, list, setattr, type  # noqa: UP029
+from collections.abc import Callable
+from typing import Any
+
+from .names import ALWAYS, SPECIAL
+
+Operation = Callable[..., Any]
+
+
+def call(function: Any, *args: Any, **keywords: Any) -> Any:
+    return function(*args, **keywords)
+
+
+def special(name: str, thing: Any, *args: Any, **keywords: Any) -> Any:
+    """As Python looks it up: in the class."""
+    if name not in SPECIAL and name not in ALWAYS:
+        raise ValueError(f"no special method {name!r}")
+    return getattr(type(thing), name)(thing, *args, **keywords)
+
+
+def parameters(function: Any) -> list[list[Any]] | None:
+    """[name, kind, [default] or [], [annotation] or []]; None: Python cannot say."""
+    try:
+        found = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+    empty = inspect.Parameter.empty
+    told = [
+        [each.name, int(each.kind), [] if each.default is empty else [each.default],
+         [] if each.annotation is empty else [each.annotation]]
+        for each in found.parameters.values()
+    ]  # fmt: skip
+    returned = found.return_annotation
+    return [*told, [None, None, [], [] if returned is empty else [returned]]]
+
+
+OPERATIONS: dict[str, Operation] = {
+    "call": call,
+    "get": getattr,
+    "set": setattr,
+    "del": delattr,
+    "special": special,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "names": dir,
+    "parameters": parameters,
+    "iterate": iter,
+    "size": len,
+    "item": lambda thing, place: thing[place],
+}

@@ -1,0 +1,144 @@
+"""The program's side: does what the test asks for.
+
+All that this process says it could say whatever its program is; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import sys
+from builtins import BaseException, MemoryError, isinstance, type  # noqa: UP029
+from typing import Any
+
+from .classes import forwarded
+from .names import place_of, shared
+from .operations import OPERATIONS, Operation
+from .output import Captured
+from .peer import Peer
+from .wire import Closed
+
+
+class Owner(Peer):
+    mine, theirs = "p", "t"
+
+    def __init__(self, scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
+        super().__init__(fd, scope, classes)
+        self._scope = scope
+        self._captured = Captured()
+        self._originals: dict[tuple[str, str], list[Any]] = {}
+        """Of what the test has patched: the value, or nothing."""
+        self._loop: Any = None
+        self._operations: dict[str, Operation] = {
+            **OPERATIONS,
+            "global": self._global,
+            "globals": self._globals,
+            "define": self._define,
+            "defined": lambda: [*self._scope],
+            "await": self._await,
+            "patch": self._patch,
+            "restore": self._restore,
+        }
+
+    def serve_all(self) -> None:
+        """Until the test is done."""
+        self._captured.begin()
+        try:
+            self.send({"ready": True})
+            while True:
+                self.serve(self.receive())
+        except Closed:
+            pass
+        finally:
+            self._captured.end()
+
+    def fail(self, error: BaseException) -> None:
+        """The program's module has failed with this exception."""
+        try:
+            self.send({"raised": self.encode(error)})
+        except Closed:
+            pass
+
+    def operation(self, name: Any, given: list[Any]) -> Operation:
+        return self._operations[name]
+
+    def passes(self, error: BaseException) -> bool:
+        return isinstance(error, Closed | MemoryError)
+
+    def place(self, value: Any) -> tuple[str, str] | None:
+        if not isinstance(value, type):
+            return None
+        place = place_of(value)
+        return place if place is not None and shared(value, place[0]) else None
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._captured.write(message)
+        super().send(message)
+
+    def special(self, name: str, kind: str) -> Any:
+        return forwarded(self, name)
+
+    def get(self, thing: Any, name: str) -> Any:
+        return self.ask("get", thing, name)
+
+    def cannot(self, what: str) -> Any:
+        return self.ask("cannot", what)
+
+    # -- what only a program is asked for
+
+    def _global(self, name: str) -> Any:
+        if name not in self._scope:
+            raise NameError(f"name {name!r} is not defined")
+        return self._scope[name]
+
+    def _globals(self, names: Any) -> dict[str, Any]:
+        wanted = [name for name in self._scope if not name.startswith("__")] if names is None else names
+        return {name: self._scope[name] for name in wanted if name in self._scope}
+
+    def _define(self, name: str, *value: Any) -> None:
+        """What the program calls so becomes this, or nothing."""
+        if value:
+            self._scope[name] = value[0]
+        else:
+            del self._scope[name]
+
+    def _await(self, awaitable: Any) -> Any:
+        import asyncio
+
+        async def awaited() -> Any:
+            return await awaitable
+
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(awaited())
+
+    def _patch(self, module: str, name: str, *value: Any) -> None:
+        """An attribute of a module becomes this, or is taken away."""
+        target = self._module(module)
+        if (module, name) not in self._originals:
+            self._originals[module, name] = [vars(target)[name]] if name in vars(target) else []
+        if value:
+            setattr(target, name, *value)
+        else:
+            delattr(target, name)
+
+    def _restore(self, module: str, name: str) -> None:
+        """It becomes again what it was."""
+        target = self._module(module)
+        original = self._originals.pop((module, name))
+        if original:
+            setattr(target, name, *original)
+        elif name in vars(target):
+            delattr(target, name)
+
+    def _module(self, name: str) -> Any:
+        return sys.modules.get(name) or __import__(name, fromlist=("",))
+
+
+def serve(scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
+    """Until the test is done. ``scope``: of the program's module, which has run; ``classes``: those that the prelude
+    defines, ``objects.classes_in``."""
+    Owner(scope, fd, classes).serve_all()
+
+
+def fail(error: BaseException, fd: int) -> None:
+    """Tell the test that the program's module has failed with this exception."""
+    Owner({}, fd).fail(error)
