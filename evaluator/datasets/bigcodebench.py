@@ -33,13 +33,14 @@ class BigCodeBench(Format[_Row]):
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         """Its own judge puts the prompt before the program, too, so that a program may leave out the imports."""
+        prelude = before(row.code_prompt or row.complete_prompt, row.entry_point)
         problem = make_problem(
             problem_id=row.task_id,
             mode="assert",
-            tests=function_tests(row.test),
+            tests=function_tests(row.test, prelude),
             checker=Checker(type="assert"),
             entry_point=row.entry_point,
-            prelude=before(row.code_prompt or row.complete_prompt, row.entry_point),
+            prelude=prelude,
             statement=row.instruct_prompt or row.complete_prompt,
             starter_code=row.complete_prompt,
         )

@@ -203,9 +203,9 @@ def _assertions(value: Sequence[Any], field: str) -> Cases:
     return Cases(tuple(TestCase(code=_text(each, f"{field}[{n}]")) for n, each in enumerate(value)), "assert")
 
 
-def function_tests(code: str) -> tuple[TestCase, ...]:
+def function_tests(code: str, prelude: str = "") -> tuple[TestCase, ...]:
     """One for each test function where that may be; else the code is one test."""
-    return tuple(TestCase(code=code, function=name) for name in split(code)) or (TestCase(code=code),)
+    return tuple(TestCase(code=code, function=name) for name in split(code, prelude)) or (TestCase(code=code),)
 
 
 def _objects(value: Sequence[Any], field: str, starter: str, fn_name: str | None) -> Cases:

@@ -54,7 +54,7 @@ class HumanEval(Format[_Row]):
 
 def _tests(row: _Row) -> tuple[TestCase, ...]:
     if functions(row.test) and not re.search(r"^def check\b", row.test, re.MULTILINE):
-        return function_tests(row.test)
+        return function_tests(row.test, row.prompt)
     return (TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),)
 
 

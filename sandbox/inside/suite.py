@@ -17,7 +17,6 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
-import os
 import sys
 import unittest
 from collections.abc import Callable, Collection, Sequence
@@ -34,7 +33,7 @@ exited     the text ended itself by SystemExit
 faulty     the test cannot run: a fixture that nobody gives, arguments that nothing takes, a module that is missing
 failed     with any other exception; whose it is, `error` tells"""
 ORDER: tuple[Outcome, ...] = ("skipped", "xfailed", "passed", "empty", "exited", "faulty", "failed")
-"""From the best to the worst: of several runs of one function, or several functions, the worst counts."""
+"""From the best to the worst: of several runs of one function, the worst counts."""
 
 FILE = "<test>"
 MODULE = "test_solution"
@@ -52,11 +51,6 @@ class Result(NamedTuple):
     outcome: Outcome
     words: str = ""
     error: BaseException | None = None
-
-
-def decisive(results: Sequence[Result]) -> Result:
-    """The one that says what the text says as a whole: the first of the worst."""
-    return max(results, key=lambda result: ORDER.index(result.outcome))
 
 
 def _never() -> bool:
@@ -203,8 +197,8 @@ class Tally:
 
     def add(self, name: str, outcome: Outcome, words: str = "", error: BaseException | None = None) -> None:
         known = self._found.get(name)
-        new = Result(name, outcome, words, error)
-        self._found[name] = new if known is None else decisive([known, new])
+        if known is None or ORDER.index(outcome) > ORDER.index(known.outcome):
+            self._found[name] = Result(name, outcome, words, error)
 
     def has(self, name: str) -> bool:
         return name in self._found
@@ -335,36 +329,9 @@ def words_of(error: BaseException) -> str:
     return told if line is None else f"{told} (line {line})"
 
 
-# ------------------------------------------------------------------------------------------------------------- imports
-
-
 def _bound(tree: ast.Module) -> frozenset[str]:
     """What the text defines or sets at its top, as far as it is seen."""
     nodes = list(statements(tree.body))
     names = {node.name for node in nodes if isinstance(node, ast.ClassDef | Function)}
     targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
     return frozenset(names | {target.id for target in targets if isinstance(target, ast.Name)})
-
-
-class _Closed:
-    """Finds nothing."""
-
-    def find_spec(self, *_: Any) -> None:
-        return None
-
-    def invalidate_caches(self) -> None:
-        pass
-
-
-def close(folders: Sequence[str]) -> None:
-    """Let nothing be imported from there: others can write to them."""
-    roots = [os.path.realpath(folder) for folder in folders]
-
-    def hook(path: str) -> _Closed:
-        real = os.path.realpath(path)
-        if any(real == root or real.startswith(f"{root}/") for root in roots):
-            return _Closed()
-        raise ImportError
-
-    sys.path_hooks.insert(0, cast("Any", hook))
-    sys.path_importer_cache.clear()
