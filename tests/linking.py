@@ -15,6 +15,11 @@ from microcoder.sandbox.worker import Inputs, Work
 from .conftest import SMALL
 
 
+def request(code: str) -> bytes:
+    """What the process of a test is asked."""
+    return json.dumps({"code": code, "forced": [], "select": None, "free": []}).encode()
+
+
 class Linking:
     """One worker."""
 
@@ -24,9 +29,8 @@ class Linking:
 
     async def linked(self, program: str, code: str, **limits: Any) -> tuple[Execution, Execution]:
         """What came of the program's process, and of that of the test."""
-        request = json.dumps({"code": code}).encode()
-        program_side, test_side = await self.run("linked", [b"", request], program, **limits)
-        return program_side, test_side
+        of_program, of_test = await self.run("linked", [b"", request(code)], program, **limits)
+        return of_program, of_test
 
     async def run(self, mode: Mode, blobs: list[bytes], program: str, **limits: Any) -> list[Execution]:
         inputs = Inputs(blobs)

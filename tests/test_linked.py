@@ -18,7 +18,7 @@ from microcoder.sandbox.pool import Pool
 from microcoder.sandbox.worker import Inputs, Work
 
 from .conftest import SMALL
-from .linking import Linking
+from .linking import Linking, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,8 +33,9 @@ async def linking(request: pytest.FixtureRequest) -> AsyncIterator[Linking]:
         yield Linking(pool)
 
 
-LINK = """
-import os, stat, sys, time
+DOES = """
+import atexit, os, stat, sys, time
+atexit.register(print, "closed", flush=True)
 def is_socket(fd):
     try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
     except OSError: return False
@@ -42,95 +43,118 @@ link = next(fd for fd in range(1000, 1024) if is_socket(fd))
 def compute(seconds):
     end = time.process_time() + seconds
     while time.process_time() < end: pass
+def f(x):
+    STEPS
+    return x
 """
-ECHO = "while data := os.read(link, 1 << 16): os.write(link, data.upper())\nprint('closed')"
-SAY = "os.write(link, b'hello')\nassert os.read(link, 9) == b'HELLO'\n"
-ENDS = "assert os.read(link, 9) == b''\nprint('closed')"
+TEST = f"from solution import f\n{DOES.replace('def f(x)', 'def own(x)')}\nassert f('a') == 'a'\nown(1)\nassert f('b') == 'b'"
+
+
+def program(steps: str = "pass") -> str:
+    """Takes these steps each time its function is called."""
+    return DOES.replace("STEPS", steps)
+
+
+def asks(steps: str = "pass") -> str:
+    """A test that takes these steps between two questions."""
+    return TEST.replace("STEPS", steps)
 
 
 def ends(*sides: Execution) -> list[str]:
     return [side.limit or str(side.outcome) for side in sides]
 
 
+def told(test: Execution) -> str:
+    return json.loads(test.result)["end"]
+
+
 async def test_two_processes_talk(linking: Linking) -> None:
-    program, test = await linking.linked(LINK + ECHO, LINK + SAY)
-    assert (program.test, program.outcome, program.stdout, program.result) == (0, "finished", b"closed\n", b"")
-    assert (test.test, test.outcome, json.loads(test.result)) == (1, "finished", {"end": "passed"}), test
-    assert 0 < program.cpu_time < 0.5 > test.cpu_time > 0
-    assert program.fresh and test.fresh
+    one, other = await linking.linked(program(), asks())
+    assert (one.test, one.outcome, one.stdout, one.result) == (0, "finished", b"closed\n", b"")
+    assert (other.test, other.outcome, told(other)) == (1, "finished", "passed"), other
+    assert 0 < one.cpu_time < 0.5 > other.cpu_time > 0
+    assert one.fresh and other.fresh
 
 
 async def test_streams_are_apart(linking: Linking) -> None:
-    say = "print(os.getcwd())\nprint(sys.stdin.read(), {0!r}, file=sys.stderr)"
-    program, test = await linking.linked(LINK + say.format("program"), LINK + say.format("test") + "\n" + ENDS)
-    assert (program.stderr, test.stderr) == (b" program\n", b" test\n")
-    assert program.stdout + b"closed\n" == test.stdout
+    say = "os.write({0}, (sys.stdin.read() + '{1}').encode())"
+    one, other = await linking.linked(program(say.format(2, "program ")), asks(say.format(2, "test ")))
+    assert (one.stderr, other.stderr) == (b"program program ", b"test "), other
 
 
 @pytest.mark.parametrize(
-    ("program", "outcome"),
+    ("steps", "outcome"),
     {
         "os._exit(0)": "finished",
         "os._exit(3)": "crashed",
-        "raise ValueError": "crashed",
         "sys.exit(4)": "crashed",
         "os.kill(os.getpid(), 9)": "crashed",
         "os.close(link)": "finished",
-        "os.closerange(0, 2000)\ncompute(0.1)": "finished",
+        "os.closerange(3, 2000)\n    compute(0.1)": "finished",
     }.items(),
 )
-async def test_who_is_left_sees_the_end_of_the_other(linking: Linking, program: str, outcome: str) -> None:
-    assert ends(*await linking.linked(LINK + program, LINK + ENDS)) == [outcome, "finished"]
-    assert ends(*await linking.linked(LINK + ENDS, LINK + program))[0] == "finished"
+async def test_who_is_left_sees_the_end_of_the_other(linking: Linking, steps: str, outcome: str) -> None:
+    one, other = await linking.linked(program(steps), asks())
+    assert (ends(other), told(other)) == (["finished"], "raised" if "sys.exit" in steps else "ended"), other
+    if "sys.exit" not in steps:  # which the test is told of
+        assert ends(one) == [outcome]
+    one, other = await linking.linked(program() + steps.replace("\n    ", "\n"), asks())
+    assert ends(one, other) == [outcome, "finished"] and told(other) == "ended", other
+    if "os.close" not in steps:
+        one, other = await linking.linked(program(), asks(steps))
+        assert ends(one) == ["finished"], one
     await linking.innocent()
 
 
-@pytest.mark.parametrize(
-    ("program", "test", "expected"),
-    [
-        ("compute(9)", ENDS, ["cpu_time", "finished"]),
-        (ENDS, "compute(9)", ["finished", "cpu_time"]),
-        ("time.sleep(9)", ENDS, ["idle_time", "idle_time"]),
-        (ENDS, "time.sleep(9)", ["idle_time", "idle_time"]),
-        ("os._exit(0)", "time.sleep(9)", ["finished", "idle_time"]),
-        ("x = bytearray(1 << 29)", ENDS, ["memory", "finished"]),
-        (ENDS, "x = [bytes(4096) for _ in range(1 << 17)]", ["finished", "memory"]),
-        ("os.write(1, bytes(1 << 21))", ENDS, ["output", "finished"]),
-        ("while True: os.write(link, bytes(1 << 16))", "time.sleep(9)", ["idle_time", "idle_time"]),
-        ("time.sleep(9)", "while True: os.write(link, bytes(1 << 16))", ["idle_time", "idle_time"]),
-    ],
-)
-async def test_each_has_limits(linking: Linking, program: str, test: str, expected: list[str]) -> None:
-    assert ends(*await linking.linked(LINK + program, LINK + test)) == expected
+LIMITS = [
+    ("compute(9)", "pass", ["cpu_time", "finished"]),
+    ("pass", "compute(9)", ["finished", "cpu_time"]),
+    ("time.sleep(9)", "pass", ["idle_time", "idle_time"]),
+    ("pass", "time.sleep(9)", ["idle_time", "idle_time"]),
+    ("os._exit(0)", "time.sleep(9)", ["finished", "finished"]),
+    ("bytearray(1 << 29)[::4096] = bytes(1 << 17)", "pass", ["memory", "finished"]),
+    ("pass", "y = bytearray(1 << 29)[::4096] = bytes(1 << 17)", ["finished", "memory"]),
+    ("os.write(1, bytes((1 << 20) + 1))", "pass", ["output", "finished"]),
+    ("pass", "os.write(1, bytes((1 << 20) + 1))", ["finished", "output"]),
+    ("[open(f'/tmp/{n}', 'w') .close() for n in range(5000)]\n    time.sleep(9)", "pass", ["memory", "memory"]),
+]
+
+
+@pytest.mark.parametrize(("steps", "asked", "expected"), LIMITS)
+async def test_each_has_limits(linking: Linking, steps: str, asked: str, expected: list[str]) -> None:
+    if linking.bare and "open" in steps:
+        pytest.skip("the files of this jail are the host's")
+    assert ends(*await linking.linked(program(steps), asks(asked))) == expected
     await linking.innocent()
 
 
 async def test_who_waits_for_the_other_is_not_idle(linking: Linking) -> None:
-    works = "compute(1)\nos.write(link, b'+')"
-    waits = "assert os.read(link, 1) == b'+'"
-    assert ends(*await linking.linked(LINK + works, LINK + waits, cpu_time=5)) == ["finished", "finished"]
-    assert ends(*await linking.linked(LINK + waits, LINK + works, cpu_time=5)) == ["finished", "finished"]
+    one, other = await linking.linked(program("compute(1)"), asks(), cpu_time=5)
+    assert ends(one, other) == ["finished", "finished"] and told(other) == "passed"
+    one, other = await linking.linked(program(), asks("compute(1)"), cpu_time=5)
+    assert ends(one, other) == ["finished", "finished"] and told(other) == "passed"
 
 
 async def test_the_clock_is_that_of_both(linking: Linking) -> None:
     busy = "while True: compute(0.01), time.sleep(0.05)"
-    program, test = await linking.linked(LINK + busy, LINK + busy, cpu_time=5, wall_time=1)
-    assert ends(program, test) == ["wall_time", "wall_time"]
-    assert 1 < program.wall_time < 5
+    one, other = await linking.linked(program(), asks(busy), cpu_time=5, wall_time=1)
+    assert ends(one, other) == ["wall_time", "wall_time"]
+    assert 1 < one.wall_time < 5
 
 
 async def test_standard_error_that_fits_no_file_is_cut(linking: Linking) -> None:
-    flood = "for _ in range(40): os.write(2, b'x' * 65536)\nprint('after')\n"
-    program, test = await linking.linked(LINK + flood + ECHO, LINK + SAY)
-    assert ends(program, test) == ["finished", "finished"]
-    assert program.stdout == b"after\nclosed\n" and len(program.stderr) == SMALL["stderr"]
-    program, test = await linking.linked(LINK + ECHO, LINK + flood + SAY)
-    assert ends(program, test) == ["finished", "finished"]
+    flood = "for _ in range(20): os.write(2, b'x' * 65536)"
+    one, other = await linking.linked(program(flood), asks())
+    assert ends(one, other) == ["finished", "finished"] and told(other) == "passed"
+    assert len(one.stderr) == SMALL["stderr"]
+    one, other = await linking.linked(program(), asks(flood))
+    assert ends(one, other) == ["finished", "finished"] and told(other) == "passed"
+    assert len(other.stderr) == SMALL["stderr"]
 
 
 async def test_it_can_be_ended_at_any_time(linking: Linking) -> None:
-    inputs = Inputs([b"", json.dumps({"code": LINK + "time.sleep(9)"}).encode()])
-    source = (LINK + "time.sleep(9)").encode()
+    inputs = Inputs([b"", request(asks("time.sleep(9)"))])
+    source = program("time.sleep(9)").encode()
     for wait in (0, 0.001, 0.01, 0.1):
         work = Work(inputs=inputs, source=source, tests=[0, 1], limits=Limits(**SMALL), mode="linked")
         async with linking.pool.worker(inputs) as worker:
@@ -140,7 +164,7 @@ async def test_it_can_be_ended_at_any_time(linking: Linking) -> None:
 
 
 async def test_a_program_that_does_not_compile(linking: Linking) -> None:
-    inputs = Inputs([b"", b"{}"])
+    inputs = Inputs([b"", request("")])
     work = Work(inputs=inputs, source=b"x =", tests=[0, 1], limits=Limits(**SMALL), mode="linked")
     async with linking.pool.worker(inputs) as worker:
         worker.begin(work)
@@ -149,8 +173,21 @@ async def test_a_program_that_does_not_compile(linking: Linking) -> None:
 
 
 async def test_a_test_has_pytest_and_imports_from_no_folder_of_the_program(linking: Linking) -> None:
-    look = "import pytest, unittest, _pytest\nprint([p for p in sys.path if p.endswith(('work', 'tmp')) or not p])"
-    program, test = await linking.linked("", LINK + look)
-    assert test.stdout == b"[]\n", test
-    program, test = await linking.linked("try: import pytest\nexcept ImportError: print('no')", "")
-    assert program.stdout == (b"" if linking.bare else b"no\n"), program
+    look = "import sys, pytest, unittest\nprint([p for p in sys.path if p.endswith(('work', 'tmp')) or not p])\nf(1)"
+    _, other = await linking.linked(program(), look)
+    assert other.stdout == b"[]\n", other
+    one, _ = await linking.linked("try: import pytest\nexcept ImportError: print('no')", "f(1)")
+    assert one.stdout == (b"" if linking.bare else b"no\n"), one
+
+
+async def test_both_find_the_same_files(linking: Linking) -> None:
+    writes = program("open('file', 'w').write('x')")
+    one, other = await linking.linked(writes, asks("assert open('file').read() == 'x'"))
+    assert ends(one, other) == ["finished", "finished"] and told(other) == "passed", other
+    await linking.innocent()
+
+
+@pytest.mark.parametrize("memory", [32, 64])
+async def test_what_the_process_of_a_test_holds_is_not_counted(linking: Linking, memory: int) -> None:
+    one, other = await linking.linked(program(), asks("import pytest"), memory=memory << 20)
+    assert ends(one, other) == ["finished", "finished"] and told(other) == "passed", other

@@ -15,6 +15,7 @@ lift          a test as calls and checks, or why it cannot be
 checks        what a check asks of the values that came back
 names         what a test uses, and what gives it
 dependence    which exceptions are the test's own doing
+functions     the test functions of a module, each as a test of its own
 faults        what else is wrong with a test itself: contradictions, names that nobody gives
 assertion     one test, ready for judging
 perturb       the same test asking for something else
@@ -25,5 +26,6 @@ from __future__ import annotations
 
 from .assertion import Assertion, Ruling, read_assertions
 from .faults import contradiction, suspicions
+from .functions import split
 
-__all__ = ["Assertion", "Ruling", "contradiction", "read_assertions", "suspicions"]
+__all__ = ["Assertion", "Ruling", "contradiction", "read_assertions", "split", "suspicions"]

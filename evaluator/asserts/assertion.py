@@ -18,6 +18,7 @@ from ..status import Status
 from .dependence import Caught, assuming, own_doing, program_names, statements
 from .expressions import Outside
 from .faults import is_asked_for, judged_by_program
+from .functions import check as check_function
 from .lift import Lifted, Raises, lift
 from .names import (
     asserted_builtins,
@@ -255,8 +256,13 @@ def read_assertions(problem: Problem) -> Iterator[Assertion]:
         raise ValueError(f"prelude: {_words(error)}") from None
     told = problem.statement, problem.starter_code
     for number, test in enumerate(problem.tests):
+        if test.function is not None:
+            try:
+                check_function(test.code or "", test.function)
+            except ValueError as error:
+                raise ValueError(f"tests[{number}].function: {error}") from None
         try:
-            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told)
+            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told, test.function)
         except ValueError as error:
             raise ValueError(f"tests[{number}].code: {error}") from None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -32,6 +33,13 @@ MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 SEALED = "it can only be judged in the process of the program, which assert_trust sealed leaves out"
 
 
+End = Literal[
+    "passed", "failed", "raised", "faulty", "empty", "ended", "garbled", "undecided",
+    "crashed", "time_limit", "memory_limit", "output_limit",
+]  # fmt: skip
+"""The last four are of the test's own process."""
+
+
 class CompileFailed(Exception):
     """The program does not compile. Holds the compiler's words."""
 
@@ -47,8 +55,7 @@ class _Alone(msgspec.Struct):
 class _Told(msgspec.Struct):
     """What became of a test, as sandbox/inside/linked.py tells it."""
 
-    end: str
-    """One of _STATUS."""
+    end: End
     words: str = ""
     missing: str | None = None
     """A name that the test asked the program for, which does not give it."""
@@ -59,7 +66,7 @@ class _Told(msgspec.Struct):
 _read_alone = msgspec.json.Decoder(_Alone).decode
 _read_told = msgspec.json.Decoder(_Told).decode
 
-_STATUS = {
+_STATUS: dict[End, Status] = {
     "passed": Status.ACCEPTED,
     "failed": Status.WRONG_ANSWER,
     "raised": Status.RUNTIME_ERROR,
@@ -73,6 +80,13 @@ _STATUS = {
 """By how a test ended: all assertions held; one did not; an exception of the program went through it; the process of the
 program ended while it was asked; what came from there was no answer; the test's own process ended of what it was given,
 or at a limit."""
+_EARLY: dict[Outcome, End] = {
+    Outcome.CRASHED: "crashed",
+    Outcome.TIME_LIMIT: "time_limit",
+    Outcome.MEMORY_LIMIT: "memory_limit",
+    Outcome.OUTPUT_LIMIT: "output_limit",
+}
+"""How the test's own process ends early."""
 
 
 class Session:
@@ -93,11 +107,11 @@ class Session:
         if told.end == "undecided":
             execution, told = await self._together(test)
             rule = "assert together"
-        if execution.outcome is not Outcome.FINISHED and told.end in ("passed", "empty", "faulty", "ended", "garbled"):
-            return execution, None  # that it had answered everything is not all that counts
         if (fault := self._fault_after(test, told)) is not None:
             return execution, Ruling(Status.CHECKER_ERROR, message=fault)
-        status = _STATUS[told.end]
+        if execution.outcome is not Outcome.FINISHED and told.end not in ("failed", "raised", "crashed"):
+            return execution, None  # that it had answered everything is not all that counts
+        status = _STATUS.get(told.end, Status.WRONG_ANSWER)
         return execution, Ruling(status, rule if status is Status.ACCEPTED else None, told.words or None)
 
     async def _fault(self, test: Assertion) -> str | None:
@@ -125,7 +139,7 @@ class Session:
 
     def _fault_after(self, test: Assertion, told: _Told) -> str | None:
         """Why it is no fault of the program that the test ended so. None: it is."""
-        if told.end == "crashed" and test.crashes:
+        if test.crashes and told.end in _EARLY.values():
             return told.words  # as it does whatever the program gives
         if told.end in ("faulty", "empty"):
             return told.words or "no part of the test ran"
@@ -192,6 +206,6 @@ def _of_process(execution: Execution) -> _Told:
         except msgspec.MsgspecError:
             return _Told("crashed", "the process of the test ended without a word")
     if execution.limit:
-        return _Told(execution.outcome.value, f"{execution.limit} exceeded while the test looked at what was returned")
+        return _Told(_EARLY[execution.outcome], f"{execution.limit} exceeded while the test looked at what was returned")
     lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
     return _Told("crashed", f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300])

@@ -26,7 +26,7 @@ WIDE = (
 
 TESTING = (
     "unittest", "unittest.mock", "asyncio", "contextlib", "inspect", "logging", "pytest", "tempfile",
-    f"{__package__}.trial", f"{__package__}.unknown", f"{__package__}.together",
+    *(f"{__package__}.{name}" for name in ("trial", "unknown", "ready", "together")),
 )  # fmt: skip
 """What the processes of tests use besides, wherever pytest is installed."""
 

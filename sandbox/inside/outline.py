@@ -203,9 +203,13 @@ def _called(body: Iterable[ast.AST]) -> Iterator[str]:
         for part in ast.walk(node):
             if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
                 yield part.func.id
-            elif isinstance(part, ast.For) and isinstance(part.iter, ast.List | ast.Tuple):
-                if isinstance(part.target, ast.Name) and part.target.id in _called(part.body):
-                    yield from (each.id for each in part.iter.elts if isinstance(each, ast.Name))
+                continue
+            match part:
+                case ast.For(target=ast.Name(id=name), iter=ast.List(elts=each) | ast.Tuple(elts=each), body=inner):
+                    if name in _called(inner):
+                        yield from (node.id for node in each if isinstance(node, ast.Name))
+                case _:
+                    pass
 
 
 def _sets(node: ast.stmt, name: str) -> bool:

@@ -20,7 +20,7 @@ import linecache
 import os
 import sys
 import unittest
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Literal, NamedTuple, cast
 

@@ -292,13 +292,13 @@ class TestProcess:
         if task.mode == "test":
             self.judge(write)
         if task.mode == "together":
-            from . import together
+            from . import together  # which the zygote of tests holds
 
             sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
             together.run(scope, self.prelude, self.program, self.ask, write)
             return os.close(self.result)
         if task.mode == "linked":
-            return self.answer(scope)
+            return self.serve_test(scope)
         if task.mode == "unknown":
             from . import unknown  # which the zygote of tests holds
 
@@ -323,9 +323,9 @@ class TestProcess:
             value = (getattr(scope[kind](), name) if kind else scope[name])(*given)
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
 
-    def answer(self, scope: dict[str, Any]) -> None:
-        """The process of a program that has a link to that of the test."""
-        from .link import owner
+    def serve_test(self, scope: dict[str, Any]) -> None:
+        """The program's process, as long as that of the test wants something of it."""
+        from .link import owner  # which takes more than all programs should have to hold
         from .objects import classes_in
 
         try:

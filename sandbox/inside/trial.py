@@ -35,19 +35,24 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     exec(prelude, scope)
     linked = Link(fd, scope, classes_in(prelude), names_in(asked["code"]))
     guard.watch(folders, linked.cannot)
-    given: list[str] = []
     try:
         linked.wait_until_ready()
-        module = linked.module()
-        given = sorted({*dir(module)} & {*asked["free"]})
-        suite = Suite(asked["code"], module, scope, asked["forced"])
-        end = end_of(suite.run(asked["select"], lambda: stopped(linked) is not None), STANDINS)
     except Stop:
-        end = {}
-    except Exception as error:  # of the program's module
-        end = {"end": "ended", "words": f"the program does not start: {type(error).__name__}"}
+        pass
+    except BaseException as error:  # of the program's module
+        return write(json.dumps({"end": "ended", "words": f"the program does not start: {type(error).__name__}"}).encode())
+    told: dict[str, Any] = {}
+    try:
+        module = linked.module()
+        told["given"] = sorted({*dir(module)} & {*asked["free"]})
+        suite = Suite(asked["code"], module, scope, asked["forced"])
+        told |= end_of(suite.run(asked["select"], lambda: stopped(linked) is not None), STANDINS)
+    except Stop:
+        pass
+    except Exception as error:  # of what runs the test
+        told = {"end": "undecided", "words": f"the test cannot run apart: {type(error).__name__}: {error}"}
     linked.close()
-    write(json.dumps({**end, **(stopped(linked) or {}), "given": given}).encode())
+    return write(json.dumps(told | (stopped(linked) or {})).encode())
 
 
 def stopped(linked: Link) -> dict[str, str] | None:

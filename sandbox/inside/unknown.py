@@ -26,7 +26,6 @@ from typing import Any, cast
 
 from .suite import MODULE, Suite
 
-
 Write = Callable[[bytes], None]
 
 FRAMES = 64
@@ -212,13 +211,13 @@ class Program(ModuleType):
 
 def run(prelude: CodeType, given: bytes, write: Write) -> None:
     """Run the test once; see the top of the file for what is written."""
-    request: dict[str, Any] = json.loads(given)
+    asked: dict[str, Any] = json.loads(given)
     scope: dict[str, Any] = {"__name__": MODULE}
     exec(prelude, scope)
     test = Test()
-    suite = Suite(request["code"], Program(test), scope, request["forced"])
+    suite = Suite(asked["code"], Program(test), scope, asked["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
-    for result in suite.run(request["select"]):
+    for result in suite.run(asked["select"]):
         error = result.error
         if result.outcome in ("exited", "faulty", "failed") and not (
             isinstance(error, Stop) or (isinstance(error, SystemExit) and not error.code)
