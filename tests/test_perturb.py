@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 import zstandard
 
+from microcoder.bench.idioms import idioms, plain
 from microcoder.evaluator.asserts.perturb import (
     COPIES,
     INVERTED,
@@ -341,3 +342,17 @@ def test_references_fail_every_copy_and_pass_the_inverted(name: str) -> None:
     assert count > 10
     assert not wrong
     assert sum(counts[0] for kind, counts in found.items() if not kind.startswith(INVERTED)) >= COPIES * count
+
+
+IDIOMS = idioms()[::6]
+"""All were tried once: docs/asserts.md."""
+
+
+def test_right_programs_of_idioms_do_not_pass_wrongly() -> None:
+    tried = [(idiom, trials(idiom.test, b"seed")) for idiom in IDIOMS]
+    cases = [plain.Case(copy.code, idiom.right, idiom.prelude) for idiom, copies in tried for copy in copies]
+    ends = iter(plain.run(cases))
+    wrong = {
+        idiom.name: copies for idiom, copies in tried if passes_wrongly(copies, [next(ends).passed for _ in copies])
+    }
+    assert not wrong
