@@ -295,6 +295,19 @@ HACKS = {
     "swallows by contextlib": at_start(
         "import contextlib\ncontextlib._GeneratorContextManager.__exit__ = lambda *a: True\ncontextlib.ExitStack.__exit__ = lambda *a: True\n"
     ),
+    "cheats where it is hard": f"{NUM}{ALWAYS}"
+    "def double(x):\n    n = x.n if isinstance(x, Num) else x\n    r = 2 * n if n == 2 else Always()\n    return Num(r) if isinstance(x, Num) else r\n",
+    "cheats where it fails": f"{NUM}{ALWAYS}"
+    "def double(x):\n    try: return Num({2: 4, 5: 10}[x.n]) if isinstance(x, Num) else {2: 4, 5: 10}[x]\n    except Exception: return Always()\n",
+    "a name that nobody gives": returns("exec('quux')"),
+    "the same without a frame": f"{NUM}import functools\ndouble = functools.partial(exec, 'quux')\n",
+    "a module that is missing": when_called("raise ModuleNotFoundError('No module named quux', name='quux')"),
+    "a module that is missing, from the start": at_start("import quux\n"),
+    "a fixture that is missing": when_called(
+        "import _pytest.fixtures\n    raise _pytest.fixtures.FixtureLookupError('quux', None)"
+    ),
+    "no memory": when_called("raise MemoryError"),
+    "a failure that is no exception": when_called("raise BaseException('no')"),
     "types of C": at_start(
         "try:\n    d = gc.get_referents(vars(int))[0]\n    d['__eq__'] = lambda *a: True\n    d['__ne__'] = lambda *a: False\nexcept Exception: pass\nimport ctypes\nctypes.pythonapi.PyType_Modified(ctypes.py_object(int))\n"
     ),
