@@ -19,7 +19,7 @@ import sys
 import unittest
 
 # Whatever the program makes of the builtins.
-from builtins import Exception, OSError, any, int, isinstance, sorted, type, vars  # noqa: UP029
+from builtins import Exception, OSError, any, int, isinstance, min, sorted, type, vars  # noqa: UP029
 from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any
@@ -33,6 +33,8 @@ Write = Callable[[bytes], None]
 
 _PRELUDE = "prelude"
 """What the prelude takes for its module's name where it is run for the test."""
+_PLACES = 1000
+"""Of which one is the descriptor that the word is kept at, where there may be as many."""
 _MOST = 4096
 _OF_INTERPRETER = tuple(
     f"{os.path.dirname(place)}{os.sep}"
@@ -48,8 +50,8 @@ class Kept:
 
     def __init__(self, text: bytes) -> None:
         reader, writer = os.pipe()
-        free = [place for place in range(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if not _is_open(place)]
-        self._place = free[int.from_bytes(os.urandom(4), "little") % len(free)]
+        high = min(_PLACES, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        self._place = high // 2 + int.from_bytes(os.urandom(4), "little") % (high - high // 2)
         os.dup2(reader, self._place, inheritable=False)
         os.write(writer, text)
         os.close(reader)
@@ -61,14 +63,6 @@ class Kept:
             return os.read(self._place, _MOST)
         except OSError:
             return b""
-
-
-def _is_open(place: int) -> bool:
-    try:
-        os.fstat(place)
-    except OSError:
-        return False
-    return True
 
 
 def run(scope: dict[str, Any], prelude: CodeType, program: CodeType, ask: Callable[[], bytes], write: Write) -> None:
@@ -135,4 +129,4 @@ def _of_the_test(trace: TracebackType | None, own: str) -> bool:
 
 
 _before = Snapshot()
-"""Taken where this is imported first, when all of it is there: the zygote of tests holds it."""
+"""Taken where this is imported first: in the zygote of tests. It has all of this file, so it stands at the end."""
