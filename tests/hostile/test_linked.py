@@ -325,3 +325,13 @@ HONEST = (
 async def test_what_tests_usually_do_is_done(linking: Linking, code: str) -> None:
     _, test = await linking.linked("def f(): return 1", "from solution import f\n" + code)
     assert json.loads(test.result)["end"] == "passed", test
+
+
+OPTIONS = "--co", "-k nothing", "-p helpers", "-o python_functions=nothing", "--ignore-glob=*", "--version"
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+async def test_the_environment_of_the_program_tells_the_test_nothing(linking: Linking, options: str) -> None:
+    source = f"import os\nos.environ.update(PYTEST_ADDOPTS={options!r}, PYTEST_PLUGINS='helpers', PYTHONOPTIMIZE='2')\n"
+    for code in FORMS:
+        assert (await judged(linking, f"{source}def f(): return 1", code))[2] == "failed"
