@@ -163,7 +163,7 @@ class Session:
             return execution, told
         names = [*reading.free, *([reading.entry_point] if reading.entry_point else [])]
         copies = await in_thread(trials, reading.source, secrets.token_bytes(16), names, test.function)
-        tried = await self._beside(test, [copy.code for copy in copies])
+        tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
         if passes_wrongly(copies, [_passed(each) for _, each in tried]):
             told = _Told("failed", "what the test expects makes no difference to whether it passes")
         return execution, told
