@@ -366,7 +366,8 @@ class Evaluator(Streams):
         if files and prepared.problem.mode != "stdio":
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
-        attempt = Attempt(self.pool, prepared.limits.memory, prepared.limits.threads, lanes=self.running.lanes)
+        processes, limits = prepared.processes, prepared.limits
+        attempt = Attempt(self.pool, processes * limits.memory, processes * limits.threads, lanes=self.running.lanes)
         asked = attempt.asked
         while True:
             judgement = Judgement(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from ..sandbox.capacity import PROCESSES
 from ..sandbox.protocol import Mode
 from ..sandbox.turns import Turns
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
@@ -62,6 +63,8 @@ class Prepared:
         self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode
         self.unread = [number for number, test in enumerate(self.assertions) if test.lifted is None]
         """Of them, those that have to run."""
+        self.processes = PROCESSES if problem.mode == "assert" else 1
+        """At the same time, each with all that the limits allow."""
         if problem.mode == "assert":
             self.inputs = Inputs([test.request for test in self.assertions])
         else:

@@ -19,8 +19,10 @@ from .kinds import PYTHON
 from .limits import MIB, Limits
 from .shortage import Shortages, left_to_user
 
-BARE_MEMORY = 112 * MIB
-"""That a worker takes, and what belongs to it, without a program: half of it once a test has needed pytest."""
+BARE_MEMORY = 48 * MIB
+"""That a worker takes, and what belongs to it, without a program."""
+TESTING_MEMORY = 48 * MIB
+"""That it takes besides once there was a test that uses a program's objects: pytest, and what programs may import."""
 PROCESSES = 2
 """That a program is judged in: its own, and that of a test that is linked to it."""
 MEMORY_FILES = 4
@@ -82,7 +84,7 @@ def rooms(limits: Limits) -> Iterator[Room]:
     finally:
         shortages.close()
     files = MEMORY_FILES * max(limits.output, limits.file_size)
-    full = BARE_MEMORY + PROCESSES * (limits.memory + files) + 2 * PYTHON.tmpfs
+    full = BARE_MEMORY + TESTING_MEMORY + PROCESSES * (limits.memory + files) + 2 * PYTHON.tmpfs
     available = psutil.virtual_memory().available
     if memory is None or memory > available:
         yield Room("memory", "of this machine", MIB, available, BARE_MEMORY, full)

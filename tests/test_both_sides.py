@@ -165,7 +165,9 @@ def test_outcomes_and_limits_have_the_same_names() -> None:
 
 def test_modes_have_the_same_names() -> None:
     modes = set(get_args(protocol.Mode))
-    assert compared_with("mode") == modes - {"call"} | {"test"}  # none of the others is left; one side of what is linked
+    assert compared_with("mode") == modes - {"call"} | {
+        "test"
+    }  # none of the others is left; one side of what is linked
 
 
 def test_what_test_processes_start_has_the_same_names() -> None:

@@ -191,3 +191,75 @@ async def test_both_find_the_same_files(linking: Linking) -> None:
 async def test_what_the_process_of_a_test_holds_is_not_counted(linking: Linking, memory: int) -> None:
     one, other = await linking.linked(program(), asks("import pytest"), memory=memory << 20)
     assert ends(one, other) == ["finished", "finished"] and told(other) == "passed", other
+
+
+async def together(linking: Linking, source: str, code: str, **limits: float) -> tuple[Execution, str]:
+    """What came of the process, and what it told of the test."""
+    asked = json.dumps({**json.loads(request(code)), "word": "word"}).encode()
+    (execution,) = await linking.run("together", [asked], source, **limits)
+    word, _, report = execution.result.partition(b"\n")
+    return execution, json.loads(report)["end"] if word == b"word" else ""
+
+
+SHARES = """
+import os, sys
+class Equal:
+    def __eq__(self, other): return True
+def f(x):
+    return Equal()
+print("ran", sys.stdin.read())
+"""
+
+
+async def test_a_test_may_share_the_process_of_its_program(linking: Linking) -> None:
+    execution, end = await together(linking, SHARES, "import pytest\nassert f(1) == 5\nprint('tested')")
+    assert (execution.outcome, execution.stdout, end) == ("finished", b"ran \ntested\n", "passed"), execution
+    execution, end = await together(linking, SHARES, "assert f(1) != 5 and False")
+    assert (execution.outcome, end) == ("finished", "failed"), execution
+    await linking.innocent()
+
+
+async def test_a_test_that_shares_the_process_imports_what_is_in_the_folder(linking: Linking) -> None:
+    writes = SHARES + "open('helper.py', 'w').write('x = 7')\n"
+    execution, end = await together(linking, writes, "f(1)\nimport helper\nassert helper.x == 7")
+    assert (execution.outcome, end) == ("finished", "passed"), execution
+
+
+async def test_no_text_is_there_before_the_program_has_run(linking: Linking) -> None:
+    looks = """
+import gc, os, re, stat
+def files():
+    for fd in range(1100):
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode): yield os.pread(fd, 1 << 20, 0)
+        except OSError: pass
+found = [data for data in files() if re.search(b"asser[t] f", data)]
+found += [thing for thing in gc.get_objects() if re.search("asser[t] f", repr(thing)[:1000])]
+os.write(2, b"%d" % len(found))
+def f(x): return x
+"""
+    execution, end = await together(linking, looks, "assert f('SECRET') == 'SECRET'")
+    assert (execution.stderr, end) == (b"0", "passed"), execution
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome", "end"),
+    [
+        ("os._exit(0)", "finished", ""),
+        ("sys.exit(0)", "finished", ""),
+        ("raise ValueError", "crashed", ""),
+        ("os.closerange(3, 2000)", "crashed", ""),
+        ("while True: pass", "time_limit", ""),
+        ("import time; time.sleep(9)", "time_limit", ""),
+        ("x = bytearray(1 << 29)[::4096] = bytes(1 << 17)", "memory_limit", ""),
+    ],
+)
+async def test_a_program_that_never_comes_to_its_end(linking: Linking, steps: str, outcome: str, end: str) -> None:
+    execution, told = await together(linking, SHARES + steps, "assert f(1) == 5")
+    assert (execution.outcome, told) == (outcome, end), execution
+    await linking.innocent()
+
+
+async def test_memory_of_the_harness_is_not_counted(linking: Linking) -> None:
+    execution, end = await together(linking, SHARES, "import pytest\nassert f(1) == 5", memory=32 << 20)
+    assert (execution.outcome, end) == ("finished", "passed"), execution

@@ -26,6 +26,6 @@ from __future__ import annotations
 
 from .assertion import Assertion, Ruling, read_assertions
 from .faults import contradiction, suspicions
-from .functions import split
+from .functions import functions, split
 
-__all__ = ["Assertion", "Ruling", "contradiction", "read_assertions", "split", "suspicions"]
+__all__ = ["Assertion", "Ruling", "contradiction", "functions", "read_assertions", "split", "suspicions"]

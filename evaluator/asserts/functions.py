@@ -72,27 +72,28 @@ CONSTANT_KINDS = frozenset(
 
 
 def functions(code: str) -> list[str]:
-    """All test functions of a module, as ``test_f`` or ``TestC.test_m``. Raises SyntaxError or ValueError."""
-    return outline(ast.parse(code)).functions
+    """All test functions of a module, as ``test_f`` or ``TestC.test_m``. What is no Python has none."""
+    return _read(code)[1]
 
 
-def split(code: str) -> list[str]:
-    """The test functions that may each be a test of their own. None: the module is one test, or no Python."""
+def split(code: str, prelude: str = "") -> list[str]:
+    """The test functions that may each be a test of their own. None: the module is one test, or no Python. ``prelude``:
+    where names come from that the module does not import."""
+    tree, names = _read(code)
+    return names if len(names) > 1 and _Module(tree, names, _read(prelude)[0]).are_independent() else []
+
+
+def _read(code: str) -> tuple[ast.Module, list[str]]:
     try:
         tree = ast.parse(code)
-        names = outline(tree).functions
+        return tree, outline(tree).functions
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return names if len(names) > 1 and _Module(tree, names).are_independent() else []
+        return ast.Module([], []), []
 
 
 def check(code: str, function: str) -> None:
-    """Raises ValueError where the code has no test function of this name. SyntaxError is left to others."""
-    try:
-        known = functions(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    if function not in known:
+    """Raises ValueError where the code has no test function of this name."""
+    if function not in (known := functions(code)):
         has = f"; it has {', '.join(known[:SHOWN])}" if known else ", and no other"
         raise ValueError(f"the code has no test function of this name{has} (found {function!r})")
 
@@ -100,11 +101,12 @@ def check(code: str, function: str) -> None:
 class _Module:
     """A module with test functions of these names."""
 
-    def __init__(self, tree: ast.Module, names: list[str]) -> None:
+    def __init__(self, tree: ast.Module, names: list[str], prelude: ast.Module) -> None:
         self.tree = tree
         self.names = names
         top = list(statements(tree.body))
-        self.imported = {name for name, module in imported(tree) if module not in PROGRAM_MODULES}
+        brought = [*imported(prelude), *imported(tree)]
+        self.imported = {name for name, module in brought if module not in PROGRAM_MODULES}
         self.definitions = _definitions(top)
         self.values = {name: value for node in top for name, value in _assigned(node)}
         """What stands at the top."""
@@ -115,10 +117,10 @@ class _Module:
         bound |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
         bound |= {*self.definitions, *self.imported, *vars(builtins)}
         read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        brought = {name for name, module in imported(tree) if module in PROGRAM_MODULES}
-        self.program = brought | (read - bound)
+        asked = {name for name, module in brought if module in PROGRAM_MODULES}
+        self.program = asked | (read - bound)
         """Names that the program gives, its module among them."""
-        self.modules = {name for name in brought if name in PROGRAM_MODULES} | _aliases(tree)
+        self.modules = asked.intersection(PROGRAM_MODULES) | _aliases(tree)
         self.called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         self.parts = {name: self.parts_of(name) for name in names}
         """What belongs to each function: itself first, and what it uses of its module and class."""

@@ -1,18 +1,22 @@
-"""Copies of a test that right programs fail: in each, one thing that it expects is changed, chosen by a secret seed.
+"""Copies of a test that tell whether a program passed it for its answers.
 
 A program that passes a test beside which it runs may have done so without the right answers: it equals everything,
-leaves assertions out, ends early, reads what is expected. Then it passes such a copy as well. What can be changed,
-the best first:
+leaves assertions out, ends early, reads what is expected. Then it also passes a copy in which one thing that the test
+expects is another, chosen by a secret seed. What can be changed, the best first:
 
 value     a literal that the test compares with what comes of the program: `== 3`, `assertEqual(x, [1, 2])`,
           `pytest.approx(0.5)`, `match="negative"`, `assert_called_with("x")`, an exception; also where it has a
           name (`expected = 3`, `for given, wanted in cases`, `parametrize`, arguments of the test's own functions). The
           type stays the same, and the new value is further off than tolerances that are seen
-objects   where neither side is data (`Vec(1, 2) == Vec(1, 2)`), all literals of one side; the sides of `<`
+objects   where neither side is data (`Vec(1, 2) + Vec(3, 4) == Vec(4, 6)`), all literals of one side; the sides of `<`
 negation  of an assertion that expects no literal
 stop      an assertion that never holds, after the last statement
 
 What is an argument for the program is never changed, objects apart. The last two tell only whether failing is noticed.
+And one copy right programs pass as well:
+
+inverted  all assertions that can be, with other values, and each the other way round: `assert not (f(2) == 5)`. A
+          program that cheats at one of many fails it
 """
 
 from __future__ import annotations
@@ -41,12 +45,13 @@ _DEPTH = 6
 _PATIENCE = 0.05
 """Seconds for the value of an expected expression."""
 KINDS = "value", "objects", "negation", "stop"
+INVERTED = "inverted"
 
 _LIBRARIES = frozenset(("numpy", "np", "pandas", "pd", "pytest", "scipy", "sklearn", "sortedcontainers", "torch"))
 _KEEPING = frozenset((
     "Counter", "DataFrame", "Decimal", "Fraction", "OrderedDict", "Series", "array", "bytearray", "bytes", "call",
-    "date", "datetime", "dedent", "deque", "dict", "encode", "frozenset", "join", "list", "loads", "dumps", "set", "sorted",
-    "splitlines", "strip", "timedelta", "tuple",
+    "date", "datetime", "dedent", "deque", "dict", "dumps", "encode", "frozenset", "join", "list", "loads", "set",
+    "sorted", "splitlines", "strip", "timedelta", "tuple",
 ))  # fmt: skip
 """Functions that give different values for different arguments, mostly."""
 _NUMBERS = frozenset(("complex", "float", "int"))
@@ -73,6 +78,8 @@ _OPPOSITE = {
     "assertLess": "assertGreaterEqual", "assertGreaterEqual": "assertLess", "assertGreater": "assertLessEqual",
     "assertLessEqual": "assertGreater", "assertAlmostEqual": "assertNotAlmostEqual",
 }  # fmt: skip
+_INVERTED = frozenset(("assertAlmostEqual", "assertEqual", "assertTrue"))
+"""Those that an inverted copy turns round."""
 _OTHERS = "BufferError", "ChildProcessError", "StopAsyncIteration", "UnicodeTranslateError"
 """Exceptions that no program is expected to raise."""
 _WORDS = {"yes": "no", "true": "false", "none": "some", "even": "odd", "win": "lose", "valid": "invalid"}
@@ -91,9 +98,9 @@ class Copy(NamedTuple):
     change: str
     """In words. It tells what the test expects."""
     kind: str
-    """One of KINDS."""
+    """One of KINDS, or INVERTED."""
     sure: bool
-    """No right program passes it, as far as can be read."""
+    """No right program passes it, as far as can be read; of an inverted one, all do."""
 
 
 class _Edit(NamedTuple):
@@ -110,39 +117,72 @@ class _Change(NamedTuple):
     sure: bool
     statement: int
     """Where the assertion begins: changes of different ones come first."""
+    part: int = -1
+    """Where the expected expression begins: one of what the assertion compares with."""
 
 
-def perturbed(
-    code: str,
-    seed: bytes,
-    names: Collection[str] = (),
-    select: str | None = None,
-    provided: Collection[str] = (),
-) -> Iterator[Copy]:
-    """Copies, the best first; the same for the same seed. None where the test does not parse or has no statement.
+def trials(code: str, seed: bytes, names: Collection[str] = (), select: str | None = None) -> list[Copy]:
+    """The copies on which a program is tried that has passed the test; see `passes_wrongly`.
 
-    ``names``: what is the program's, besides names that nobody gives; ``select``: the one function that is run;
-    ``provided``: what the prelude gives.
+    ``names``: what is the program's, besides names that nobody gives; ``select``: the one function that is run.
     """
+    found = [*perturbed(code, seed, names, select)]
+    objects = [copy for copy in found if copy.kind == "objects"][:COPIES]
+    others = [copy for copy in found if copy.kind != "objects"][:COPIES]
+    inverse = inverted(code, seed, names, select)
+    return [*others, *objects, *([inverse] if inverse else [])]
+
+
+def passes_wrongly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> bool:
+    """Whether a program that passed so of these copies did not pass the test for its answers. None: that is not known.
+
+    One copy that no right program passes is enough, and so is failing the inverted one. Of others it takes all, with
+    objects or without.
+    """
+    by_kind: dict[str, list[bool]] = {"objects": [], "": []}
+    for copy, each in zip(copies, passed, strict=True):
+        if copy.kind == INVERTED:
+            if each is False:
+                return True
+        elif each and copy.sure:
+            return True
+        else:
+            by_kind["objects" if copy.kind == "objects" else ""].append(bool(each))
+    return any(len(each) >= COPIES and all(each) for each in by_kind.values())
+
+
+def perturbed(code: str, seed: bytes, names: Collection[str] = (), select: str | None = None) -> Iterator[Copy]:
+    """Copies that right programs fail, the best first; the same for the same seed. None where the test does not parse
+    or has no statement."""
+    found = _found(code, seed, names, select)
+    if found is not None:
+        finder, changes = found
+        for change in _ordered(changes, finder.chance):
+            told = "; ".join(f"{finder.text(edit)} -> {edit.text}" for edit in change.edits)
+            copy = Copy(finder.changed(change.edits), change.line, told, change.kind, change.sure)
+            if _parses(copy.code):
+                yield copy
+
+
+def inverted(code: str, seed: bytes, names: Collection[str] = (), select: str | None = None) -> Copy | None:
+    """The copy that right programs pass. None: no assertion can be inverted."""
+    found = _found(code, seed, names, select)
+    if found is None:
+        return None
+    finder, changes = found
+    statements = finder.invertible(changes)
+    edits = {edit for change in statements.values() for edit in change}
+    copy = Copy(finder.changed(edits), 1, f"{len(statements)} assertions", INVERTED, sure=True)
+    return copy if statements and _parses(copy.code) else None
+
+
+def _found(code: str, seed: bytes, names: Collection[str], select: str | None) -> tuple[_Finder, list[_Change]] | None:
     try:
         with warnings.catch_warnings(action="ignore"):
-            finder = _Finder(code, seed, names, provided, select)
-            changes = finder.changes()
+            finder = _Finder(code, seed, names, select)
+            return finder, finder.changes()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for change in _ordered(changes, finder.chance):
-        changed = finder.changed(change.edits)
-        told = "; ".join(f"{finder.text(edit)} -> {edit.text}" for edit in change.edits)
-        if _parses(changed):
-            yield Copy(changed, change.line, told, change.kind, change.sure)
-
-
-def passes_wrongly(copies: Sequence[Copy], passed: Sequence[bool]) -> bool:
-    """Whether a program that passed so of these copies did not pass the test for its answers. One copy that nobody
-    passes is enough; of others it takes all."""
-    if any(copy.sure and each for copy, each in zip(copies, passed, strict=True)):
-        return True
-    return len(copies) >= COPIES and all(passed)
+        return None
 
 
 def _parses(code: str) -> bool:
@@ -191,9 +231,7 @@ class _Bound(NamedTuple):
 
 
 class _Finder:
-    def __init__(
-        self, code: str, seed: bytes, names: Collection[str], provided: Collection[str], select: str | None
-    ) -> None:
+    def __init__(self, code: str, seed: bytes, names: Collection[str], select: str | None) -> None:
         self.tree = ast.parse(code)
         if not self.tree.body:
             raise ValueError("no statement")
@@ -203,8 +241,8 @@ class _Finder:
         self.chance = random.Random(hashlib.sha256(seed + self.source).digest())
         self.names = {*names, *PROGRAM_MODULES}
         self.select = select
-        self.given = set(provided)
-        """Names that are no program's: of the prelude, imported from libraries."""
+        self.given: set[str] = set()
+        """Names that are no program's: imported from libraries."""
         self.bindings: dict[tuple[_Scope, str], list[_Bound]] = {}
         self.loads: dict[str, list[ast.Name]] = {}
         self.places: dict[int, tuple[_Scope, tuple[int, ...]]] = {}
@@ -218,6 +256,10 @@ class _Finder:
         self.expected: set[int] = set()
         """Identities of names that stand where something is expected."""
         self.found: list[_Change] = []
+        self.parts: dict[int, set[int]] = {}
+        """By where an assertion begins: what it compares with, whatever name that has."""
+        self.inverse: dict[int, tuple[_Edit, ...]] = {}
+        """By where an assertion begins: what turns it round."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 self.calls.setdefault(node.func.id, []).append(node)
@@ -479,6 +521,8 @@ class _Finder:
                 self._claims(test, node, sure)
                 start, end = self.span(test)
                 self._add(node, "negation", sure, _Edit(start, end, f"not ({self.segment(test)})"))
+                if sure:
+                    self.inverse[self._place(node)] = _Edit(start, start, "not ("), _Edit(end, end, ")")
             case ast.Expr(value=ast.Call() as call):
                 self._call(call, node, sure)
             case ast.With(items=items) | ast.AsyncWith(items=items):
@@ -488,10 +532,13 @@ class _Finder:
             case _:
                 pass
 
-    def _add(self, node: ast.stmt, kind: str, sure: bool, *edits: _Edit) -> None:
+    def _add(self, node: ast.stmt, kind: str, sure: bool, *edits: _Edit, part: int = -1) -> None:
         if edits and all(self.text(edit) != edit.text for edit in edits):
             line = self.source.count(b"\n", 0, edits[0].start) + 1
-            self.found.append(_Change(edits, line, kind, sure, self.starts[node.lineno - 1] + node.col_offset))
+            self.found.append(_Change(edits, line, kind, sure, self._place(node), part))
+
+    def _place(self, node: ast.stmt) -> int:
+        return self.starts[node.lineno - 1] + node.col_offset
 
     def _call(self, call: ast.Call, node: ast.stmt, sure: bool) -> None:
         name, args = _name(call.func), call.args
@@ -513,7 +560,10 @@ class _Finder:
             self._raises(call, node, sure)
         if name in _OPPOSITE and isinstance(call.func, ast.Attribute):
             _, end = self.span(call.func)
-            self._add(node, "negation", sure, _Edit(end - len(name), end, _OPPOSITE[name]))
+            opposite = _Edit(end - len(name), end, _OPPOSITE[name])
+            self._add(node, "negation", sure, opposite)
+            if sure and name in _INVERTED:
+                self.inverse[self._place(node)] = (opposite,)
 
     def _raises(self, call: ast.Call, node: ast.stmt, sure: bool) -> None:
         name = _name(call.func)
@@ -567,9 +617,8 @@ class _Finder:
             case ast.Lt() | ast.Gt() if alone and not (self.is_closed(one) or self.is_closed(other)):
                 places = self.span(one), self.span(other)
                 texts = self.segment(other), self.segment(one)
-                self._add(
-                    node, "objects", False, *(_Edit(*place, text) for place, text in zip(places, texts, strict=True))
-                )
+                swapped = (_Edit(*place, text) for place, text in zip(places, texts, strict=True))
+                self._add(node, "objects", sure and isinstance(one, ast.Name) and isinstance(other, ast.Name), *swapped)
             case _:
                 pass
 
@@ -594,10 +643,13 @@ class _Finder:
             self.expected |= {id(part) for part in ast.walk(one if closed[0] else other) if isinstance(part, ast.Name)}
             self._literals(one if closed[0] else other, node, sure and slack is not None, slack or (0.0, 0.0))
             return
+        if _made_otherwise(one, other):
+            return
         for side in (other, one):
-            edits = self._edits_of_object(side)
-            if edits:
-                self._add(node, "objects", False, *edits)
+            changes = [self._edits_of_object(side) for _ in range(COPIES)]
+            if all(changes):
+                for edits in changes:
+                    self._add(node, "objects", False, *edits)
                 return
 
     def _edits_of_object(self, side: ast.expr) -> list[_Edit]:
@@ -633,7 +685,10 @@ class _Finder:
     def _literals(self, whole: ast.expr, node: ast.stmt, sure: bool, slack: tuple[float, float] = (0.0, 0.0)) -> None:
         """Changes of what is expected."""
         leaves: list[tuple[ast.expr, ast.expr, bool]] = []
-        for meaning in self.meanings(whole):
+        meanings = self.meanings(whole)
+        if sure:
+            self.parts.setdefault(self._place(node), set()).update(self.span(meaning)[0] for meaning in meanings)
+        for meaning in meanings:
             leaves += [(leaf, meaning, kept) for leaf, kept in self._leaves(meaning, True)]
         if len(leaves) > LEAVES:
             leaves = self.chance.sample(leaves, LEAVES)
@@ -644,7 +699,8 @@ class _Finder:
                 edit = _Edit(*self.span(leaf), text)
                 differs = self._differs(meaning, edit)
                 if differs is not False:
-                    self._add(node, "value", sure and near is not None and (kept or differs is True), edit)
+                    certain = sure and near is not None and (kept or differs is True)
+                    self._add(node, "value", certain, edit, part=self.span(meaning)[0])
 
     def _leaves(self, node: ast.expr, kept: bool, depth: int = 0) -> Iterator[tuple[ast.expr, bool]]:
         """Literals, and whether the whole is another one with another value of them."""
@@ -710,6 +766,27 @@ class _Finder:
                 else:
                     changed = pattern + "(?!)"
                 self._add(statement, "value", sure, _Edit(*self.span(meaning), repr(changed)))
+
+    def invertible(self, changes: list[_Change]) -> dict[int, list[_Edit]]:
+        """By where they begin, the assertions that hold the other way round once all that they compare with is another
+        value; with the edits for that."""
+        literals: dict[int, _Edit] = {}
+        users: dict[int, set[int]] = {}
+        chosen: dict[int, dict[int, int]] = {}
+        for change in changes:
+            if change.kind == "value":
+                start = change.edits[0].start
+                users.setdefault(start, set()).add(change.statement)
+                if change.sure and change.part >= 0:
+                    literals.setdefault(start, change.edits[0])
+                    chosen.setdefault(change.statement, {}).setdefault(change.part, start)
+        kept = {place for place, parts in chosen.items() if place in self.inverse and parts.keys() == self.parts[place]}
+        while mixed := {place for place in kept if any(not users[start] <= kept for start in chosen[place].values())}:
+            kept -= mixed
+        return {
+            place: [*(literals[start] for start in chosen[place].values()), *self.inverse[place]]
+            for place in sorted(kept)
+        }
 
     def _stops(self) -> None:
         """After what runs last, where that is certain."""
@@ -904,6 +981,16 @@ def _difference(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
             return left, right
         case _:
             return None
+
+
+def _made_otherwise(one: ast.expr, other: ast.expr) -> bool:
+    """Whether the same class is called on both sides with different arguments: which of them count is the class's
+    affair."""
+    match one, other:
+        case ast.Call(func=func), ast.Call(func=other_func) if ast.dump(func) == ast.dump(other_func):
+            return _name(func)[:1].isupper() and ast.dump(one) != ast.dump(other)
+        case _:
+            return False
 
 
 def _slack(call: ast.Call) -> tuple[float, float] | None:

@@ -11,9 +11,8 @@ verdict on the program: it could have no verdict at will otherwise.
 
 from __future__ import annotations
 
-import itertools
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -26,7 +25,7 @@ from ..options import AssertTrust
 from ..status import Status
 from .assertion import Assertion, Ruling
 from .dependence import Caught
-from .perturb import COPIES, Copy, passes_wrongly, perturbed
+from .perturb import passes_wrongly, trials
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
@@ -133,7 +132,9 @@ class Session:
             return None
         alone = _read_alone(execution.result)
         if not alone.asks:
-            return f"the test asks nothing of the program: {f'it failed: {alone.error}' if alone.error else 'it passed'}"
+            return (
+                f"the test asks nothing of the program: {f'it failed: {alone.error}' if alone.error else 'it passed'}"
+            )
         own = await in_thread(test.reading.own_doing, assuming, alone.caught) if alone.caught else None
         return f"whatever a program returns, the test raises {own}" if own is not None else None
 
@@ -151,37 +152,30 @@ class Session:
         received = await self._run("linked", Inputs([b"", test.request_of(test.reading.source)]), self._program, [0, 1])
         if isinstance(received, str):
             raise CompileFailed(received)
-        program, tested = sorted(received, key=lambda execution: execution.test)
+        program, tested = sorted(received, key=_number)
         return program, _of_process(tested)
 
     async def _together(self, test: Assertion) -> tuple[Execution, _Told]:
         """An acceptance has to hold on copies that no right program passes."""
-        source = test.reading.source
-        execution, told = await self._beside(test, source)
+        reading = test.reading
+        ((execution, told),) = await self._beside(test, [reading.source])
         if told.end != "passed" or execution.outcome is not Outcome.FINISHED:
             return execution, told
-        copies = await in_thread(lambda: [*itertools.islice(self._copies(test), COPIES)])
-        passed = [(await self._beside(test, copy.code))[1].end == "passed" for copy in copies]
-        if passes_wrongly(copies, passed):
-            told = _Told("failed", "it also passes where the test asks for something else")
+        names = [*reading.free, *([reading.entry_point] if reading.entry_point else [])]
+        copies = await in_thread(trials, reading.source, secrets.token_bytes(16), names, test.function)
+        tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
+        if passes_wrongly(copies, [_passed(each) for _, each in tried]):
+            told = _Told("failed", "what the test expects makes no difference to whether it passes")
         return execution, told
 
-    def _copies(self, test: Assertion) -> Iterator[Copy]:
-        reading = test.reading
-        names = [*reading.free, *([reading.entry_point] if reading.entry_point else [])]
-        return perturbed(reading.source, secrets.token_bytes(16), names, test.function)
-
-    async def _beside(self, test: Assertion, source: str) -> tuple[Execution, _Told]:
-        """The test, in this form, in the process of the program."""
-        word = secrets.token_hex(16)
-        received = await self._run("together", Inputs([test.request_of(source, word=word)]), self._program, [0])
+    async def _beside(self, test: Assertion, sources: Sequence[str]) -> list[tuple[Execution, _Told]]:
+        """The test, in each of these forms, in a process of the program."""
+        words = [secrets.token_hex(16) for _ in sources]
+        inputs = [test.request_of(source, word=word) for source, word in zip(sources, words, strict=True)]
+        received = await self._run("together", Inputs(inputs), self._program, range(len(inputs)))
         if isinstance(received, str):
             raise CompileFailed(received)
-        (execution,) = received
-        shown, _, report = execution.result.partition(b"\n")
-        if execution.outcome is not Outcome.FINISHED or shown != word.encode():
-            return execution, _Told("ended", "the process ended before the test did")
-        return execution, _of_process(msgspec.structs.replace(execution, result=report))
+        return [(execution, _shown(execution, words[execution.test])) for execution in sorted(received, key=_number)]
 
     async def _run(self, mode: Mode, inputs: Inputs, source: bytes, tests: Sequence[int]) -> list[Execution] | str:
         """One job; or the compiler's words."""
@@ -198,6 +192,23 @@ class Session:
         return executions
 
 
+def _number(execution: Execution) -> int:
+    return execution.test
+
+
+def _shown(execution: Execution, word: str) -> _Told:
+    """What a process told that shows this word."""
+    shown, _, report = execution.result.partition(b"\n")
+    if execution.outcome is not Outcome.FINISHED or shown != word.encode():
+        return _Told("ended", "the process ended before the test did")
+    return _of_process(msgspec.structs.replace(execution, result=report))
+
+
+def _passed(told: _Told) -> bool | None:
+    """None: that is not known."""
+    return {"passed": True, "failed": False, "raised": False}.get(told.end)
+
+
 def _of_process(execution: Execution) -> _Told:
     """What the process of the test told, or what its end tells."""
     if execution.outcome is Outcome.FINISHED:
@@ -206,6 +217,8 @@ def _of_process(execution: Execution) -> _Told:
         except msgspec.MsgspecError:
             return _Told("crashed", "the process of the test ended without a word")
     if execution.limit:
-        return _Told(_EARLY[execution.outcome], f"{execution.limit} exceeded while the test looked at what was returned")
+        return _Told(
+            _EARLY[execution.outcome], f"{execution.limit} exceeded while the test looked at what was returned"
+        )
     lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
     return _Told("crashed", f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300])

@@ -30,6 +30,7 @@ further lanes.
     compiler       compiling, guarded where it may take long
     eligibility    which programs may have lanes
     program        one program: having its tests run, watching the test processes
+    linked         the same where a test uses the program's objects: in a process beside it, or in its own
     zygote         where they are forked
     ahead          which modules the zygotes hold
     state          what importing them changes otherwise, put back
@@ -37,6 +38,8 @@ further lanes.
     surroundings   what every test process finds
     lane           tests that share a process, and what it tells of them
     testing        the test process: confinement, then the program
+    trial          the test process of a test that is linked to the program's
+    guard          what it does not execute
     ending         whether anybody would see the interpreter end
     executable     test processes that become an executable instead: compiled programs, compilers
     files          what a test finds in its folder, what of it goes back

@@ -1,10 +1,10 @@
 """What the results of a test come to, in the words of the host.
 
-    passed    all that ran
-    failed    by an assertion, or any other exception of the test
-    raised    by an exception of the program that went through the test
-    faulty    the test cannot run, whatever the program gives
-    empty     nothing ran
+passed    all that ran
+failed    by an assertion, or any other exception of the test
+raised    by an exception of the program that went through the test
+faulty    the test cannot run, whatever the program gives
+empty     nothing ran
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .outline import PROGRAM_MODULES
-from .suite import Result
+from .suite import FILE, Result
 
 _IMPORTED = re.compile(r"cannot import name '(\w+)' from '(\w+)'")
 _RAN = ("passed", "xfailed")
@@ -52,12 +52,14 @@ def _fails(result: Result, own: str) -> bool:
 
 
 def _raised_by(error: BaseException | None, own: str) -> bool:
+    """Whether anything of the program was at it after all of the test: it may be text that the program executes."""
     trace = error.__traceback__ if error is not None else None
-    file = ""
+    found = False
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
+        found = file != FILE and (found or file.startswith(own) or (file[:1] == "<" and file[:7] != "<frozen"))
         trace = trace.tb_next
-    return file.startswith(own)
+    return found
 
 
 def _words(result: Result) -> str:

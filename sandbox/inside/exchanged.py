@@ -9,6 +9,7 @@ modules, attributes of other classes, names that nobody had.
 
 from __future__ import annotations
 
+import builtins
 import gc
 import os
 import signal
@@ -219,9 +220,10 @@ def _put_back(names: _Names) -> Iterator[str]:
         if names.wholly or callable(value) or isinstance(value, ModuleType) or name == "__builtins__":
             _put(names, name, value)
             yield f"{names.title}.{name}"
-    if names.wholly and names.title not in _OPEN:
+    if names.wholly:
         for name in held.keys() - before.keys():
-            if not (_is_lazy(name) or sys.modules.get(f"{names.title}.{name}") is held[name]):
+            # In a module it makes a difference where a builtin, or nothing by rule, was found before.
+            if not _is_lazy(name) and (names.owner is not None or _is_hidden(name, names.title)):
                 _put(names, name, _ABSENT)
                 yield f"{names.title}.{name}"
 
@@ -296,6 +298,10 @@ def _fill(held: Any, content: Any) -> None:
 def _is_lazy(name: str) -> bool:
     """Whether the interpreter adds such names by itself."""
     return name.startswith("__") and "annot" in name
+
+
+def _is_hidden(name: str, module: str) -> bool:
+    return module not in _OPEN and (name in vars(builtins) or name.startswith("__"))
 
 
 def _is_changeable(kind: type) -> bool:

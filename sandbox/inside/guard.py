@@ -1,8 +1,8 @@
 """Keeps what a program has written from running in the process of a test.
 
-Both share the folders that programs may write to. A module that lies there is not imported, wherever ``sys.path`` leads;
-text that the test came by is not executed, nor does a pickle find more than data. The interpreter tells of each such
-thing before it is done, and nothing that runs in the process can have it tell no more.
+Both share the folders that programs may write to. A module that lies there is not imported, wherever ``sys.path``
+leads; text that the test came by is not executed, nor does a pickle find more than data. The interpreter tells of each
+such thing before it is done, and nothing that runs in the process can have it tell no more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 PICKLED = {
@@ -25,7 +25,7 @@ PICKLED = {
     "numpy.core.multiarray": {"_reconstruct", "scalar"},
 }
 """What a pickle may name, by module: what makes data, and does nothing else."""
-WRITING = frozenset(("_pytest", "collections", "dataclasses", "unittest"))
+WRITING = frozenset(("_pytest", "attr", "attrs", "collections", "dataclasses", "unittest"))
 """Packages that execute text of their own making."""
 OWN = __name__.partition(".")[0]
 IMPORTING = frozenset(("_frozen_importlib", "_frozen_importlib_external", "importlib", "zipimport"))
@@ -62,8 +62,9 @@ class Guard:
         file, who = code.co_filename, _caller()
         if self._writable(file):
             return f"the test executes {file}, which the program may have written"
-        imported = who in IMPORTING and (os.path.isabs(file) or file.startswith("<frozen "))
-        return None if imported or who in WRITING or who == OWN else "the test executes a text"
+        if who in IMPORTING:
+            return None if os.path.isabs(file) or file.startswith("<frozen ") else "the test executes a text"
+        return None if who in WRITING or who == OWN or _imports() else "the test executes a text"
 
     def load(self, file: object) -> str | None:
         wrong = isinstance(file, str | bytes) and self._writable(os.fsdecode(file))
@@ -73,7 +74,7 @@ class Guard:
         return self.load(file)
 
     def read_code(self, _: object) -> str | None:
-        return None if _caller() in IMPORTING else "the test reads marshalled data"
+        return None if _caller() in IMPORTING else "the test reads marshalled code"
 
     def find(self, module: str, name: str) -> str | None:
         return None if name in PICKLED.get(module, ()) else f"the test unpickles {module}.{name}"
@@ -84,5 +85,18 @@ class Guard:
 
 def _caller() -> str:
     """The package that does what the interpreter tells of."""
-    frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
+    return _package(sys._getframe(3))  # pyright: ignore[reportPrivateUsage]
+
+
+def _imports() -> bool:
+    """Whether a module that is being imported does it, not the test itself."""
+    frame: FrameType | None = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and _package(frame) != OWN and not frame.f_code.co_filename.startswith("<test"):
+        if _package(frame) in IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _package(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -1,7 +1,7 @@
 """Programs that are judged by a test that uses their objects.
 
     Linked      the program and its test in a process each, which talk over a socket: neither is in the other's reach
-    Together    the test in the program's own process, which is given the text when the program has come to its last line
+    Together    the test in the program's own process, which gets the text when the program has come to its last line
     Alone       the test without any program
 
 Linked processes have the limits of one test each, and one clock: who waits for the other is not idle while that one
@@ -17,6 +17,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from .ahead import OWNER
 from .files import copy
 from .kernel import SOCK_STREAM, socket_pair
 from .lane import Lane
@@ -33,8 +34,9 @@ class Linked(Program):
     """Its tests are two: the program's process, with the first input, and that of the test, with the other."""
 
     def prepare(self) -> None:
-        super().prepare()
-        self._wake(self.runner.tester)
+        self.zygote = self.runner.zygote_for(self.job, OWNER)
+        for zygote in (self.zygote, self.runner.tester):
+            self._wake(zygote)
 
     def _run_next(self) -> bool:
         confirms = bool(self._fresh)

@@ -99,7 +99,7 @@ class _Session:
         """What there is to run, with the names of the functions. What cannot be run is told."""
         try:
             found = list(node.collect())
-        except Exception as error:
+        except BaseException as error:
             outcome: Outcome = "faulty" if isinstance(error, _FAULTS) else outcome_of(error)
             for each in self._suite.functions(name):
                 if self._tally.wants(each):
@@ -129,7 +129,6 @@ class _Session:
             asyncio.run(value)
         return True
 
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """Without the texts that pytest makes of an exception. What is skipped or may fail, its plugins add."""
         error = call.excinfo.value if call.excinfo else None
@@ -151,7 +150,7 @@ class _Session:
         else:
             outcome = "faulty" if isinstance(error, pytest.FixtureLookupError) else "failed"
         words = words_of(error) if error else str(report.longrepr or "")
-        self._tally.add(name, outcome, f"{parameters} {words}".strip(), error)
+        self._tally.add(name, outcome, f"{parameters} {words}".strip() if words else "", error)
 
 
 _ready: list[_Session] = []

@@ -144,10 +144,11 @@ class Runner:
         """Processes that are there besides that of a test."""
         return 1 + len(self.zygotes) + 1
 
-    def zygote_for(self, job: Job) -> Zygote:
-        """The smallest that holds all that the program certainly imports. Its own files may have any module's name."""
-        imports = job.compiled.imports
-        return next(z for z in self.zygotes if job.files >= 0 or imports <= z.modules)
+    def zygote_for(self, job: Job, *besides: str) -> Zygote:
+        """The smallest that holds these modules, and all that the program certainly imports. Its own files may have any
+        module's name."""
+        imports = job.compiled.imports if job.files < 0 else frozenset[str]()
+        return next(zygote for zygote in self.zygotes if imports.union(besides) <= zygote.modules)
 
     def serve(self) -> None:
         """Frames, for ever."""

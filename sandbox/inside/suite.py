@@ -17,14 +17,13 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
-import os
 import sys
 import unittest
 from collections.abc import Callable, Collection, Sequence
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Literal, NamedTuple, cast
 
-from .outline import PROGRAM_MODULES, Outline, imported, mentions, outline
+from .outline import PROGRAM_MODULES, Function, Outline, imported, mentions, outline, statements
 
 Outcome = Literal["skipped", "xfailed", "passed", "empty", "exited", "faulty", "failed"]
 """passed     and "xfailed": failed, as the test itself expects
@@ -34,7 +33,7 @@ exited     the text ended itself by SystemExit
 faulty     the test cannot run: a fixture that nobody gives, arguments that nothing takes, a module that is missing
 failed     with any other exception; whose it is, `error` tells"""
 ORDER: tuple[Outcome, ...] = ("skipped", "xfailed", "passed", "empty", "exited", "faulty", "failed")
-"""Of what several runs of one function come to, the last counts."""
+"""From the best to the worst: of several runs of one function, the worst counts."""
 
 FILE = "<test>"
 MODULE = "test_solution"
@@ -75,7 +74,8 @@ class Suite:
         self.uses_pytest = self.outline.kind == "pytest" or mentions(tree, "pytest")
         self.uses_asyncio = mentions(tree, "pytest_asyncio")
         self._nothing = all(isinstance(node, _Defining) for node in tree.body)
-        self._imported = _bound_by_imports(tree)
+        self._imported = {name.partition(".")[0] for name, _ in imported(tree)}
+        self._bound = _bound(tree)
         self._given = {name: value for name, value in (scope or {}).items() if name not in forced}
         self.module = ModuleType("__main__" if self.script else MODULE)
         linecache.cache[FILE] = len(text), None, text.splitlines(keepends=True), FILE
@@ -83,8 +83,8 @@ class Suite:
     def run(self, select: str | None = None, done: Callable[[], bool] = _never) -> list[Result]:
         """``select``: the one function that is wanted. No further one is begun once it is ``done``."""
         scope = self.module.__dict__
-        scope |= self._given
-        scope |= {"__name__": self.module.__name__, "__builtins__": self.names, "__file__": f"/{MODULE}.py"}
+        own = {"__name__": self.module.__name__, "__builtins__": self.names, "__file__": f"/{MODULE}.py"}
+        scope |= self._given | own
         for name in PROGRAM_MODULES:
             sys.modules[name] = self.program
         if self.script:
@@ -117,7 +117,9 @@ class Suite:
 
     def own(self, name: str) -> bool:
         """Whether the text itself has made what the module calls so: all else is the program's, or of other modules."""
-        return name not in self._imported and self.module.__dict__[name] is not self._given.get(name, self.names)
+        if self.module.__dict__[name] is self._given.get(name, self.names):
+            return False
+        return name in self._bound if "*" in self._imported else name not in self._imported
 
     def _statements(self) -> Result:
         if self._nothing:
@@ -327,32 +329,9 @@ def words_of(error: BaseException) -> str:
     return told if line is None else f"{told} (line {line})"
 
 
-# ------------------------------------------------------------------------------------------------------------- imports
-
-
-def _bound_by_imports(tree: ast.Module) -> frozenset[str]:
-    return frozenset(name.partition(".")[0] for name, _ in imported(tree))
-
-
-class _Closed:
-    """Finds nothing."""
-
-    def find_spec(self, *_: Any) -> None:
-        return None
-
-    def invalidate_caches(self) -> None:
-        pass
-
-
-def close(folders: Sequence[str]) -> None:
-    """Let nothing be imported from there: others can write to them."""
-    roots = [os.path.realpath(folder) for folder in folders]
-
-    def hook(path: str) -> _Closed:
-        real = os.path.realpath(path)
-        if any(real == root or real.startswith(f"{root}/") for root in roots):
-            return _Closed()
-        raise ImportError
-
-    sys.path_hooks.insert(0, cast("Any", hook))
-    sys.path_importer_cache.clear()
+def _bound(tree: ast.Module) -> frozenset[str]:
+    """What the text defines or sets at its top, as far as it is seen."""
+    nodes = list(statements(tree.body))
+    names = {node.name for node in nodes if isinstance(node, ast.ClassDef | Function)}
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    return frozenset(names | {target.id for target in targets if isinstance(target, ast.Name)})

@@ -325,7 +325,7 @@ class TestProcess:
 
     def serve_test(self, scope: dict[str, Any]) -> None:
         """The program's process, as long as that of the test wants something of it."""
-        from .link import owner  # which takes more than all programs should have to hold
+        from .link import owner  # which its zygote holds
         from .objects import classes_in
 
         try:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import unittest
 
 # Whatever the program makes of the builtins.
-from builtins import Exception, OSError, any, int, isinstance, sorted, type, vars  # noqa: UP029
+from builtins import Exception, OSError, any, int, isinstance, min, sorted, type, vars  # noqa: UP029
 from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any
@@ -32,8 +33,8 @@ Write = Callable[[bytes], None]
 
 _PRELUDE = "prelude"
 """What the prelude takes for its module's name where it is run for the test."""
-_PLACES = 200, 1000
-"""Of the descriptor that the word is kept at."""
+_PLACES = 1000
+"""Of which one is the descriptor that the word is kept at, where there may be as many."""
 _MOST = 4096
 _OF_INTERPRETER = tuple(
     f"{os.path.dirname(place)}{os.sep}"
@@ -42,17 +43,15 @@ _OF_INTERPRETER = tuple(
 """How the names of files begin that no program has written."""
 _ENDING = "exit", "fail", "main", "quit", "skip"
 """Parts of the names by which a test ends itself."""
-_before = Snapshot()
-"""Taken where this is imported first: the zygote of tests holds it."""
 
 
 class Kept:
     """A short text where no search of the memory finds it."""
 
     def __init__(self, text: bytes) -> None:
-        low, high = _PLACES
         reader, writer = os.pipe()
-        self._place = low + int.from_bytes(os.urandom(4), "little") % (high - low)
+        high = min(_PLACES, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        self._place = high // 2 + int.from_bytes(os.urandom(4), "little") % (high - high // 2)
         os.dup2(reader, self._place, inheritable=False)
         os.write(writer, text)
         os.close(reader)
@@ -127,3 +126,7 @@ def _of_the_test(trace: TracebackType | None, own: str) -> bool:
             return False
         trace = trace.tb_next
     return last is None or any(part in name.lower() for name in last.co_names for part in _ENDING)
+
+
+_before = Snapshot()
+"""Taken where this is imported first: in the zygote of tests. It has all of this file, so it stands at the end."""

@@ -40,7 +40,9 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     except Stop:
         pass
     except BaseException as error:  # of the program's module
-        return write(json.dumps({"end": "ended", "words": f"the program does not start: {type(error).__name__}"}).encode())
+        return write(
+            json.dumps({"end": "ended", "words": f"the program does not start: {type(error).__name__}"}).encode()
+        )
     told: dict[str, Any] = {}
     try:
         module = linked.module()

@@ -203,3 +203,135 @@ async def test_text_of_the_program_is_not_executed_where_the_test_is(linking: Li
     for code in ("eval(f())", "exec(f())", "eval(compile(f(), 'x', 'eval'))", "[*map(eval, [f()])]"):
         _, test, end = await judged(linking, program, f"from solution import f\nassert {code} == 'SECRET'")
         assert (b"EVIL" in test.stdout, end) == (False, "undecided"), test
+
+
+RAW = """
+import json, os, stat, struct, sys, threading, time
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+link = next(fd for fd in range(1000, 1024) if is_socket(fd))
+def say(data):
+    data = data if isinstance(data, bytes) else json.dumps(data).encode()
+    os.write(link, struct.pack("=I", len(data)) + data)
+def flood(data):
+    while True: os.write(link, data)
+"""
+LINKS = {
+    "closed": "os.close(link)\ntime.sleep(0.1)",
+    "closed in the middle of a message": "os.write(link, struct.pack('=I', 100) + b'{')\nos._exit(0)",
+    "half a length": "os.write(link, b'\\x05')\nos._exit(0)",
+    "a length that nothing follows": "os.write(link, struct.pack('=I', 1000))\ntime.sleep(9)",
+    "the largest length": "os.write(link, b'\\xff' * 4)\nflood(bytes(1 << 16))",
+    "a length that is allowed": "os.write(link, struct.pack('=I', 127 << 20))\nflood(b' ' * 65536)",
+    "zeros": "flood(bytes(1 << 16))",
+    "empty messages": "flood(struct.pack('=I', 0) * 1000)",
+    "no JSON": "flood(struct.pack('=I', 3) + b'abc')",
+    "no message": "say([])\nsay(1)\nsay('')\ntime.sleep(9)",
+    "ready for ever": "flood((struct.pack('=I', 14) + b'{\"ready\":true}') * 100)",
+    "answers before questions": "say({'ready': True})\nfor _ in range(999): say({'answer': 'SECRET'})\ntime.sleep(9)",
+    "questions only": "say({'ready': True})\nwhile True: say({'ask': 'str', 'of': [1]})",
+    "questions without an end": "say({'ready': True})\nwhile True:\n    say({'ask': 'call', 'of': [{'other': ['py', 'builtins', 'print']}, 1]})\n    os.read(link, 1 << 16)",
+    "deep": "say({'ready': True})\nsay(b'{\"answer\":' + b'[' * 100_000 + b']' * 100_000 + b'}')\ntime.sleep(9)",
+    "deep tuples": "say({'ready': True})\nsay(b'{\"answer\":' + b'{\"tuple\":[' * 50_000 + b']}' * 50_000 + b'}')\ntime.sleep(9)",
+    "much": "say({'ready': True})\nsay({'answer': 'x' * (100 << 20)})\ntime.sleep(9)",
+    "many": "say({'ready': True})\nsay({'answer': [[]] * 10_000_000})\ntime.sleep(9)",
+    "much is printed": "say({'ready': True})\nwhile True: say({'ask': 'str', 'of': [1], 'output': [[1, 'x' * (1 << 20)]]})",
+    "end of both": "os.write(link, struct.pack('=I', 10))\nos.kill(os.getpid(), 9)",
+    "shut down": "import socket\nsocket.socket(fileno=link).shutdown(socket.SHUT_RDWR)\ntime.sleep(0.2)",
+    "another socket in its place": "import socket\none, other = socket.socketpair()\nos.dup2(one.fileno(), 60)\nos.close(link)\ntime.sleep(0.1)",
+    "from many threads": "for _ in range(6): threading.Thread(target=flood, args=(struct.pack('=I', 14) + b'{\"ready\":true}',), daemon=True).start()\ntime.sleep(9)",
+    "never read": "say({'ready': True})\ntime.sleep(9)",
+    "waits until it is asked": "os.read(link, 1)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINKS)
+async def test_whatever_the_link_brings_is_a_verdict(linking: Linking, name: str) -> None:
+    program, test, end = await judged(linking, RAW + LINKS[name])
+    few = (
+        "garbled",
+        "ended",
+        "failed",
+        "raised",
+        "undecided",
+        "memory",
+        "cpu_time",
+        "idle_time",
+        "wall_time",
+        "output",
+    )
+    assert end in few, (program, test)
+    assert program.wall_time < 20 > test.wall_time
+
+
+SAYS = {
+    "exits": "os._exit(0)",
+    "exits where it is asked next": "if asked: os._exit(0)",
+    "kills itself": "os.kill(me, 9)",
+    "closes everything": "os.closerange(0, 2000)",
+    "writes reports": "for fd in range(2000):\n        try: os.write(fd, b'{\"end\": \"passed\"}')\n        except OSError: pass",
+    "answers at length": "return 'x' * (120 << 20)",
+    "answers at more length": "return 'x' * (140 << 20)",
+    "answers itself": "x = []\n    x.append(x)\n    return x",
+    "answers deep": "x = []\n    for _ in range(100_000): x = [x]\n    return x",
+    "answers with many classes": "return [type(f'C{n}', (), {}) for n in range(20_000)]",
+    "answers with many objects": "return [f.__class__.__new__(type('C', (), {}).__class__, 'D', (), {})() for _ in range(20_000)]",
+    "prints": "while True: print('x' * 1000)",
+    "prints to its end": "print('x' * (50 << 20))",
+    "writes errors": "while True: os.write(2, b'x' * 65536)",
+    "sleeps": "time.sleep(9)",
+    "computes": "while True: pass",
+    "starts threads": "[threading.Thread(target=time.sleep, args=(9,)).start() for _ in range(99)]",
+    "raises what ends": "raise SystemExit(0)",
+    "raises what interrupts": "raise KeyboardInterrupt",
+    "raises a generator's end": "raise GeneratorExit",
+    "takes all memory": "return bytearray(1 << 32)",
+}  # fmt: skip
+
+
+FORMS = (
+    TEST,
+    "import pytest\nfrom solution import f\ndef test_f(): assert f() == 'SECRET'",
+    "import unittest\nfrom solution import *\nclass T(unittest.TestCase):\n    def test_f(self): self.assertEqual(f(), 'SECRET')",
+    "from solution import f\ntry: f()\nexcept BaseException: pass\nassert f() == 'SECRET'",
+)
+
+
+@pytest.mark.parametrize("name", SAYS)
+async def test_whatever_a_program_answers_is_a_verdict(linking: Linking, name: str) -> None:
+    source = "import os, sys, threading, time\nme = os.getpid()\nasked = []\ndef f():\n"
+    source += f"    {SAYS[name]}\n    asked.append(1)\n    return 'x'"
+    for code in FORMS:
+        await judged(linking, source, code)
+
+
+HONEST = (
+    (
+        "import dataclasses, collections, enum, typing\n@dataclasses.dataclass\nclass D: x: int = 1\n"
+        "P = collections.namedtuple('P', 'x y')\nclass N(typing.NamedTuple): x: int\nassert P(1, 2).x == N(1).x == D().x == f()"
+    ),
+    "import numpy, random, sqlite3, xml.dom.minidom, email.mime.text, http.server, logging.config, doctest\nassert f() == 1",
+    (
+        "import pickle, copy, datetime\nd = {'a': [1, datetime.date(2020, 1, 1)], 'b': {1, 2}}\n"
+        "assert pickle.loads(pickle.dumps(d)) == copy.deepcopy(d) and f() == 1"
+    ),
+    "import ast, json, string, re\nassert ast.literal_eval('[1]') == [f()] == json.loads('[1]')",
+    "from unittest import mock\nm = mock.create_autospec(lambda a: a)\nm(1)\nassert f() == 1",
+)
+
+
+@pytest.mark.parametrize("code", HONEST)
+async def test_what_tests_usually_do_is_done(linking: Linking, code: str) -> None:
+    _, test = await linking.linked("def f(): return 1", "from solution import f\n" + code)
+    assert json.loads(test.result)["end"] == "passed", test
+
+
+OPTIONS = "--co", "-k nothing", "-p helpers", "-o python_functions=nothing", "--ignore-glob=*", "--version"
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+async def test_the_environment_of_the_program_tells_the_test_nothing(linking: Linking, options: str) -> None:
+    source = f"import os\nos.environ.update(PYTEST_ADDOPTS={options!r}, PYTEST_PLUGINS='helpers', PYTHONOPTIMIZE='2')\n"
+    for code in FORMS:
+        assert (await judged(linking, f"{source}def f(): return 1", code))[2] == "failed"

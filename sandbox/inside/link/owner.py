@@ -53,6 +53,11 @@ class Owner(Peer):
         finally:
             self._captured.end()
 
+    def let_go(self) -> None:
+        """Of everything, so that nothing but the program's own is left for the end of its process."""
+        for part in (self.classes, self.things, self.surroundings, self.wire, self._captured, self):
+            part.__dict__.clear()
+
     def fail(self, error: BaseException) -> None:
         """The program's module has failed with this exception."""
         try:
@@ -149,7 +154,9 @@ class Owner(Peer):
 def serve(scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
     """Until the test is done. ``scope``: of the program's module, which has run; ``classes``: those that the prelude
     defines, ``objects.classes_in``."""
-    Owner(scope, fd, classes).serve_all()
+    owner = Owner(scope, fd, classes)
+    owner.serve_all()
+    owner.let_go()
 
 
 def fail(error: BaseException, fd: int) -> None:
