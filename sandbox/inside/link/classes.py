@@ -174,47 +174,47 @@ def _metaclass(peer: Peer) -> Any:
                 peer.cannot(f"a class {name!r} of one side with a base of the other")
             return super().__new__(cls, name, bases, namespace)
 
-        def __init__(self, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> None:
+        def __init__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> None:
             super().__init__(name, bases, namespace)
 
-        def __call__(self, *args: Any, **keywords: Any) -> Any:
-            return peer.ask("call", self, *args, keywords=keywords)
+        def __call__(cls, *args: Any, **keywords: Any) -> Any:
+            return peer.ask("call", cls, *args, keywords=keywords)
 
-        def __getattr__(self, name: str) -> Any:
-            if name == "__abstractmethods__" or not peer.stands_for(self):
+        def __getattr__(cls, name: str) -> Any:
+            if name == "__abstractmethods__" or not peer.stands_for(cls):
                 raise AttributeError(name)
-            return peer.get(self, name)
+            return peer.get(cls, name)
 
         @property
-        def __dict__(self) -> Any:
-            own = _own(self)
-            return Attributes(peer, self, own) if peer.stands_for(self) else own  # none yet while it is made
+        def __dict__(cls) -> Any:
+            own = _own(cls)
+            return Attributes(peer, cls, own) if peer.stands_for(cls) else own  # none yet while it is made
 
         @property
-        def __annotations__(self) -> Any:
-            return peer.ask("get", self, "__annotations__")
+        def __annotations__(cls) -> Any:
+            return peer.ask("get", cls, "__annotations__")
 
-        def __setattr__(self, name: str, value: Any) -> None:
-            if name.startswith(("__abs", "_abc")) or not peer.stands_for(self):
+        def __setattr__(cls, name: str, value: Any) -> None:
+            if name.startswith(("__abs", "_abc")) or not peer.stands_for(cls):
                 return super().__setattr__(name, value)
-            return peer.ask("set", self, name, value)
+            return peer.ask("set", cls, name, value)
 
-        def __delattr__(self, name: str) -> None:
-            peer.ask("del", self, name)
+        def __delattr__(cls, name: str) -> None:
+            peer.ask("del", cls, name)
 
-        def __iter__(self) -> Any:
-            return iter(peer.ask("iterate", self))
+        def __iter__(cls) -> Any:
+            return iter(peer.ask("iterate", cls))
 
-        def __len__(self) -> int:
-            return peer.ask("size", self)
+        def __len__(cls) -> int:
+            return peer.ask("size", cls)
 
-        def __getitem__(self, place: Any) -> Any:
-            return peer.ask("item", self, place)
+        def __getitem__(cls, place: Any) -> Any:
+            return peer.ask("item", cls, place)
 
-        def __dir__(self) -> Any:
-            return peer.ask("names", self)
+        def __dir__(cls) -> Any:
+            return peer.ask("names", cls)
 
-        def __bool__(self) -> bool:
+        def __bool__(cls) -> bool:
             return True
 
     return Meta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import sys
 from builtins import delattr, dir, getattr, iter, len, list, setattr, type  # noqa: UP029
 from collections.abc import Callable
@@ -29,6 +28,8 @@ def special(name: str, thing: Any, *args: Any, **keywords: Any) -> Any:
 
 def parameters(function: Any) -> list[list[Any]] | None:
     """[name, kind, [default] or [], [annotation] or []]; None: Python cannot say."""
+    import inspect
+
     try:
         found = inspect.signature(function)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
 """What a test sets in modules that the program has, too, is set there for as long.
 
-``unittest.mock.patch``, ``monkeypatch`` and plain assignments all end in setting an attribute of a module. So modules of
-the test's process have a class that sees this, while a test runs.
+``unittest.mock.patch``, ``monkeypatch`` and plain assignments all end in setting an attribute of a module. So modules
+of the test's process have a class that sees this, while a test runs.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Patches:
         self._link.ask("patch", *place, *([] if now is _ABSENT else [now]))
 
     def _mirrors(self, name: str) -> bool:
-        """Of what belongs to ``sys``. What the program prints goes to the test's streams anyway; to one that is none, as
-        the program does it."""
+        """Of what belongs to ``sys``. What the program prints goes to the test's streams anyway; to one that is none,
+        as the program does it."""
         if name not in _STREAMS:
             return name not in _OF_SYS
         return ("sys", name) in self._originals or not isinstance(getattr(sys, name, None), io.TextIOBase)

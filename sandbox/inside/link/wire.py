@@ -6,7 +6,6 @@ from __future__ import annotations
 from builtins import OSError, ValueError, dict, len, min, type  # noqa: UP029
 from json import JSONDecoder, JSONEncoder
 from os import close, dup, read, write
-from socket import SHUT_RDWR, socket
 from struct import Struct
 from typing import Any, cast
 
@@ -61,6 +60,8 @@ class Wire:
 
     def end(self) -> None:
         """For both sides, whoever reads at the moment."""
+        from socket import SHUT_RDWR, socket
+
         with socket(fileno=dup(self._fd)) as end:
             end.shutdown(SHUT_RDWR)
 
