@@ -129,6 +129,10 @@ async def ticks(n):
     for i in range(n):
         await asyncio.sleep(0)
         yield i
+async def nap(t):
+    await asyncio.sleep(t)
+    return t
+def run_async(g): return asyncio.run(g(1))
 async def call_async(g, x): return await g(x)
 async def fail_later():
     await asyncio.sleep(0)
@@ -156,6 +160,23 @@ def pairs(): return zip("a", [1])
 class Swallow:
     def __enter__(self): return self
     def __exit__(self, *a): return True
+    async def __aenter__(self): return self
+    async def __aexit__(self, *a): return True
+class Near:
+    def __sub__(self, o): return 0.0
+    def __rsub__(self, o): return 0.0
+    def __mod__(self, o): return 0
+def near(x): return Near()
+class Far:
+    def __sub__(self, o): return Far()
+    def __abs__(self): return 0.0
+def together(g, items):
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(4) as pool: return list(pool.map(g, items))
+import threading
+event = threading.Event()
+def wait_for_it(): event.wait()
+def let_go(): event.set()
 class Age:
     def __get__(self, o, k=None): return o.__dict__["_age"]
     def __set__(self, o, v):
@@ -236,6 +257,8 @@ CASES: list[tuple[str, str, str]] = [
     ("abstract classes", PASSED, "import abc\nassert isinstance(Square(2), Shape) and issubclass(Square, Shape) and Square(2).area() == 4 and isinstance(Square(2), abc.ABC)\ntry:\n    Shape()\n    assert False\nexcept TypeError as e:\n    assert 'abstract' in str(e)"),
     ("async with and for", PASSED, "import asyncio\nasync def main():\n    async with Session() as s:\n        assert s.open\n    assert not s.open\n    return [x async for x in ticks(3)]\nassert asyncio.run(main()) == [0, 1, 2]"),
     ("async callbacks", PASSED, "import asyncio\nfrom unittest.mock import AsyncMock\nasync def g(x):\n    await asyncio.sleep(0)\n    return x * 2\nassert asyncio.run(call_async(g, 4)) == 8\nm = AsyncMock(return_value=5)\nassert asyncio.run(call_async(m, 4)) == 5\nm.assert_awaited_once_with(4)"),
+    ("async at the same time", PASSED, "import asyncio, time\nasync def main():\n    start = time.monotonic()\n    r = await asyncio.gather(*(nap(0.1) for _ in range(5)), asyncio.sleep(0.1))\n    assert time.monotonic() - start < 0.3\n    try:\n        await asyncio.wait_for(nap(5), 0.05)\n        assert False\n    except asyncio.TimeoutError:\n        pass\n    t = asyncio.create_task(nap(0.05))\n    await t\n    async def mine(x):\n        await asyncio.sleep(0.05)\n        return x\n    assert await call_async(mine, 3) == 3\n    return r[:5]\nassert asyncio.run(main()) == [0.1] * 5\nasync def slow(x):\n    await asyncio.sleep(0.01)\n    return x\nassert run_async(slow) == 1\nassert asyncio.get_event_loop_policy().new_event_loop().run_until_complete(nap(0)) == 0"),
+    ("async exit that swallows", UNDECIDED, "import asyncio\nasync def main():\n    async with Swallow():\n        assert False\nasyncio.run(main())"),
     ("async exceptions", PASSED, "import asyncio\nasync def main():\n    try:\n        await fail_later()\n    except MyError as e:\n        return e.code\nassert asyncio.run(main()) == 8"),
     ("warnings", PASSED, "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n    warn()\nassert len(w) == 1 and issubclass(w[0].category, DeprecationWarning) and str(w[0].message) == 'old'\nimport unittest\nt = unittest.TestCase()\nwith t.assertWarns(DeprecationWarning):\n    warn()\nwith t.assertWarnsRegex(DeprecationWarning, 'ol'):\n    warn()"),
     ("logs", UNDECIDED, "import unittest\nt = unittest.TestCase()\nwith t.assertLogs('x', 'INFO') as c:\n    f(1)"),
@@ -244,6 +267,14 @@ CASES: list[tuple[str, str, str]] = [
     ("globals", PASSED, "assert solution.count == 0\nsolution.up()\nassert solution.count == 1\nsolution.count = 5\nsolution.up()\nassert solution.count == 6\nassert hasattr(solution, 'Vec') and not hasattr(solution, 'nothing') and 'Vec' in dir(solution)"),
     ("iterators", PASSED, "i = iter(f([1, 2]))\nassert next(i) == 1\nc = Countdown(3)\nassert iter(c) is c and next(c) == 3 and list(c) == [2, 1] and list(lazily([1, 2])) == [2, 4] and next(f(iter([5]))) == 5\nassert dict(pairs()) == {'a': 1} and list(zip(Countdown(2), 'ab')) == [(2, 'a'), (1, 'b')] and sum(Countdown(3)) == 6 and 2 in list(Countdown(3)) and [*map(str, gen(2))] == ['0', '1']"),
     ("threads", PASSED, "import threading\nts = [threading.Thread(target=up) for _ in range(8)]\n[t.start() for t in ts]\n[t.join() for t in ts]\nassert solution.count == 8"),
+    ("a difference of nothing", UNDECIDED, "assert abs(near(2) - 3.0) < 1e-6"),
+    ("a difference the other way", UNDECIDED, "assert abs(3.0 - near(2)) < 1e-6"),
+    ("a difference that is an object", UNDECIDED, "assert abs(Far() - Far()) < 1e-6"),
+    ("almost equal", UNDECIDED, "import unittest\nunittest.TestCase().assertAlmostEqual(near(2), 3.0)"),
+    ("a remainder of nothing", UNDECIDED, "assert near(2) % 7 == 0"),
+    ("a difference as a method", UNDECIDED, "assert near(2).__sub__(3) == 0"),
+    ("more than one thread of the program", PASSED, "assert together(lambda x: x * 2, range(5)) == [0, 2, 4, 6, 8]\nseen = []\ntogether(seen.append, range(50))\nassert sorted(seen) == list(range(50))"),
+    ("threads that wait for each other", UNDECIDED, "import threading\nt = threading.Thread(target=wait_for_it)\nt.start()\nlet_go()\nt.join()"),
     ("exit that swallows", UNDECIDED, "with Swallow():\n    assert False"),
     ("descriptors", PASSED, "p = Person('Al', 3)\nassert p.age == 3\ntry:\n    p.age = -1\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'negative age'\nassert p.age == 3\ntry:\n    p.nothing\n    assert False\nexcept AttributeError as e:\n    assert str(e) == \"'Person' object has no attribute 'nothing'\""),
     ("missing", FAILED, "nothing_of_the_sort()"),
