@@ -110,7 +110,7 @@ class Session:
             return execution, Ruling(Status.CHECKER_ERROR, message=fault)
         if execution.outcome is not Outcome.FINISHED and told.end not in ("failed", "raised", "crashed"):
             return execution, None  # that it had answered everything is not all that counts
-        status = _STATUS.get(told.end, Status.WRONG_ANSWER)
+        status = Status.RUNTIME_ERROR if told.missing is not None else _STATUS.get(told.end, Status.WRONG_ANSWER)
         return execution, Ruling(status, rule if status is Status.ACCEPTED else None, told.words or None)
 
     async def _fault(self, test: Assertion) -> str | None:

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from symtable import symtable
 from types import CodeType, FrameType, ModuleType
 from typing import Any, cast
 
-from .suite import MODULE, Suite
+from .suite import FILE, MODULE, Suite
 
 Write = Callable[[bytes], None]
 
@@ -199,12 +200,13 @@ class Unknown:
 class Program(ModuleType):
     """The module of a program that is not there: it has whatever it is asked for."""
 
-    def __init__(self, test: Test) -> None:
+    def __init__(self, test: Test, without: Collection[str]) -> None:
+        """``without``: what the test itself calls so."""
         super().__init__("solution")
-        self.__dict__["_test"] = test
+        self.__dict__.update(_test=test, _without=without)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or name in self._without:
             raise AttributeError(name)
         return Unknown(self._test.asking(), like_object=name[:1].isupper())
 
@@ -215,7 +217,8 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
     scope: dict[str, Any] = {"__name__": MODULE}
     exec(prelude, scope)
     test = Test()
-    suite = Suite(asked["code"], Program(test), scope, asked["forced"])
+    own = {each.get_name() for each in symtable(asked["code"], FILE, "exec").get_symbols() if each.is_assigned()}
+    suite = Suite(asked["code"], Program(test, own.difference(asked["free"])), scope, asked["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
     for result in suite.run(asked["select"]):
         error = result.error

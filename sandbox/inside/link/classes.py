@@ -23,6 +23,7 @@ from types import (
 )
 from typing import TYPE_CHECKING, Any
 
+from .awaiting import of_coroutines
 from .data import BASES, data_base
 from .enums import describe_members, make_enum
 from .names import ALWAYS, SPECIAL, of_python, place_of, shared
@@ -118,6 +119,8 @@ class Classes:
             claimed = of_python(*claims)
         if isinstance(claimed, type):
             namespace["__class__"] = property(lambda _: claimed)
+        if claimed is CoroutineType:
+            namespace.update(of_coroutines(self._peer, _LOCAL))
         made = self._class(name, parents, namespace)
         if described["abstract"]:
             type.__setattr__(made, "__abstractmethods__", frozenset(described["abstract"]))

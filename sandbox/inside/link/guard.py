@@ -59,9 +59,9 @@ def _readable(thing: Any, name: Any) -> bool:
         return True
     for kind, names in _RUNNING.items():
         if isinstance(thing, kind):
-            return name in names
+            return name in names or not hasattr(thing, name)
     if isinstance(thing, _FUNCTIONS):
-        return False
+        return not hasattr(thing, name)
     if name.startswith("_"):
         return not hasattr(thing, name)
     return not _of_mocks(thing, name) and not isinstance(_value(thing, name), _CLOSED)

@@ -9,10 +9,12 @@ from typing import Any
 DECIDING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __bool__ __contains__ __hash__".split())
 """What comes of them is a truth value, or decides one."""
 _OPERATORS = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
+ARITHMETIC = frozenset(f"__{prefix}{name}__" for name in _OPERATORS for prefix in ("", "r", "i"))
+DIFFERENCES = frozenset({"__sub__", "__rsub__", "__isub__"})
 SPECIAL = frozenset(
     [
         *DECIDING,
-        *(f"__{prefix}{name}__" for name in _OPERATORS for prefix in ("", "r", "i")),
+        *ARITHMETIC,
         *"__call__ __len__ __length_hint__ __getitem__ __setitem__ __delitem__ __missing__ __iter__ __next__".split(),
         *"__reversed__ __bytes__ __int__ __float__ __complex__ __index__ __round__ __trunc__ __floor__".split(),
         *"__neg__ __pos__ __abs__ __invert__ __enter__ __exit__ __aenter__ __aexit__ __await__ __aiter__".split(),

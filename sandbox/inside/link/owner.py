@@ -9,6 +9,7 @@ import sys
 from builtins import BaseException, MemoryError, isinstance, type  # noqa: UP029
 from typing import Any
 
+from .awaiting import steps
 from .classes import forwarded
 from .names import NAMED, place_of, shared
 from .operations import OPERATIONS, Operation
@@ -26,14 +27,13 @@ class Owner(Peer):
         self._captured = Captured()
         self._originals: dict[tuple[str, str], list[Any]] = {}
         """Of what the test has patched: the value, or nothing."""
-        self._loop: Any = None
         self._operations: dict[str, Operation] = {
             **OPERATIONS,
             "global": self._global,
             "globals": self._globals,
             "define": self._define,
             "defined": lambda: [*self._scope],
-            "await": self._await,
+            **self.awaiting.operations(),
             "patch": self._patch,
             "restore": self._restore,
             "python": self._python,
@@ -88,7 +88,7 @@ class Owner(Peer):
         super().send(message)
 
     def special(self, name: str, kind: str) -> Any:
-        return forwarded(self, name)
+        return (lambda thing: steps(self, thing)) if name == "__await__" else forwarded(self, name)
 
     def get(self, thing: Any, name: str) -> Any:
         return self.ask("get", thing, name)
@@ -113,16 +113,6 @@ class Owner(Peer):
             self._scope[name] = value[0]
         else:
             del self._scope[name]
-
-    def _await(self, awaitable: Any) -> Any:
-        import asyncio
-
-        async def awaited() -> Any:
-            return await awaitable
-
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(awaited())
 
     def _patch(self, module: str, name: str, *value: Any) -> None:
         """An attribute of a module becomes this, or is taken away."""

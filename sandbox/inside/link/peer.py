@@ -38,6 +38,7 @@ from weakref import ref
 
 from .. import values
 from . import exceptions
+from .awaiting import Awaiting
 from .classes import Classes, describe
 from .data import constant, data_of, is_scalar, made, make, view
 from .enums import member, member_of
@@ -67,6 +68,7 @@ class Peer:
         self.classes = Classes(self)
         self.things = Things(int(self.mine == "p"), scope, shared, self.encode, self.decode)
         self.surroundings = Surroundings()
+        self.awaiting = Awaiting()
         self.handed: set[tuple[str, str]] = set()
         """What of Python's the test has handed to the program."""
         self._exports: dict[int, Any] = {}

@@ -12,18 +12,23 @@ import inspect
 from builtins import BaseException, Exception, isinstance, type  # noqa: UP029
 from types import ModuleType
 from typing import Any, NoReturn
+from weakref import ref
 
+from .awaiting import is_running, steps
 from .classes import forwarded
 from .guard import allowed, place_of_target
-from .names import DECIDING, NAMED, place_of, shared
+from .names import ARITHMETIC, DECIDING, DIFFERENCES, NAMED, place_of, shared
 from .operations import Operation
 from .output import deliver
 from .patches import Patches
 from .peer import Peer
 from .wire import Closed, Garbled
 
+_OF_DIFFERENCES = ("__abs__", "__float__", "__int__", "__index__", "__round__")
 _COMPARISONS = ("__eq__", "__ne__")
 PLAIN = (bool, bytes, bytearray, complex, dict, float, frozenset, int, list, range, set, str, tuple, type(None))
+_OF_NOTHING = ("step", "finish", "cancel")
+"""What a program may ask for that has to do with a task, which it knows by number."""
 PATIENCE = 1.0
 """Seconds that a thread waits for the answer to another's question."""
 
@@ -66,10 +71,13 @@ class Link(Peer):
         self.missing: str | None = None
         """A name that the program does not define."""
         self.asked = 0
+        self.differences = _Differences()
+        """What has come of subtracting."""
         self._named = named
         self._doing = "the start of the program"
         self._module: ModuleType | None = None
         self._patches = Patches(self)
+        self._awaited = self.awaiting.operations()
 
     # -- for what runs the test
 
@@ -148,7 +156,7 @@ class Link(Peer):
             raise Ended(self.garbled) from None
 
     def get(self, thing: Any, name: str) -> Any:
-        if name in DECIDING:
+        if name in DECIDING or name in ARITHMETIC:
             self.cannot(f"{name} of the program's {type(thing).__name__}")
         if name == "__signature__":
             return self._signature(thing)
@@ -168,10 +176,16 @@ class Link(Peer):
             return _comparison(self, name, kind)
         if name in DECIDING:
             return _undecided(self, name, kind)
+        if name in ARITHMETIC:
+            return _arithmetic(self, name, kind)
+        if name in _OF_DIFFERENCES:
+            return _of_difference(self, name, kind)
         if name == "__exit__":
             return _exit(self)
+        if name == "__aexit__":
+            return _aexit(self)
         if name == "__await__":
-            return _await(self)
+            return lambda thing: steps(self, thing)
         return forwarded(self, name)
 
     def is_named(self, kind: str) -> bool:
@@ -183,6 +197,8 @@ class Link(Peer):
     def operation(self, name: Any, given: list[Any]) -> Operation:
         if name == "cannot":
             return self.cannot
+        if type(name) is str and name in self._awaited:
+            return self._awaited[name]
         operation, why = allowed(name, given)
         if operation is None:
             self.cannot(why)
@@ -202,7 +218,7 @@ class Link(Peer):
 
     def _check_target(self, message: dict[str, Any]) -> None:
         """Only what the test has handed over can be asked for anything. Raises ValueError."""
-        if (name := message["ask"]) == "cannot":
+        if (name := message["ask"]) == "cannot" or name in _OF_NOTHING:
             return
         tag, first, *_ = message["of"][place_of_target(name)]["other"]
         if tag == "member":  # of an enum of the test
@@ -220,9 +236,12 @@ class Link(Peer):
 
     def raised(self, message: dict[str, Any]) -> BaseException:
         try:
-            return super().raised(message)
+            error = super().raised(message)
         except ValueError as fault:
             raise Garbled(str(fault)) from None
+        if type(error) is RuntimeError and error.args == ("no running event loop",) and is_running():
+            self.cannot("a function of the program that needs the test's event loop")
+        return error
 
     def receive(self) -> dict[str, Any]:
         try:
@@ -339,6 +358,56 @@ def _comparison(link: Link, name: str, kind: str) -> Any:
     return method
 
 
+def _arithmetic(link: Link, name: str, kind: str) -> Any:
+    """The program is told the other operand, so it could answer what fits: no number may come of a difference, nor of
+    what is plain. What is itself an object of the program's shows later what it is."""
+
+    def method(self: Any, other: Any, *more: Any) -> Any:
+        value = link.ask("special", name, self, other, *more)
+        if (
+            isinstance(value, PLAIN)
+            and value is not NotImplemented
+            and (name in DIFFERENCES or isinstance(other, PLAIN))
+        ):
+            link.cannot(f"{name} of the program's {kind}")
+        if name in DIFFERENCES:
+            link.differences.add(value)
+        return value
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+def _of_difference(link: Link, name: str, kind: str) -> Any:
+    """How large a difference is."""
+    forward = forwarded(link, name)
+
+    def method(self: Any, *args: Any) -> Any:
+        if self in link.differences:
+            link.cannot(f"{name} of the program's {kind}")
+        return forward(self, *args)
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+class _Differences:
+    """Of objects of the program."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Any] = {}
+
+    def add(self, value: Any) -> None:
+        try:
+            self._held[id(value)] = ref(value)
+        except TypeError:
+            pass
+
+    def __contains__(self, value: Any) -> bool:
+        held = self._held.get(id(value))
+        return held is not None and held() is value
+
+
 def _exit(link: Link) -> Any:
     def __exit__(self: Any, kind: Any, error: Any, trace: Any) -> Any:  # noqa: N807
         value = link.ask("special", "__exit__", self, kind, error, None)
@@ -349,12 +418,14 @@ def _exit(link: Link) -> Any:
     return __exit__
 
 
-def _await(link: Link) -> Any:
-    def __await__(self: Any) -> Any:  # noqa: N807
-        return link.ask("await", self)
-        yield
+def _aexit(link: Link) -> Any:
+    async def __aexit__(self: Any, kind: Any, error: Any, trace: Any) -> Any:  # noqa: N807
+        value = await link.ask("special", "__aexit__", self, kind, error, None)
+        if kind is not None and value:
+            link.cannot("an exception that the program's __aexit__ swallows")
+        return value
 
-    return __await__
+    return __aexit__
 
 
 def _shown(operation: str, given: tuple[Any, ...]) -> str:
