@@ -1,7 +1,7 @@
 """A test that is an assertion, run for any program: what it does by itself. No code of a program is in this process.
 
 Names of the program stand for what fits anything, and the test comes in a form whose assertions only evaluate where
-the program has to do with them (`evaluator/asserts/dependence.py`). So what it raises here, or that it asks for nothing,
+the program has to do with them (`evaluator/asserts/dependence.py`). What it raises here, or that it asks for nothing,
 may be its own doing. Standard input holds
 
     {"code": text, "forced": [...], "select": null or text, "free": [...]}
