@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -124,7 +125,10 @@ class _Session:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """What a function returns says nothing; up to pytest 8 so it was. Coroutines are run, with any mark."""
         names = pyfuncitem._fixtureinfo.argnames
-        value = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+        try:
+            value = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+        except unittest.SkipTest as error:  # pytest would make another one of it, and not say where it was raised
+            raise pytest.skip.Exception(str(error)) from error
         if inspect.iscoroutine(value):
             asyncio.run(value)
         return True
