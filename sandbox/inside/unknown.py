@@ -1,18 +1,18 @@
 """A test that is an assertion, run for any program: what it does by itself. No code of a program is in this process.
 
-Names of the program stand for what fits anything, and the test comes in a form whose assertions only evaluate where the
-program has to do with them (`evaluator/asserts/dependence.py`). So what it raises here, or that it asks for nothing, may
-be its own doing. Standard input holds
+Names of the program stand for what fits anything, and the test comes in a form whose assertions only evaluate where
+the program has to do with them (`evaluator/asserts/dependence.py`). What it raises here, or that it asks for nothing,
+may be its own doing. Standard input holds
 
-    {"code": text, "forced": [...], "select": null or text}
+    {"code": text, "forced": [...], "select": null or text, "free": [...]}
 
-the test, names that are the program's even where the prelude or Python has them, and the one test function that is
-wanted. Back comes
+the test; names that are the program's even where the prelude or Python has them; the one test function that is wanted;
+and the names that nobody else gives. Back comes
 
     {"asks": bool, "error": null or text, "caught": null or [text, places, names, names]}
 
-whether it asked for anything of the program; how it failed; and what it raised. The places are those of `places_of`; the
-first names stand for what the test has handed to the program, and the others for what holds such a thing, in the
+whether it asked for anything of the program; how it failed; and what it raised. The places are those of `places_of`;
+the first names stand for what the test has handed to the program, and the others for what holds such a thing, in the
 innermost frame of the test.
 """
 
