@@ -8,6 +8,7 @@ from microcoder.evaluator import Problem, TestCase
 from microcoder.evaluator.asserts import functions, read_assertions, split
 from microcoder.evaluator.asserts.functions import silent
 from microcoder.evaluator.problem import Checker
+
 from .test_suite import modules
 
 PAIR = "def test_a():\n    assert f(1) == 1\ndef test_b():\n    assert f(2) == 2\n"

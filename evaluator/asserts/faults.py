@@ -122,6 +122,7 @@ def _told(check: Check) -> Iterator[tuple[int | None, int, str, Any]]:
 
 # ------------------------------------------------------------------------------------------------------------- to tell
 
+
 def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(what looks wrong, where in the test), for the reader of a data set. ``right``: sources of right programs."""
     reading = test.reading

@@ -36,9 +36,7 @@ class Lifted(msgspec.Struct, frozen=True):
     """(operations before it, check), in order."""
 
 
-def lift(
-    tree: ast.Module, entry_point: str | None, provided: frozenset[str], function: str | None = None
-) -> Lifted:
+def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str], function: str | None = None) -> Lifted:
     """``provided`` are the names that the prelude gives; ``function`` is the one test function that is wanted. Raises
     Outside, saying what cannot be read."""
     lifter = _Lifter(entry_point, provided)

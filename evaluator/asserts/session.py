@@ -1,8 +1,8 @@
 """One program against the tests that nobody can read off: each is judged by the first way that can judge it.
 
 replayed   in two processes of one jail that talk: one has the program, the other the test (sandbox/inside/linked.py)
-together   in the process of the program, where its own code decides what the test asks, or a stand-in cannot do a thing;
-           an acceptance has to hold on copies of the test that ask for something else, where no right program passes
+together   in the process of the program, where its own code decides what the test asks, or a stand-in cannot do it; an
+           acceptance is then tried on copies of the test that ask for something else
 
 Whose doing is it where nothing comes of that? What a test does whatever a program returns, no program can do anything
 about, and what a stand-in cannot do is ours: there is no verdict. The rest follows from what the program gave, and is a
@@ -76,8 +76,8 @@ _STATUS: dict[End, Status] = {
     "memory_limit": Status.MEMORY_LIMIT_EXCEEDED,
     "output_limit": Status.OUTPUT_LIMIT_EXCEEDED,
 }
-"""By how a test ended: all assertions held; one did not; an exception of the program went through it; the process of the
-program ended while it was asked; what came from there was no answer; the test's own process ended of what it was given,
+"""By how a test ended: all assertions held; one did not; an exception of the program went through it; the program's
+process ended while it was asked; what came from there was no answer; the test's own process ended of what it was given,
 or at a limit."""
 _EARLY: dict[Outcome, End] = {
     Outcome.CRASHED: "crashed",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -123,9 +124,15 @@ class _Session:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """What a function returns says nothing; up to pytest 8 so it was. Coroutines are run, with any mark."""
         names = pyfuncitem._fixtureinfo.argnames  # pyright: ignore[reportPrivateUsage]
-        value = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-        if inspect.iscoroutine(value):
-            asyncio.run(value)
+        try:
+            value = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+            if inspect.iscoroutine(value):
+                asyncio.run(value)
+        except BaseException as error:
+            if not isinstance(error, unittest.SkipTest):
+                raise
+            # pytest would make another one of it, and not say where it was raised.
+            raise pytest.skip.Exception(str(error)) from error
         return True
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
