@@ -45,4 +45,4 @@ async def test_reference_programs_of_rows(evaluator: Evaluator, tmp_path: Path) 
     rows = [row for row, *_ in ROWS.values() if row is not ASSERTIONS]
     for number, row in enumerate(rows):
         for problem, program in Rows([write(tmp_path / f"{number}.jsonl", row)]):
-            assert (await evaluator.evaluate(problem, program.code)).accepted, problem
+            assert (await evaluator.evaluate(problem, program)).accepted, problem
