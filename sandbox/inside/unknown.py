@@ -70,21 +70,22 @@ class Test:
 
     def hand(self, value: Any) -> None:
         """To the program, with all that it leads to."""
-        waiting = [value]
+        waiting: list[Any] = [value]
         while waiting and len(self.handed) < LOOKED_AT:
             value = waiting.pop()
-            if id(value) in self.handed or isinstance(value, Unknown):
+            kind = cast("Any", type(value))
+            if id(value) in self.handed or kind is Unknown:
                 continue
-            if isinstance(value, CHANGEABLE):
+            if issubclass(kind, CHANGEABLE):
                 self.handed[id(value)] = value
-            if isinstance(value, dict):
-                waiting += itertools.chain(value.keys(), value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            elif isinstance(value, list | tuple | set | frozenset):
-                waiting += value  # pyright: ignore[reportUnknownArgumentType]
-            elif type(state := getattr(value, "__dict__", None)) is dict and not isinstance(value, type):
+            if issubclass(kind, dict):
+                waiting += [*value.keys(), *value.values()]
+            elif issubclass(kind, (list, tuple, set, frozenset)):
+                waiting += value
+            elif type(state := getattr(value, "__dict__", None)) is dict and not issubclass(kind, type):
                 self.handed[id(value)] = value
-                waiting += state.values()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            self.hands_over_code = self.hands_over_code or callable(value) or hasattr(type(value), "__next__")
+                waiting += cast("Any", state).values()
+            self.hands_over_code = self.hands_over_code or callable(value) or hasattr(kind, "__next__")
 
     def caught(self, error: BaseException, code: CodeType) -> tuple[str, list[list[int]], list[str], list[str]] | None:
         """What the test raised, where it may be its own doing."""
@@ -99,9 +100,9 @@ class Test:
 
     def holds(self, value: Any) -> bool:
         """Whether something that was handed to the program is in it."""
-        if not isinstance(value, list | tuple | dict):
+        if not issubclass(type(value), (list, tuple, dict)):
             return False
-        items = cast("Any", value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownMemberType]
+        items = value.values() if issubclass(type(value), dict) else value
         return any(id(item) in self.handed for item in itertools.islice(items, LOOKED_AT))
 
 
