@@ -38,7 +38,8 @@ class Caught(NamedTuple):
     places: list[tuple[int, int, int, int]]
     """Line, last line, column, last column of what each frame of the test was doing, the outermost first."""
     handed: list[str]
-    """Names of the innermost frame that stand for what was handed to the program, which may have changed it."""
+    """Names of the innermost frame that stand for what the program may have changed: what was handed to it and, once
+    it was called, files, streams, mocks and all else that is there for both."""
     holding: list[str]
     """Names of it that stand for what holds such an object."""
 
@@ -150,6 +151,9 @@ class Dependence:
                 yield from _names(node)
             case ast.Try() | ast.TryStar() if self.depends(node):
                 yield from _names(node)
+            case ast.With(body=body) | ast.AsyncWith(body=body) if self.depends(*body):
+                # What it is there for may be to see what the program does, or to let no exception through.
+                yield from (name for name in _names(node) if name != "self")
             case ast.Call(func=function) if self.depends(node):
                 if not (isinstance(function, ast.Name) and function.id in self.found - self.defined):
                     yield from _roots(function, *node.args, *(word.value for word in node.keywords))
