@@ -94,7 +94,7 @@ class Test:
             elif type(state := getattr(value, "__dict__", None)) is dict and not issubclass(kind, type):
                 self.handed[id(value)] = value
                 waiting += cast("Any", state).values()
-            self.hands_over_code = self.hands_over_code or callable(value) or hasattr(kind, "__next__")
+            self.hands_over_code = self.hands_over_code or callable(value) or _is_iterator(value)
 
     def caught(self, error: BaseException, code: CodeType) -> tuple[str, list[list[int]], list[str], list[str]] | None:
         """What the test raised, where it may be its own doing."""
@@ -281,7 +281,12 @@ def is_for_both(value: Any) -> bool:
 
 
 def _is_changeable(value: Any) -> bool:
-    return isinstance(value, set) or hasattr(type(value), "__setitem__")
+    kind = cast("Any", type(value))
+    return issubclass(kind, set) or hasattr(kind, "__setitem__")
+
+
+def _is_iterator(value: Any) -> bool:
+    return hasattr(cast("Any", type(value)), "__next__")
 
 
 def _is_of_others(value: Any) -> bool:
