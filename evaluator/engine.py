@@ -84,7 +84,8 @@ class Evaluator(Streams):
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
     memory      bytes that are kept of problems, verdicts and checkers
 
-    run_all, scores, preset, benefit_of_doubt and assert_trust are for programs that come without JudgeOptions of their own.
+    run_all, scores, preset, benefit_of_doubt and assert_trust are for programs that come without JudgeOptions of their
+    own.
 
     Raises ValueError that names an option that makes no sense; on entering JailUnavailable when this host cannot
     isolate programs, and SandboxError. The methods raise ValueError for a problem that makes no sense; whatever a

@@ -119,7 +119,7 @@ class Judgement:
         return again
 
     async def settle(self, test: int, execution: Execution | None, ruling: Ruling | None) -> None:
-        """A test of assertions that could not be read off: what the program did last, and the ruling, unless how it ended decides."""
+        """A test of assertions that was not read: what the program did, and the ruling, unless how it ended decides."""
         self.open.discard(test)
         self.not_plain.discard(test)
         if execution is not None:

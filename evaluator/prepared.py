@@ -109,8 +109,8 @@ class Prepared:
         return len(self.expected)
 
     def order(self) -> list[int]:
-        """All tests, but for assertions that have to run. Once one has failed a program: first what finds the most failures
-        for the time that it takes, so that a wrong program ends soon."""
+        """All tests, but for assertions that have to run. Once one has failed a program: first what finds the most
+        failures for the time that it takes, so that a wrong program ends soon."""
         tests = [test for test in range(len(self)) if test not in self.unread]
         if not self._failures:
             return tests

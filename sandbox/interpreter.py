@@ -25,7 +25,7 @@ LOCALE = "C.UTF-8"
 PACKAGES = ("numpy", "sortedcontainers")
 """Installed packages that programs may import unless the operator says otherwise."""
 TESTING = ("_pytest", "iniconfig", "packaging", "pluggy", "py", "pygments", "pytest")
-"""pytest, for the tests of programs, and what it imports. All are Python alone: every interpreter can have this one's."""
+"""pytest, for the tests of programs, and what it imports. All are Python alone: any interpreter can have this one's."""
 
 _PROBE = r"""
 import ctypes, glob, importlib.machinery, importlib.util, json, locale, os, sys, sysconfig, zoneinfo

@@ -168,7 +168,7 @@ def _work(one: Property) -> Work:
     source = one.program.encode()
     if one.test is None:
         return Work(inputs=_INPUTS, source=source, tests=[0], limits=_LIMITS)
-    request = {"code": one.test, "forced": [], "select": None, "free": []}
+    request: dict[str, object] = {"code": one.test, "forced": [], "select": None, "free": []}
     inputs = Inputs([b"", msgspec.json.encode(request)])
     return Work(inputs=inputs, source=source, tests=[0, 1], limits=_LIMITS, mode="linked")
 

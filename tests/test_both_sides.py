@@ -179,7 +179,7 @@ def test_requests_of_assertions_have_the_fields_that_the_inside_reads() -> None:
     test = Assertion("def check(f):\n    for x in f(1):\n        assert x\ncheck(candidate)", "", "candidate")
     asked = set(json.loads(test.request_of("", word="")))
     assert keys_of("asked", trial) == keys_of("asked", together) == asked - {"word"}
-    assert keys_of("asked", unknown) == asked - {"word", "free"}
+    assert keys_of("asked", unknown) == asked - {"word"}
 
 
 def test_ends_of_assertions_are_known() -> None:

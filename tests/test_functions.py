@@ -6,8 +6,10 @@ import pytest
 
 from microcoder.evaluator import Problem, TestCase
 from microcoder.evaluator.asserts import functions, read_assertions, split
+from microcoder.evaluator.asserts.functions import silent
 from microcoder.evaluator.problem import Checker
-from tests.test_suite import modules
+
+from .test_suite import modules
 
 PAIR = "def test_a():\n    assert f(1) == 1\ndef test_b():\n    assert f(2) == 2\n"
 
@@ -95,6 +97,13 @@ def test_all_functions_are_found(kind: str) -> None:
         if name == "load_tests":
             known.append("TestIt.test_b")
         assert sorted(functions(text)) == sorted(known), name
+
+
+def test_functions_that_assert_nothing() -> None:
+    text = "import pytest\nfrom solution import f\ndef help(x):\n    assert f(x)\ndef test_a():\n    f(1)\ndef test_b():\n    help(1)\n"
+    text += "def test_c():\n    with pytest.raises(ValueError):\n        f(2)\ndef test_d(mock):\n    f(1)\n    mock.assert_called()\n"
+    text += "class TestE:\n    def test_f(self):\n        print(f(3))\n    def test_g(self):\n        self.check(3)\n    def check(self, x):\n        assert f(x)\n"
+    assert silent(text) == {"test_a": 5, "TestE.test_f": 16}
 
 
 def problem(**test: str) -> Problem:

@@ -116,15 +116,24 @@ LIMITS = [
     ("pass", "y = bytearray(1 << 29)[::4096] = bytes(1 << 17)", ["finished", "memory"]),
     ("os.write(1, bytes((1 << 20) + 1))", "pass", ["output", "finished"]),
     ("pass", "os.write(1, bytes((1 << 20) + 1))", ["finished", "output"]),
-    ("[open(f'/tmp/{n}', 'w') .close() for n in range(5000)]\n    time.sleep(9)", "pass", ["memory", "memory"]),
 ]
 
 
 @pytest.mark.parametrize(("steps", "asked", "expected"), LIMITS)
 async def test_each_has_limits(linking: Linking, steps: str, asked: str, expected: list[str]) -> None:
-    if linking.bare and "open" in steps:
-        pytest.skip("the files of this jail are the host's")
     assert ends(*await linking.linked(program(steps), asks(asked))) == expected
+    await linking.innocent()
+
+
+async def test_files_are_counted_for_both(linking: Linking) -> None:
+    if linking.bare:
+        pytest.skip("the files of this jail are the host's")
+    many = "[open(f'/tmp/{n}', 'w').close() for n in range(20000)]\n    time.sleep(9)"
+    one, other = await linking.linked(program(many), asks(), cpu_time=5)
+    if linking.pool.launcher.jail.name == "nsjail":  # which allows fewer
+        assert (ends(one, other), told(other)) == (["finished", "finished"], "raised"), other
+    else:
+        assert ends(one, other) == ["memory", "memory"]
     await linking.innocent()
 
 
@@ -251,7 +260,6 @@ def f(x): return x
         ("os.closerange(3, 2000)", "crashed", ""),
         ("while True: pass", "time_limit", ""),
         ("import time; time.sleep(9)", "time_limit", ""),
-        ("x = bytearray(1 << 29)[::4096] = bytes(1 << 17)", "memory_limit", ""),
     ],
 )
 async def test_a_program_that_never_comes_to_its_end(linking: Linking, steps: str, outcome: str, end: str) -> None:

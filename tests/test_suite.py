@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -43,24 +45,45 @@ def modules(kind: str) -> dict[str, tuple[str, dict[str, str]]]:
     return found
 
 
-def ours(texts: dict[str, tuple[str, str | None, str]], folder: Path | None = None) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as fresh:
+class Ours:
+    """Runs texts as the process of a test does."""
+
+    def __init__(self, folder: Path) -> None:
         command = [sys.executable, str(SUITES / "ours.py")]
-        done = subprocess.run(
-            command, input=json.dumps(texts), capture_output=True, text=True, cwd=folder or fresh, env=KEPT, check=False
-        )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+        self.process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, cwd=folder, env=KEPT)
+
+    def run(self, text: str, function: str | None = None, prelude: str = "") -> Any:
+        """Results, missing names, milliseconds."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps([text, function, prelude]) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def __enter__(self) -> Ours:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process as process:
+            process.terminate()
 
 
-@functools.cache
-def our_results(kind: str) -> dict[str, dict[str, str]]:
-    back = ours({name: (text, None, "") for name, (text, _) in modules(kind).items()})
-    return {name: {each[0] or "*": each[1] for each in results} for name, (results, *_) in back.items()}
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ours]:
+    with Ours(tmp_path_factory.mktemp("empty")) as ours:
+        yield ours
 
 
-def one(text: str, function: str | None = None, prelude: str = "") -> list[list[str]]:
-    return ours({"it": (text, function, prelude)})["it"][0]
+Run = Callable[..., list[list[str]]]
+
+
+@pytest.fixture(scope="module")
+def one(ours: Ours) -> Run:
+    """Results of one text: name, outcome, words, class of the error."""
+    return lambda *given, **named: ours.run(*given, **named)[0]
+
+
+def outcomes(results: list[list[str]]) -> dict[str, str]:
+    return {each[0] or "*": each[1] for each in results}
 
 
 def written(kind: str, folder: str) -> Path:
@@ -118,9 +141,9 @@ def by_unittest() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", modules("pytest"))
-def test_functions_of_pytest(name: str) -> None:
+def test_functions_of_pytest(one: Run, name: str) -> None:
     expected = {key: value for key, value in modules("pytest")[name][1].items() if value != "left"}
-    assert our_results("pytest")[name] == expected
+    assert outcomes(one(modules("pytest")[name][0])) == expected
     real = {key: "failed" if value == "faulty" else value for key, value in expected.items()}
     if name == "parametrize_mismatch":
         real = {"*": "failed"}  # it gives up the module
@@ -130,16 +153,16 @@ def test_functions_of_pytest(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", modules("unittest"))
-def test_classes_of_unittest(name: str) -> None:
+def test_classes_of_unittest(one: Run, name: str) -> None:
     expected = modules("unittest")[name][1]
-    assert our_results("unittest")[name] == expected
+    assert outcomes(one(modules("unittest")[name][0])) == expected
     assert by_unittest()[name] == expected
 
 
 @pytest.mark.parametrize("name", modules("script"))
-def test_scripts(name: str, tmp_path: Path) -> None:
+def test_scripts(one: Run, name: str, tmp_path: Path) -> None:
     text, expected = modules("script")[name]
-    assert our_results("script")[name] == expected
+    assert outcomes(one(text)) == expected
     (tmp_path / "solution.py").write_text((SUITES / "solution.py").read_text())
     (tmp_path / "script.py").write_text(text)
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, env=KEPT, check=False)
@@ -172,16 +195,16 @@ class TestC:
     ("function", "outcome"),
     [("test_a", "passed"), ("test_b", "failed"), ("TestC.test_b", "passed"), ("TestC.TestInner.test_d", "passed")],
 )
-def test_one_function(function: str, outcome: str) -> None:
+def test_one_function(one: Run, function: str, outcome: str) -> None:
     assert [each[:2] for each in one(SEVERAL, function)] == [[function, outcome]]
 
 
 @pytest.mark.parametrize("function", ["test_c", "TestC", "TestC.test_a", "test_a[1]", ""])
-def test_no_such_function(function: str) -> None:
+def test_no_such_function(one: Run, function: str) -> None:
     assert one(SEVERAL, function) == [[function, "empty", "there is no such test function", "NoneType"]]
 
 
-def test_one_method_of_unittest() -> None:
+def test_one_method_of_unittest(one: Run) -> None:
     text = modules("unittest")["set_up_class"][0]
     assert [each[:2] for each in one(text, "TestIt.test_a")] == [["TestIt.test_a", "passed"]]
     assert [each[:2] for each in one(text, "TestIt.test_b")] == [["TestIt.test_b", "failed"]]  # it needs the other
@@ -198,23 +221,23 @@ def test_one_method_of_unittest() -> None:
         ("import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with self.subTest(i=2):\n            self.assertEqual(1, 2)", "(i=2) AssertionError: 1 != 2 (line 5)"),
     ],
 )  # fmt: skip
-def test_words(text: str, words: str) -> None:
+def test_words(one: Run, text: str, words: str) -> None:
     assert [each[2] for each in one(text)] == [words]
 
 
-def test_names_that_nobody_gives_are_the_programs() -> None:
+def test_names_that_nobody_gives_are_the_programs(one: Run) -> None:
     assert one("assert add(1, 2) == 3 and PI == 3.5")[0][1] == "passed"
     assert one("assert next_id() == 1 and count == 1 and next_id() == 2 and count == 2")[0][1] == "passed"
     assert one("def test_a():\n    assert Stack([1]).pop() == 1")[0][1] == "passed"
 
 
-def test_names_that_the_program_does_not_have_are_told() -> None:
-    back = ours({"it": ("add\ntry:\n    a_name\nexcept NameError:\n    pass\nother_name", None, "")})["it"]
+def test_names_that_the_program_does_not_have_are_told(ours: Ours) -> None:
+    back = ours.run("add\ntry:\n    a_name\nexcept NameError:\n    pass\nother_name")
     assert back[0] == [["", "failed", "NameError: name 'other_name' is not defined (line 6)", "NameError"]]
     assert back[1] == ["a_name", "other_name"]
 
 
-def test_what_the_prelude_gives_is_the_tests() -> None:
+def test_what_the_prelude_gives_is_the_tests(one: Run) -> None:
     assert one("assert add(1) == 'mine'", prelude="def add(x):\n    return 'mine'")[0][1] == "passed"
     assert one("assert add(1, 2) == 3", prelude="from math import *")[0][1] == "passed"
     # ... but for the names that are the program's in any case, in the runner beside the modules: "forced"
@@ -235,7 +258,7 @@ def test_what_the_prelude_gives_is_the_tests() -> None:
         "if __name__ == '__main__':\n    unittest.main()",
     ],
 )
-def test_a_call_of_the_runner_at_the_end(ending: str) -> None:
+def test_a_call_of_the_runner_at_the_end(one: Run, ending: str) -> None:
     text = (
         "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual({}(1, 2), 3)\n"
     )
@@ -270,40 +293,36 @@ def test_a_call_of_the_runner_at_the_end(ending: str) -> None:
         ("import pytest\n@pytest.mark.asyncio\nasync def test_a():\n    assert await later(1) == 2", "failed"),
     ],
 )  # fmt: skip
-def test_outcomes(text: str, outcome: str) -> None:
+def test_outcomes(one: Run, text: str, outcome: str) -> None:
     assert [each[1] for each in one(text)] == [outcome]
 
 
-def test_text_that_is_no_python() -> None:
+def test_text_that_is_no_python(one: Run) -> None:
     assert one("def test_a(:")[0][1] == "raised"
 
 
 # ------------------------------------------------------------------------------------------------ nothing else is read
 
 
+FAILS = "def test_a(tmp_path):\n    assert 1 == 2\n"
+
+
 def test_files_of_a_folder_that_programs_can_write_to_are_not_read(tmp_path: Path) -> None:
     spoils = "open('read', 'a').write(__name__ + ' ')\nimport pytest\n@pytest.fixture(autouse=True)\ndef x():\n    pytest.skip('x')\n"
-    for name in (
-        "conftest.py",
-        "evil.py",
-        "sitecustomize.py",
-        "usercustomize.py",
-        "colorama.py",
-        "exceptiongroup.py",
-        "pytest_asyncio.py",
-    ):
-        (tmp_path / name).write_text(spoils)
+    for name in "conftest evil sitecustomize usercustomize colorama exceptiongroup pytest_asyncio".split():
+        (tmp_path / f"{name}.py").write_text(spoils)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --collect-only -p evil\npython_functions = nothing\n")
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--collect-only'\n")
     (tmp_path / "tox.ini").write_text("[pytest]\naddopts = --collect-only\n")
     (tmp_path / "setup.cfg").write_text("[tool:pytest]\naddopts = --collect-only\n")
     before = sorted(tmp_path.iterdir())
-    text = "def test_a(tmp_path):\n    assert 1 == 2\n"
-    assert [each[:2] for each in ours({"it": (text, None, "")}, tmp_path)["it"][0]] == [["test_a", "failed"]]
+    with Ours(tmp_path) as ours:
+        assert outcomes(ours.run(FAILS)[0]) == {"test_a": "failed"}
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_variables_of_the_environment_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_environment_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KEPT, "PYTEST_ADDOPTS", "--collect-only")
     monkeypatch.setitem(KEPT, "PYTEST_PLUGINS", "no_such_plugin")
-    assert [each[:2] for each in one("def test_a():\n    assert 1 == 2\n")] == [["test_a", "failed"]]
+    with Ours(tmp_path) as ours:
+        assert outcomes(ours.run(FAILS)[0]) == {"test_a": "failed"}

@@ -8,6 +8,9 @@ program, in a folder of its own. No jail: the programs are ours.
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
+import io
 import os
 import re
 import runpy
@@ -87,8 +90,12 @@ def _main() -> None:
     import unittest.mock  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     import numpy  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    import pytest  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
+    with tempfile.TemporaryDirectory(prefix="idiom-") as folder, contextlib.redirect_stdout(io.StringIO()):
+        suite = Path(folder, "test_nothing.py")
+        suite.write_text("def test_nothing(capsys, monkeypatch):\n    assert True\n")
+        _pytest(suite)  # which imports the rest of it
+    gc.freeze()
     ends: list[End] = []
     for each in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Case]):
         with tempfile.TemporaryDirectory(prefix="idiom-") as folder:
@@ -118,9 +125,7 @@ def _run(each: Case, folder: Path) -> int:
     sys.argv = ["test_it.py"]
     try:
         if is_suite(each.test):
-            import pytest
-
-            return int(pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(work), "test_it.py"]))
+            return _pytest(work / "test_it.py")
         runpy.run_path("test_it.py", run_name="__main__")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -128,6 +133,12 @@ def _run(each: Case, folder: Path) -> int:
         sys.excepthook(*sys.exc_info())  # pyright: ignore[reportArgumentType]
         return 1
     return 0
+
+
+def _pytest(file: Path) -> int:
+    import pytest
+
+    return int(pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(file.parent), str(file)]))
 
 
 if __name__ == "__main__":

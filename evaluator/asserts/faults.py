@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .checks import Check, EvalPlus, Holds, close, show
 from .dependence import program_names
 from .expressions import Slot, folded
+from .functions import silent
 from .lift import Lifted
 from .names import ANY
 
@@ -121,6 +122,7 @@ def _told(check: Check) -> Iterator[tuple[int | None, int, str, Any]]:
 
 # ------------------------------------------------------------------------------------------------------------- to tell
 
+
 def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(what looks wrong, where in the test), for the reader of a data set. ``right``: sources of right programs."""
     reading = test.reading
@@ -129,6 +131,9 @@ def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str
         yield "a test that asserts nothing", reading.fault
     elif not _asks(tree, _of_the_program(tree, test, right)):
         yield "a test that asks nothing of the program", ""
+    for name, line in silent(reading.source).items():
+        if test.function in (None, name):
+            yield "a test function that asserts nothing", f"{name} (line {line})"
     if reading.raises is not None:
         yield "a test that raises by itself", reading.raises
     for name in _not_given(test, right):

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator
 
 from ...sandbox.inside.outline import (
@@ -62,6 +63,8 @@ MODE = 3
 """Characters of the longest mode of a file."""
 CHANGING = frozenset("add append clear discard extend insert pop popitem remove reverse setdefault sort update".split())
 """Methods of lists, dicts and sets."""
+ASSERTING = re.compile("assert|check|exit|expect|fail|raises|should|skip|test|valid|verify|warns", re.IGNORECASE)
+"""In the names of functions that may well assert."""
 SHOWN = 5
 """Names that a message tells."""
 CONSTANT_KINDS = frozenset(
@@ -81,6 +84,29 @@ def split(code: str, prelude: str = "") -> list[str]:
     where names come from that the module does not import."""
     tree, names = _read(code)
     return names if len(names) > 1 and _Module(tree, names, _read(prelude)[0]).are_independent() else []
+
+
+def silent(code: str) -> dict[str, int]:
+    """The test functions in which nothing says what is right, with their lines: no assertion, nothing that is called
+    like one, no exception that is awaited. They pass with whatever does not raise."""
+    tree, names = _read(code)
+    parts_of = _Module(tree, names, ast.Module([], [])).parts
+    found = {name: parts for name, parts in parts_of.items() if parts}
+    return {
+        name: parts[0].lineno
+        for name, parts in found.items()
+        if not any(_says(node) for part in parts for node in ast.walk(part))
+    }
+
+
+def _says(node: ast.AST) -> bool:
+    match node:
+        case ast.Assert() | ast.Raise():
+            return True
+        case ast.Call(func=function):
+            return ASSERTING.search(dotted(function).rpartition(".")[2]) is not None
+        case _:
+            return False
 
 
 def _read(code: str) -> tuple[ast.Module, list[str]]:
@@ -135,7 +161,7 @@ class _Module:
             return False
         return not (self.ask_for_state() or self.share_files())
 
-    def parts_of(self, name: str) -> list[ast.AST]:
+    def parts_of(self, name: str) -> list[ast.ClassDef | Function]:
         *places, method = name.split(".")
         known = dict(self.definitions)
         inside = known

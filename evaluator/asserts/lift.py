@@ -36,9 +36,7 @@ class Lifted(msgspec.Struct, frozen=True):
     """(operations before it, check), in order."""
 
 
-def lift(
-    tree: ast.Module, entry_point: str | None, provided: frozenset[str], function: str | None = None
-) -> Lifted:
+def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str], function: str | None = None) -> Lifted:
     """``provided`` are the names that the prelude gives; ``function`` is the one test function that is wanted. Raises
     Outside, saying what cannot be read."""
     lifter = _Lifter(entry_point, provided)
@@ -106,7 +104,7 @@ class _Lifter:
             if function not in (None, name):
                 continue
             node = names.get(name)
-            if not isinstance(node, ast.FunctionDef) or node.decorator_list or ast.unparse(node.args):
+            if not isinstance(node, ast.FunctionDef) or ast.unparse(node.args):
                 raise Outside(f"the test function {name}")
             self.block(node.body, dict(names))
 
@@ -135,6 +133,8 @@ class _Lifter:
                     else:
                         self.imported.add(name)
             case ast.FunctionDef(name=name):
+                if node.decorator_list or any(isinstance(part, ast.Call) for part in ast.walk(node.args)):
+                    raise Outside(f"what comes with the definition of {name}")
                 names[name] = node
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if self.program_of(call.func, names):
                 names[name] = Slot(self.operation(call, names))
@@ -257,7 +257,7 @@ class _Lifter:
         plain = [arg.arg for arg in given.args]
         if given.vararg or given.kwarg or given.kwonlyargs or given.posonlyargs or given.defaults or node.keywords:
             raise Outside(f"the parameters of {function.name}")
-        if len(plain) != len(node.args) or function.decorator_list:
+        if len(plain) != len(node.args):
             raise Outside(f"the call of {function.name}")
         inner = dict(names)
         for name, part in zip(plain, node.args, strict=True):

@@ -1,8 +1,8 @@
 """One program against the tests that nobody can read off: each is judged by the first way that can judge it.
 
 replayed   in two processes of one jail that talk: one has the program, the other the test (sandbox/inside/linked.py)
-together   in the process of the program, where its own code decides what the test asks, or a stand-in cannot do a thing;
-           an acceptance has to hold on copies of the test that ask for something else, where no right program passes
+together   in the process of the program, where its own code decides what the test asks, or a stand-in cannot do it; an
+           acceptance is then tried on copies of the test that ask for something else
 
 Whose doing is it where nothing comes of that? What a test does whatever a program returns, no program can do anything
 about, and what a stand-in cannot do is ours: there is no verdict. The rest follows from what the program gave, and is a
@@ -76,8 +76,8 @@ _STATUS: dict[End, Status] = {
     "memory_limit": Status.MEMORY_LIMIT_EXCEEDED,
     "output_limit": Status.OUTPUT_LIMIT_EXCEEDED,
 }
-"""By how a test ended: all assertions held; one did not; an exception of the program went through it; the process of the
-program ended while it was asked; what came from there was no answer; the test's own process ended of what it was given,
+"""By how a test ended: all assertions held; one did not; an exception of the program went through it; the program's
+process ended while it was asked; what came from there was no answer; the test's own process ended of what it was given,
 or at a limit."""
 _EARLY: dict[Outcome, End] = {
     Outcome.CRASHED: "crashed",
@@ -110,7 +110,7 @@ class Session:
             return execution, Ruling(Status.CHECKER_ERROR, message=fault)
         if execution.outcome is not Outcome.FINISHED and told.end not in ("failed", "raised", "crashed"):
             return execution, None  # that it had answered everything is not all that counts
-        status = _STATUS.get(told.end, Status.WRONG_ANSWER)
+        status = Status.RUNTIME_ERROR if told.missing is not None else _STATUS.get(told.end, Status.WRONG_ANSWER)
         return execution, Ruling(status, rule if status is Status.ACCEPTED else None, told.words or None)
 
     async def _fault(self, test: Assertion) -> str | None:

@@ -1,7 +1,7 @@
 """The program's side of a test of assertions that was read: calls its functions in turn, and tells what came of that.
 
-Standard input holds a line for each call, ``[name, args, keywords]``, with values as in ``values``. Of each one line goes
-to the result file as soon as it is done, so that what ends the process early leaves what came before:
+Standard input holds a line for each call, ``[name, args, keywords]``, with values as in ``values``. Of each one line
+goes to the result file as soon as it is done, so that what ends the process early leaves what came before:
 
     [0, value]    where it is no data, or holds what is none, with {"other": its type} there
     [1, text]     an exception, and the last line

@@ -9,19 +9,26 @@ empty     nothing ran
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+import unittest
 from collections.abc import Sequence
+from types import CodeType
 from typing import Any
 
 from .outline import PROGRAM_MODULES
-from .suite import FILE, Result
+from .suite import FILE, Result, words_of
 
 _IMPORTED = re.compile(r"cannot import name '(\w+)' from '(\w+)'")
 _RAN = ("passed", "xfailed")
+_ENDING = "exit", "fail", "main", "quit", "skip"
+"""Parts of the names by which a test ends itself."""
 
 
 def end_of(results: Sequence[Result], own: str) -> dict[str, Any]:
     """``own``: how the names of the files begin whose code is the program's, or stands for it."""
+    results = [_honest(result, own) for result in results]
     failed = next((result for result in results if _fails(result, own)), None)
     if failed is not None:
         end = "raised" if _raised_by(failed.error, own) else "failed"
@@ -49,6 +56,45 @@ def _fails(result: Result, own: str) -> bool:
         error = result.error
         return not isinstance(error, SystemExit) or bool(error.code) or _raised_by(error, own)
     return result.outcome == "failed"
+
+
+def _honest(result: Result, own: str) -> Result:
+    """A test may skip or end itself. Where the program has done that, the test has failed."""
+    error = result.error
+    if result.outcome not in ("exited", "skipped", "xfailed") or error is None:
+        return result
+    if isinstance(error, Exception) and not isinstance(error, unittest.SkipTest):
+        return result  # which the test expects
+    if _of_the_test(error, own):
+        return result
+    return result._replace(outcome="failed", words=f"the program has ended the test by {words_of(error)}")
+
+
+def _of_the_test(error: BaseException | None, own: str) -> bool:
+    """Whether no code but the test's, and that of libraries which it names, was at it."""
+    if error is None:
+        return True
+    trace = error.__traceback__
+    last: CodeType | None = None
+    libraries = _libraries()
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename == FILE:
+            last = code
+        elif code.co_filename.startswith(own) or not code.co_filename.startswith(libraries):
+            return False
+        trace = trace.tb_next
+    if last is None:  # made of another one
+        return _of_the_test(error.__cause__ or error.__context__, own)
+    return any(part in name.lower() for name in last.co_names for part in _ENDING)
+
+
+def _libraries() -> tuple[str, ...]:
+    """How the names of files begin that no program has written."""
+    pytest = sys.modules.get("_pytest")
+    folders = [os.path.dirname(os.__file__), os.path.dirname(__file__)]
+    folders += [os.path.dirname(folder) for folder in pytest.__path__] if pytest else []
+    return (*(f"{folder}{os.sep}" for folder in folders), "<frozen ")
 
 
 def _raised_by(error: BaseException | None, own: str) -> bool:

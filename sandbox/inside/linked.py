@@ -117,7 +117,8 @@ class Linked(Program):
             if ready:
                 continue
             forked = all(side.begun for side in running)
-            if not all([side.look() for side in running]):  # it has ended, which is about to be told
+            looks = [side.look() for side in running]
+            if not all(looks):  # one has ended, which is about to be told
                 continue
             now = time.monotonic()
             # As of one process: Program._wait.

@@ -57,7 +57,7 @@ class Program:
         self.runner = runner
         self.job = job
         self._channel = runner.channel
-        self._queue = list(job.tests)
+        self._queue: list[int] = list(job.tests)
         self._fresh: list[int] = []  # tests that must have a process of their own, before the others
         self._lanes = job.lanes and job.compiled.lanes and len(job.tests) > 1 and not job.collect
         self._lane_tests = min(job.first_lane, LANE_TESTS)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 from _pytest.config import get_config
@@ -74,7 +75,7 @@ class _Session:
         self._suite, self._tally = suite, tally
         if suite.uses_asyncio:
             self._config.pluginmanager.import_plugin("pytest_asyncio.plugin")
-        module = _Module.from_parent(self._session, path=Path(f"/{MODULE}.py"))
+        module: _Module = cast("Any", _Module).from_parent(self._session, path=Path(f"/{MODULE}.py"))
         module.made = suite.module
         items: list[pytest.Item] = []
         for name, item in self._gather(module, ""):
@@ -82,7 +83,6 @@ class _Session:
                 self._names[item.nodeid] = name, item.name[len(name.rpartition(".")[2]) :]
                 items.append(item)
         self._session.items = items
-        self._session.testscollected = len(items)
         self._config.hook.pytest_collection_modifyitems(session=self._session, config=self._config, items=items)
         for place, item in enumerate(items):
             following = items[place + 1] if place + 1 < len(items) else None
@@ -111,7 +111,7 @@ class _Session:
             if isinstance(each, pytest.Item):
                 yield inner, each
             else:
-                yield from self._gather(cast("pytest.Collector", each), inner)
+                yield from self._gather(each, inner)
 
     # -- hooks
 
@@ -123,10 +123,16 @@ class _Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """What a function returns says nothing; up to pytest 8 so it was. Coroutines are run, with any mark."""
-        names = pyfuncitem._fixtureinfo.argnames
-        value = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-        if inspect.iscoroutine(value):
-            asyncio.run(value)
+        names = pyfuncitem._fixtureinfo.argnames  # pyright: ignore[reportPrivateUsage]
+        try:
+            value = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+            if inspect.iscoroutine(value):
+                asyncio.run(value)
+        except BaseException as error:
+            if not isinstance(error, unittest.SkipTest):
+                raise
+            # pytest would make another one of it, and not say where it was raised.
+            raise pytest.skip.Exception(str(error)) from error
         return True
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
@@ -134,8 +140,9 @@ class _Session:
         error = call.excinfo.value if call.excinfo else None
         skipped = isinstance(error, pytest.skip.Exception)
         outcome = "passed" if error is None else "skipped" if skipped else "failed"
-        keywords = dict.fromkeys(item.keywords, 1)
-        return pytest.TestReport(item.nodeid, item.location, keywords, outcome, None, call.when, error=error)
+        keywords: dict[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
+        when = "call" if call.when == "collect" else call.when  # which it never is of an item
+        return pytest.TestReport(item.nodeid, item.location, keywords, outcome, None, when, error=error)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         error: BaseException | None = getattr(report, "error", None)

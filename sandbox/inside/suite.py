@@ -73,7 +73,8 @@ class Suite:
         self.script = self.outline.kind == "script"
         self.uses_pytest = self.outline.kind == "pytest" or mentions(tree, "pytest")
         self.uses_asyncio = mentions(tree, "pytest_asyncio")
-        self._nothing = all(isinstance(node, _Defining) for node in tree.body)
+        nothing = all(isinstance(node, _Defining) or _is_text(node) for node in tree.body)
+        self._ends = Result("", "empty", "the test only defines and imports") if nothing else Result("", "passed")
         self._imported = {name.partition(".")[0] for name, _ in imported(tree)}
         self._bound = _bound(tree)
         self._given = {name: value for name, value in (scope or {}).items() if name not in forced}
@@ -122,9 +123,7 @@ class Suite:
         return name in self._bound if "*" in self._imported else name not in self._imported
 
     def _statements(self) -> Result:
-        if self._nothing:
-            return Result("", "empty", "the test only defines and imports")
-        return self._execute() or Result("", "passed")
+        return self._execute() or self._ends
 
     def _import(self) -> Result | None:
         """None: it came to its end."""
@@ -154,6 +153,10 @@ class Suite:
 
 
 _Defining = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 class Names(dict[str, Any]):

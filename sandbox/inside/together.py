@@ -16,17 +16,16 @@ import json
 import os
 import resource
 import sys
-import unittest
 
 # Whatever the program makes of the builtins.
-from builtins import Exception, OSError, any, int, isinstance, min, sorted, type, vars  # noqa: UP029
+from builtins import OSError, int, isinstance, min, sorted, type, vars  # noqa: UP029
 from collections.abc import Callable
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import Any
 
 from .ends import end_of
 from .exchanged import Snapshot, Streams
-from .suite import FILE, MODULE, Result, Suite, words_of
+from .suite import MODULE, Suite
 from .values import seed_random
 
 Write = Callable[[bytes], None]
@@ -36,13 +35,6 @@ _PRELUDE = "prelude"
 _PLACES = 1000
 """Of which one is the descriptor that the word is kept at, where there may be as many."""
 _MOST = 4096
-_OF_INTERPRETER = tuple(
-    f"{os.path.dirname(place)}{os.sep}"
-    for place in (os.path.dirname(os.__file__), os.path.dirname(unittest.__file__), __file__)
-)
-"""How the names of files begin that no program has written."""
-_ENDING = "exit", "fail", "main", "quit", "skip"
-"""Parts of the names by which a test ends itself."""
 
 
 class Kept:
@@ -77,9 +69,7 @@ def run(scope: dict[str, Any], prelude: CodeType, program: CodeType, ask: Callab
     kept, asked = _read(ask())
     given = sorted({*scope} & {*asked["free"]})
     suite = Suite(asked["code"], module, scope_of(scope, prelude), asked["forced"])
-    own = program.co_filename
-    results = [honest(result, own) for result in suite.run(asked["select"])]
-    told = {**end_of(results, own), "given": given, "exchanged": exchanged}
+    told = {**end_of(suite.run(asked["select"]), program.co_filename), "given": given, "exchanged": exchanged}
     write(kept.text() + b"\n" + json.dumps(told).encode())
 
 
@@ -100,32 +90,6 @@ def scope_of(scope: dict[str, Any], prelude: CodeType) -> dict[str, Any]:
             given[name] = scope[name]
     given["__name__"] = MODULE
     return given
-
-
-def honest(result: Result, own: str) -> Result:
-    """A test may skip or end itself. Where the program has done that, the test has failed. ``own``: how the names of
-    the program's files begin."""
-    error = result.error
-    if result.outcome not in ("exited", "skipped", "xfailed") or error is None:
-        return result
-    if isinstance(error, Exception) and not isinstance(error, unittest.SkipTest):
-        return result  # expected by the test
-    if _of_the_test(error.__traceback__, own):
-        return result
-    return result._replace(outcome="failed", words=f"the program has ended the test by {words_of(error)}")
-
-
-def _of_the_test(trace: TracebackType | None, own: str) -> bool:
-    """Whether no code but the test's, and that of libraries which it names, was at it."""
-    last: CodeType | None = None
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if code.co_filename == FILE:
-            last = code
-        elif code.co_filename.startswith(own) or not code.co_filename.startswith(_OF_INTERPRETER):
-            return False
-        trace = trace.tb_next
-    return last is None or any(part in name.lower() for name in last.co_names for part in _ENDING)
 
 
 _before = Snapshot()

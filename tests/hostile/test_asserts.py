@@ -192,7 +192,7 @@ LIKE_A_FAULT = {
     "says that it is not there": "def f(x): return 2\ndef same(a, b): raise NameError(\"name 'same' is not defined\")",
     "says that the entry point is not there": "def f(x): raise NameError(\"name 'f' is not defined\")\ndef same(*_): return 1",
     "calls what is not there": "def f(x): return missing(x)\ndef same(a, b): return True",
-    "takes it away": "def f(x):\n  global same\n  del same\n  return 2\ndef same(a, b): return True",
+    "takes it away": "def f(x):\n  global same\n  del same\n  return 2\ndef same(a, b): return False",
     "returns nothing": "def f(x): return []\ndef same(a, b): return a[0] == b",
     "says that the test raises": "def f(x): raise IndexError('list index out of range')\ndef same(a, b): return True",
 }

@@ -298,11 +298,14 @@ FORMS = (
 )
 
 
+QUICK = [name for name in SAYS if name.startswith(("exits", "kills", "closes", "writes reports", "raises"))]
+
+
 @pytest.mark.parametrize("name", SAYS)
 async def test_whatever_a_program_answers_is_a_verdict(linking: Linking, name: str) -> None:
     source = "import os, sys, threading, time\nme = os.getpid()\nasked = []\ndef f():\n"
     source += f"    {SAYS[name]}\n    asked.append(1)\n    return 'x'"
-    for code in FORMS:
+    for code in FORMS if name in QUICK else FORMS[:1]:
         await judged(linking, source, code)
 
 

@@ -1,7 +1,7 @@
 """Runs modules through `Suite`, each in a process forked from one that has pytest ready: as in the jail, without it.
 
-Standard input: {name: [text, function or null, prelude]} as JSON. Back: {name: [[name, outcome, words, error], ...]},
-and under "" the milliseconds that each took.
+A line of standard input is ``[text, function or null, prelude]`` as JSON. A line comes back: ``[results, missing names,
+milliseconds]``, with a result as ``[name, outcome, words, class of the error]``.
 """
 
 import gc
@@ -23,34 +23,32 @@ def run(text: str, function: str | None, prelude: str) -> object:
     exec(prelude, scope)
     scope = {name: value for name, value in scope.items() if name != "__builtins__"}
     begun = time.perf_counter()
-    try:
-        suite = Suite(text, program, scope, ["forced"])
-        found = suite.run(function)
-    except Exception as error:
-        return [["", "raised", repr(error), ""]], suite.names.missing, 0
+    suite = Suite(text, program, scope, ["forced"])
+    found = suite.run(function)
     took = time.perf_counter() - begun
     results = [[*result[:3], type(result.error).__name__] for result in found]
     return results, suite.names.missing, round(took * 1e3, 3)
 
 
 def main() -> None:
-    texts = json.load(sys.stdin)
     pytests.prepare()
     gc.freeze()
-    back = {}
-    for name, given in texts.items():
+    for line in sys.stdin:
         read, write = os.pipe()
         if os.fork() == 0:
             nowhere = os.open(os.devnull, os.O_RDWR)
             for file in range(3):
                 os.dup2(nowhere, file)
-            os.write(write, json.dumps(run(*given)).encode())
+            try:
+                back = run(*json.loads(line))
+            except SyntaxError as error:
+                back = [["", "raised", str(error), "SyntaxError"]], [], 0
+            os.write(write, json.dumps(back).encode())
             os._exit(0)
         os.close(write)
-        with open(read, "rb") as pipe:
-            back[name] = json.loads(pipe.read())
+        with open(read) as pipe:
+            print(pipe.read(), flush=True)
         os.wait()
-    json.dump(back, sys.stdout)
 
 
 main()
