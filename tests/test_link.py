@@ -22,7 +22,7 @@ from microcoder.sandbox.inside.link.wire import MOST, Closed, Wire
 from .link_cases import CASES, PROGRAM
 
 RUN = r"""
-import json, os, re, socket, sys
+import json, os, re, signal, socket, sys
 sys.path.insert(0, sys.argv[1])
 from inside.link import owner, standins
 import unittest
@@ -52,6 +52,7 @@ def ran(program, code):
         said = f"{type(error).__name__}: {error}"
     link.end()
     ours.close()
+    os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     for end in ("undecided", "garbled", "ended"):
         if getattr(link, end) is not None:
@@ -76,7 +77,7 @@ def ends(pairs: list[tuple[str, str]]) -> list[list[str]]:
         input=json.dumps(pairs),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]

@@ -79,21 +79,22 @@ class Test:
 
     def hand(self, value: Any) -> None:
         """To the program, with all that it leads to."""
-        waiting = [value]
+        waiting: list[Any] = [value]
         while waiting and len(self.handed) < LOOKED_AT:
             value = waiting.pop()
-            if id(value) in self.handed or isinstance(value, Unknown):
+            kind = cast("Any", type(value))
+            if id(value) in self.handed or kind is Unknown:
                 continue
             if _is_changeable(value):
                 self.handed[id(value)] = value
-            if isinstance(value, dict):
-                waiting += itertools.chain(value.keys(), value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            elif isinstance(value, list | tuple | set | frozenset):
-                waiting += value  # pyright: ignore[reportUnknownArgumentType]
-            elif type(state := getattr(value, "__dict__", None)) is dict and not isinstance(value, type):
+            if issubclass(kind, dict):
+                waiting += [*value.keys(), *value.values()]
+            elif issubclass(kind, (list, tuple, set, frozenset)):
+                waiting += value
+            elif type(state := getattr(value, "__dict__", None)) is dict and not issubclass(kind, type):
                 self.handed[id(value)] = value
-                waiting += state.values()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            self.hands_over_code = self.hands_over_code or callable(value) or hasattr(type(value), "__next__")
+                waiting += cast("Any", state).values()
+            self.hands_over_code = self.hands_over_code or callable(value) or _is_iterator(value)
 
     def caught(self, error: BaseException, code: CodeType) -> tuple[str, list[list[int]], list[str], list[str]] | None:
         """What the test raised, where it may be its own doing."""
@@ -110,9 +111,9 @@ class Test:
 
     def holds(self, value: Any) -> bool:
         """Whether something that was handed to the program is in it."""
-        if not isinstance(value, list | tuple | dict):
+        if not issubclass(type(value), (list, tuple, dict)):
             return False
-        items = cast("Any", value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownMemberType]
+        items = value.values() if issubclass(type(value), dict) else value
         return any(id(item) in self.handed for item in itertools.islice(items, LOOKED_AT))
 
 
@@ -280,7 +281,12 @@ def is_for_both(value: Any) -> bool:
 
 
 def _is_changeable(value: Any) -> bool:
-    return isinstance(value, set) or hasattr(type(value), "__setitem__")
+    kind = cast("Any", type(value))
+    return issubclass(kind, set) or hasattr(kind, "__setitem__")
+
+
+def _is_iterator(value: Any) -> bool:
+    return hasattr(cast("Any", type(value)), "__next__")
 
 
 def _is_of_others(value: Any) -> bool:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from .peer import Peer
 
 _own: Callable[[type], Any] = type.__dict__["__dict__"].__get__
-CLAIMED: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType)
-}
+_claimed: tuple[Any, ...] = (
+    AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType,
+)  # fmt: skip
+CLAIMED: dict[str, Any] = {kind.__name__: kind for kind in _claimed}
 """Types that Python has no name for."""
 _LOCAL = frozenset({"__class__", "__copy__", "__deepcopy__", "__reduce__", "__reduce_ex__"})
 """What a stand-in says itself."""
@@ -189,12 +189,12 @@ def _metaclass(peer: Peer) -> Any:
             return peer.get(cls, name)
 
         @property
-        def __dict__(cls) -> Any:
+        def __dict__(cls) -> Any:  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
             own = _own(cls)
             return Attributes(peer, cls, own) if peer.stands_for(cls) else own  # none yet while it is made
 
         @property
-        def __annotations__(cls) -> Any:
+        def __annotations__(cls) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
             return peer.ask("get", cls, "__annotations__")
 
         def __setattr__(cls, name: str, value: Any) -> None:

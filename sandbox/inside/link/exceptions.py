@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, cast
+from typing import Any
 
 Code = Callable[[Any], Any]
 
@@ -42,7 +42,7 @@ def new(kind: Any, told: Any, decode: Code) -> BaseException:
 def fill(error: BaseException, told: Any, decode: Code) -> None:
     args = [decode(part) for part in told[0]]
     try:
-        cast("Any", _base(type(error))).__init__(error, *args)
+        _base(type(error)).__init__(error, *args)
     except (TypeError, ValueError):  # it takes others
         pass
     error.args = tuple(args)

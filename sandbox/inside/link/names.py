@@ -55,13 +55,15 @@ def of_python(module: Any, name: Any) -> Any:
     except ImportError:
         return None
     for part in name.split("."):
-        thing = vars(thing).get(part) if hasattr(thing, "__dict__") else None
+        held: dict[str, Any] = vars(thing) if hasattr(thing, "__dict__") else {}
+        thing = held.get(part)
     return thing
 
 
 def place_of(thing: Any) -> tuple[str, str] | None:
     """Module and name, by which ``of_python`` finds it."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    module: Any = getattr(thing, "__module__", None)
+    name: Any = getattr(thing, "__qualname__", None)
     if thing is type(None):
         return "types", "NoneType"
     if of_python(module, name) is thing:

@@ -16,7 +16,7 @@ class Stream(TextIOWrapper):
     def __init__(self, name: str, like: Any) -> None:
         self._bytes = BytesIO()
         super().__init__(self._bytes, "utf-8", "backslashreplace", newline="\n", write_through=True)
-        self.mode = "w"
+        self.mode = "w"  # pyright: ignore[reportAttributeAccessIssue]
         self._name = name
         self._like = like
 

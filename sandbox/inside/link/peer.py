@@ -311,8 +311,9 @@ class Peer:
             raise ValueError("an object of a class that is not the other side's")
         kind = self.decode(told["of"])
         if "thing" in told:
-            standin = KINDS[told["thing"][1]].type.__new__(kind)
-            self.things.adopt(*told["thing"], standin)
+            thing, base = told["thing"]
+            standin = KINDS[base].type.__new__(kind)
+            self.things.adopt(thing, base, standin)
             return self._keep(number, standin, weakly=True)
         if "error" in told:
             error = exceptions.new(kind, told["error"], self.decode)

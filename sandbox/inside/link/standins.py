@@ -292,8 +292,9 @@ class Link(Peer):
         )
 
     def _fields(self, thing: Any) -> dict[str, Any]:
-        import dataclasses
+        import dataclasses as module
 
+        dataclasses: Any = module
         told = self.ask("fields", thing)
         if told is None:
             raise AttributeError("__dataclass_fields__")

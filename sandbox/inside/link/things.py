@@ -51,28 +51,33 @@ class Kind(NamedTuple):
     fill: Callable[[Any, Any, Code], object]
 
 
+_list, _dict, _set, _bytearray = cast("Any", list), cast("Any", dict), cast("Any", set), cast("Any", bytearray)
+_deque, _ordered, _counter = cast("Any", deque), cast("Any", OrderedDict), cast("Any", Counter)
+_default = cast("Any", defaultdict)
+
+
 def _pairs(thing: Any, encode: Code) -> list[list[Any]]:
-    return [[encode(key), encode(item)] for key, item in cast("Any", dict).items(thing)]
+    return [[encode(key), encode(item)] for key, item in _dict.items(thing)]
 
 
 def _fill_dict(thing: Any, content: Any, decode: Code) -> None:
     keys = [decode(key) for key, _ in content]
     values.check_hashes(keys)
     items = [decode(item) for _, item in content]
-    dict.clear(thing)
+    _dict.clear(thing)
     for key, item in zip(keys, items, strict=True):
-        dict.__setitem__(thing, key, item)
+        _dict.__setitem__(thing, key, item)
 
 
 def _fill_set(thing: Any, content: Any, decode: Code) -> None:
     items = [decode(item) for item in content]
     values.check_hashes(items)
-    set.clear(thing)
-    set.update(thing, items)
+    _set.clear(thing)
+    _set.update(thing, items)
 
 
 def _items(thing: Any, encode: Code) -> list[Any]:
-    items = [*cast("Any", list).__iter__(thing)]
+    items = [*_list.__iter__(thing)]
     kinds = {*map(type, items)}
     if kinds <= _AS_THEY_ARE or (kinds == {int} and -_LARGE < min(items) <= max(items) < _LARGE):
         return items
@@ -84,25 +89,25 @@ def _items(thing: Any, encode: Code) -> list[Any]:
 def _fill_list(thing: Any, content: Any, decode: Code) -> None:
     kinds = {*map(type, content)}
     items = [decode(item) for item in content] if list in kinds or dict in kinds else content
-    list.__setitem__(thing, slice(None), items)
+    _list.__setitem__(thing, slice(None), items)
 
 
 def _fill_bytes(thing: Any, content: Any, decode: Code) -> None:
-    bytearray.__setitem__(thing, slice(None), bytes.fromhex(content))
+    _bytearray.__setitem__(thing, slice(None), bytes.fromhex(content))
 
 
 def _fill_deque(thing: Any, content: Any, decode: Code) -> None:
     items = [decode(item) for item in content[1]]
-    deque.clear(thing)
-    deque.extend(thing, items)
+    _deque.clear(thing)
+    _deque.extend(thing, items)
 
 
 def _fill_ordered(thing: Any, content: Any, decode: Code) -> None:
     pairs = [(decode(key), decode(item)) for key, item in content]
     values.check_hashes([key for key, _ in pairs])
-    OrderedDict.clear(thing)
+    _ordered.clear(thing)
     for key, item in pairs:
-        OrderedDict.__setitem__(thing, key, item)
+        _ordered.__setitem__(thing, key, item)
 
 
 def _fill_default(thing: Any, content: Any, decode: Code) -> None:
@@ -117,28 +122,26 @@ def in_order(items: Any, encode: Code) -> list[Any]:
 
 
 KINDS: dict[str, Kind] = {
-    "list": Kind(list, lambda _: [], _items, _fill_list),
-    "dict": Kind(dict, lambda _: {}, _pairs, _fill_dict),
-    "set": Kind(
-        set, lambda _: set(), lambda thing, encode: in_order(cast("Any", set).__iter__(thing), encode), _fill_set
-    ),
-    "bytearray": Kind(bytearray, lambda _: bytearray(), lambda thing, _: bytearray.hex(thing), _fill_bytes),
+    "list": Kind(_list, lambda _: _list(), _items, _fill_list),
+    "dict": Kind(_dict, lambda _: _dict(), _pairs, _fill_dict),
+    "set": Kind(_set, lambda _: _set(), lambda thing, encode: in_order(_set.__iter__(thing), encode), _fill_set),
+    "bytearray": Kind(_bytearray, lambda _: _bytearray(), lambda thing, _: _bytearray.hex(thing), _fill_bytes),
     "deque": Kind(
-        deque,
-        lambda content: deque(maxlen=content[0]),
-        lambda thing, encode: [thing.maxlen, [encode(item) for item in deque[Any].__iter__(thing)]],
+        _deque,
+        lambda content: _deque(maxlen=content[0]),
+        lambda thing, encode: [thing.maxlen, [encode(item) for item in _deque.__iter__(thing)]],
         _fill_deque,
     ),
     "OrderedDict": Kind(
-        OrderedDict,
-        lambda _: OrderedDict(),
-        lambda thing, encode: [[encode(key), encode(item)] for key, item in OrderedDict[Any, Any].items(thing)],
+        _ordered,
+        lambda _: _ordered(),
+        lambda thing, encode: [[encode(key), encode(item)] for key, item in _ordered.items(thing)],
         _fill_ordered,
     ),
-    "Counter": Kind(Counter, lambda _: Counter(), _pairs, _fill_dict),
+    "Counter": Kind(_counter, lambda _: _counter(), _pairs, _fill_dict),
     "defaultdict": Kind(
-        defaultdict,
-        lambda _: defaultdict(),
+        _default,
+        lambda _: _default(),
         lambda thing, encode: [encode(thing.default_factory), _pairs(thing, encode)],
         _fill_default,
     ),
