@@ -31,7 +31,7 @@ import re
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .dependence import PROGRAM_MODULES
 from .expressions import Outside, dotted, evaluate, limited_time
@@ -82,8 +82,8 @@ _INVERTED = frozenset(("assertAlmostEqual", "assertEqual", "assertTrue"))
 """Those that an inverted copy turns round."""
 _OTHERS = "BufferError", "ChildProcessError", "StopAsyncIteration", "UnicodeTranslateError"
 """Exceptions that no program is expected to raise."""
-_WORDS = {"yes": "no", "true": "false", "none": "some", "even": "odd", "win": "lose", "valid": "invalid"}
-_WORDS |= {other: word for word, other in _WORDS.items()}
+_PAIRS = ("yes", "no"), ("true", "false"), ("none", "some"), ("even", "odd"), ("win", "lose"), ("valid", "invalid")
+_WORDS = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 _SKIPPED = ("skip", "xfail", "expectedfailure")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{4,}")
 
@@ -830,7 +830,7 @@ class _Finder:
                 return "{0: 0}"
             case _:
                 value = _value(leaf)
-        pool = self.pool.setdefault(type(value), [])
+        pool = self.pool.setdefault(cast("Any", type(value)), [])
         others = [each for each in pool if each != value]
         if not any(each == value for each in pool) and len(pool) < LEAVES:
             pool.append(value)
