@@ -68,6 +68,7 @@ _REGEX = frozenset(("assertRegex", "assertRegexpMatches"))
 _RAISES = frozenset(("assertRaises", "assertRaisesRegex", "assertRaisesRegexp", "raises", "assertWarns", "warns"))
 _CATCHING = _RAISES | {"suppress"}
 _ENDING = frozenset(("exit", "importorskip", "quit", "skip", "skipTest", "_exit"))
+_LEAVING = _ENDING | {"main"}
 _MATCHES = frozenset(("search", "match", "fullmatch"))
 _TOLERANCES = frozenset(("abs", "abs_tol", "atol", "delta", "rel", "rel_tol", "rtol"))
 _OPPOSITE = {
@@ -569,6 +570,7 @@ class _Finder:
         if name in _OPPOSITE and isinstance(call.func, ast.Attribute):
             _, end = self.span(call.func)
             opposite = _Edit(end - len(name), end, _OPPOSITE[name])
+            sure = sure and b"addTypeEqualityFunc" not in self.source  # which only equality uses
             self._add(node, "negation", sure, opposite)
             if sure and name in _INVERTED:
                 self.inverse[self._place(node)] = (opposite,)
@@ -708,7 +710,9 @@ class _Finder:
                 differs = self._differs(meaning, edit)
                 if differs is not False:
                     certain = sure and near is not None and (kept or differs is True)
-                    self._add(node, "value", certain, edit, part=self.span(meaning)[0])
+                    # What nobody has evaluated may be nothing: Decimal("no").
+                    known = differs is True or (near is not slack and isinstance(_value(leaf), int | float))
+                    self._add(node, "value", certain, edit, part=self.span(meaning)[0] if known else -1)
 
     def _leaves(self, node: ast.expr, kept: bool, depth: int = 0) -> Iterator[tuple[ast.expr, bool]]:
         """Literals, and whether the whole is another one with another value of them."""
@@ -815,7 +819,12 @@ class _Finder:
             indent = " " * last.col_offset
             if b"\t" in self.source[self.starts[last.lineno - 1] :][: last.col_offset]:
                 indent = self.source[self.starts[last.lineno - 1] :][: last.col_offset].decode()
-            self._add(last, "stop", True, _Edit(end, end, f"\n{indent}assert not True"))
+            ends = any(
+                isinstance(part, ast.Return) or (isinstance(part, ast.Call) and _name(part.func) in _LEAVING)
+                for statement in body
+                for part in ast.walk(statement)
+            )
+            self._add(last, "stop", not ends, _Edit(end, end, f"\n{indent}assert not True"))
 
     # -- other values
 
