@@ -107,6 +107,11 @@ FINE: dict[str, tuple[str, str, str]] = {
     "module of the program": ("assert math.isclose(span(2), 2 ** 0.5)", "import math\ndef span(x): return math.sqrt(x)", "class math:\n  pass\nimport math\ndef span(x): return math.floor(x)"),
     "a base": ("assert int(span(2), 2) == 2", "def span(x): return bin(x)", "def span(x): return str(x + 1)"),
     "a check of its own": ("def check(f): assert f(1) == 1\ncheck(span)", "def span(x): return x", "def span(x): return 0\ndef check(f): pass"),
+    "calls of what is patched": ("from unittest.mock import patch\nimport random\nwith patch('random.randint', return_value=3) as m:\n    span(1)\nm.assert_called_once_with(1, 6)", "import random\ndef span(x): return random.randint(1, 6)", "def span(x): return x"),
+    "a patch that is started": ("from unittest.mock import patch\np = patch('random.randint', return_value=4)\nm = p.start()\nspan(1)\np.stop()\nassert m.call_args[0] == (1, 6)", "import random\ndef span(x): return random.randint(1, 6)", "import random\ndef span(x): return random.randint(1, 7)"),
+    "what a patch has noted": ("import random\nseen = []\nrandom.randint = lambda a, b: seen.append((a, b)) or 2\nspan(1)\nassert seen == [(1, 6)]", "import random\ndef span(x): return random.randint(1, 6)", "def span(x): return x"),
+    "a file by its name": ("import os\nspan('x.txt')\nassert os.path.exists('x.txt')\nassert open('x.txt').read() == '1'", "def span(x):\n  with open(x, 'w') as f: f.write('1')", "def span(x): return x"),
+    "a file by its path": ("from pathlib import Path\nP = Path('x.txt')\nspan(str(P))\nassert P.read_text() == '1'", "def span(x):\n  with open(x, 'w') as f: f.write('1')", "def span(x):\n  with open(x, 'w') as f: f.write('2')"),
     "numbers of its own": ("def check(f):\n    import random\n    for _ in range(9):\n        x = random.random()\n        assert f(x) == -x\ncheck(span)", "def span(x): return -x", "def span(x): return x"),
 }  # fmt: skip
 

@@ -206,6 +206,7 @@ INVERSE = {
     "e = 3\nassert f(e) == e": None,
     "if f(0):\n    assert f(1) == 3": None,
     "assert f(1)": None,
+    "assert f(1) == 2 and f(2) == 3": None,
     "from decimal import Decimal\nassert f(1) == Decimal('1')": None,
     "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(f(1), 2)": (
         "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertNotEqual(f(1), {})"

@@ -530,7 +530,7 @@ class _Finder:
                     return
                 start, end = self.span(test)
                 self._add(node, "negation", sure, _Edit(start, end, f"not ({self.segment(test)})"))
-                if sure:
+                if sure and _is_whole(test):
                     self.inverse[self._place(node)] = _Edit(start, start, "not ("), _Edit(end, end, ")")
             case ast.Expr(value=ast.Call() as call):
                 self._call(call, node, sure)
@@ -572,7 +572,7 @@ class _Finder:
             opposite = _Edit(end - len(name), end, _OPPOSITE[name])
             sure = sure and b"addTypeEqualityFunc" not in self.source  # which only equality uses
             self._add(node, "negation", sure, opposite)
-            if sure and name in _INVERTED:
+            if sure and name in _INVERTED and (name != "assertTrue" or (args and _is_whole(args[0]))):
                 self.inverse[self._place(node)] = (opposite,)
 
     def _raises(self, call: ast.Call, node: ast.stmt, sure: bool) -> None:
@@ -998,6 +998,12 @@ def _difference(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
             return left, right
         case _:
             return None
+
+
+def _is_whole(test: ast.expr) -> bool:
+    """Whether all of it is evaluated, whatever comes of its parts."""
+    parts = [part for part in ast.walk(test) if isinstance(part, ast.BoolOp | ast.IfExp | ast.GeneratorExp)]
+    return not parts and not any(isinstance(part, ast.Compare) and len(part.ops) > 1 for part in ast.walk(test))
 
 
 def _made_otherwise(one: ast.expr, other: ast.expr) -> bool:

@@ -22,7 +22,7 @@ import itertools
 import json
 from collections.abc import Callable, Collection, Iterator
 from symtable import symtable
-from types import CodeType, FrameType, ModuleType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, cast
 
 from .suite import FILE, MODULE, Suite
@@ -33,8 +33,15 @@ FRAMES = 64
 """Of an exception that is told of."""
 LOOKED_AT = 10_000
 """Items of a value that may hold what the program has changed."""
-CHANGEABLE = (list, dict, set, bytearray)
-"""What a call may change."""
+OWN = frozenset(
+    f"{MODULE} __main__ _collections_abc abc bisect builtins cmath collections copy dataclasses datetime decimal enum fractions functools "
+    "heapq itertools json math numbers numpy operator pytest random re statistics string textwrap types typing "
+    "unittest".split()
+)
+"""Modules of what only the test changes. What is of others may be changed by what a program does: files, streams, mocks,
+the environment."""
+FOR_BOTH = ("open", "input", "print")
+"""Functions of Python's whose answers a program may change."""
 GUESSES = 100_000
 """How often what is unknown is taken to be true: a loop as long as it is ends nowhere."""
 ASKED = 20_000
@@ -54,6 +61,8 @@ class Test:
         self.asked = self.guesses = 0
         self.handed: dict[int, Any] = {}
         """By identity, what the program may have changed."""
+        self.called = False
+        """The program has done something, or may have."""
         self.hands_over_code = False
         """Something that is no data: whatever that reaches may be changed by the program."""
 
@@ -70,21 +79,22 @@ class Test:
 
     def hand(self, value: Any) -> None:
         """To the program, with all that it leads to."""
-        waiting = [value]
+        waiting: list[Any] = [value]
         while waiting and len(self.handed) < LOOKED_AT:
             value = waiting.pop()
-            if id(value) in self.handed or isinstance(value, Unknown):
+            kind = cast("Any", type(value))
+            if id(value) in self.handed or kind is Unknown:
                 continue
-            if isinstance(value, CHANGEABLE):
+            if _is_changeable(value):
                 self.handed[id(value)] = value
-            if isinstance(value, dict):
-                waiting += itertools.chain(value.keys(), value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            elif isinstance(value, list | tuple | set | frozenset):
-                waiting += value  # pyright: ignore[reportUnknownArgumentType]
-            elif type(state := getattr(value, "__dict__", None)) is dict and not isinstance(value, type):
+            if issubclass(kind, dict):
+                waiting += [*value.keys(), *value.values()]
+            elif issubclass(kind, (list, tuple, set, frozenset)):
+                waiting += value
+            elif type(state := getattr(value, "__dict__", None)) is dict and not issubclass(kind, type):
                 self.handed[id(value)] = value
-                waiting += state.values()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            self.hands_over_code = self.hands_over_code or callable(value) or hasattr(type(value), "__next__")
+                waiting += cast("Any", state).values()
+            self.hands_over_code = self.hands_over_code or callable(value) or hasattr(kind, "__next__")
 
     def caught(self, error: BaseException, code: CodeType) -> tuple[str, list[list[int]], list[str], list[str]] | None:
         """What the test raised, where it may be its own doing."""
@@ -94,14 +104,16 @@ class Test:
         if not places:
             return None
         handed = [name for name, value in names.items() if id(value) in self.handed]
+        if self.called:
+            handed += [*FOR_BOTH, *(name for name, value in names.items() if is_for_both(value))]
         holding = [name for name, value in names.items() if self.holds(value)]
         return words_of(error), places, handed, holding
 
     def holds(self, value: Any) -> bool:
         """Whether something that was handed to the program is in it."""
-        if not isinstance(value, list | tuple | dict):
+        if not issubclass(type(value), (list, tuple, dict)):
             return False
-        items = cast("Any", value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownMemberType]
+        items = value.values() if issubclass(type(value), dict) else value
         return any(id(item) in self.handed for item in itertools.islice(items, LOOKED_AT))
 
 
@@ -123,6 +135,7 @@ class Unknown:
         pass
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        self._test.called = True
         for value in (*args, *keywords.values()):
             self._test.hand(value)
         return Unknown(self._test.asking(), like_object=self._like_object)
@@ -159,6 +172,9 @@ class Unknown:
         return True
 
     def __str__(self) -> str:
+        return ""
+
+    def __format__(self, how: str) -> str:
         return ""
 
     def __enter__(self) -> Any:
@@ -254,6 +270,30 @@ def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], di
         return nothing
     innermost = ours[-1][0]
     return [list(cast("Any", place)) for place in places], {**innermost.f_globals, **innermost.f_locals}
+
+
+def is_for_both(value: Any) -> bool:
+    """Whether a program may change what comes of this without being given it."""
+    if _is_of_others(value):
+        return True
+    state = getattr(value, "__dict__", None)
+    return type(state) is dict and not isinstance(value, type | ModuleType) and any(map(_is_of_others, state.values()))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+
+
+def _is_changeable(value: Any) -> bool:
+    return isinstance(value, set) or hasattr(type(value), "__setitem__")
+
+
+def _is_of_others(value: Any) -> bool:
+    if isinstance(value, Unknown | Program):
+        return False
+    if isinstance(value, ModuleType):
+        module = value.__name__
+    elif isinstance(value, type | FunctionType | BuiltinFunctionType):
+        module = value.__module__ or "builtins"
+    else:
+        module = type(value).__module__
+    return module == "unittest.mock" or module.partition(".")[0] not in OWN
 
 
 def _all_code(code: CodeType) -> list[CodeType]:
