@@ -31,7 +31,7 @@ import re
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .dependence import PROGRAM_MODULES
 from .expressions import Outside, dotted, evaluate, limited_time
@@ -68,6 +68,7 @@ _REGEX = frozenset(("assertRegex", "assertRegexpMatches"))
 _RAISES = frozenset(("assertRaises", "assertRaisesRegex", "assertRaisesRegexp", "raises", "assertWarns", "warns"))
 _CATCHING = _RAISES | {"suppress"}
 _ENDING = frozenset(("exit", "importorskip", "quit", "skip", "skipTest", "_exit"))
+_LEAVING = _ENDING | {"main"}
 _MATCHES = frozenset(("search", "match", "fullmatch"))
 _TOLERANCES = frozenset(("abs", "abs_tol", "atol", "delta", "rel", "rel_tol", "rtol"))
 _OPPOSITE = {
@@ -82,8 +83,8 @@ _INVERTED = frozenset(("assertAlmostEqual", "assertEqual", "assertTrue"))
 """Those that an inverted copy turns round."""
 _OTHERS = "BufferError", "ChildProcessError", "StopAsyncIteration", "UnicodeTranslateError"
 """Exceptions that no program is expected to raise."""
-_WORDS = {"yes": "no", "true": "false", "none": "some", "even": "odd", "win": "lose", "valid": "invalid"}
-_WORDS |= {other: word for word, other in _WORDS.items()}
+_PAIRS = ("yes", "no"), ("true", "false"), ("none", "some"), ("even", "odd"), ("win", "lose"), ("valid", "invalid")
+_WORDS = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 _SKIPPED = ("skip", "xfail", "expectedfailure")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{4,}")
 
@@ -529,7 +530,7 @@ class _Finder:
                     return
                 start, end = self.span(test)
                 self._add(node, "negation", sure, _Edit(start, end, f"not ({self.segment(test)})"))
-                if sure:
+                if sure and _is_whole(test):
                     self.inverse[self._place(node)] = _Edit(start, start, "not ("), _Edit(end, end, ")")
             case ast.Expr(value=ast.Call() as call):
                 self._call(call, node, sure)
@@ -569,8 +570,9 @@ class _Finder:
         if name in _OPPOSITE and isinstance(call.func, ast.Attribute):
             _, end = self.span(call.func)
             opposite = _Edit(end - len(name), end, _OPPOSITE[name])
+            sure = sure and b"addTypeEqualityFunc" not in self.source  # which only equality uses
             self._add(node, "negation", sure, opposite)
-            if sure and name in _INVERTED:
+            if sure and name in _INVERTED and (name != "assertTrue" or (args and _is_whole(args[0]))):
                 self.inverse[self._place(node)] = (opposite,)
 
     def _raises(self, call: ast.Call, node: ast.stmt, sure: bool) -> None:
@@ -708,7 +710,9 @@ class _Finder:
                 differs = self._differs(meaning, edit)
                 if differs is not False:
                     certain = sure and near is not None and (kept or differs is True)
-                    self._add(node, "value", certain, edit, part=self.span(meaning)[0])
+                    # What nobody has evaluated may be nothing: Decimal("no").
+                    known = differs is True or (near is not slack and isinstance(_value(leaf), int | float))
+                    self._add(node, "value", certain, edit, part=self.span(meaning)[0] if known else -1)
 
     def _leaves(self, node: ast.expr, kept: bool, depth: int = 0) -> Iterator[tuple[ast.expr, bool]]:
         """Literals, and whether the whole is another one with another value of them."""
@@ -815,7 +819,12 @@ class _Finder:
             indent = " " * last.col_offset
             if b"\t" in self.source[self.starts[last.lineno - 1] :][: last.col_offset]:
                 indent = self.source[self.starts[last.lineno - 1] :][: last.col_offset].decode()
-            self._add(last, "stop", True, _Edit(end, end, f"\n{indent}assert not True"))
+            ends = any(
+                isinstance(part, ast.Return) or (isinstance(part, ast.Call) and _name(part.func) in _LEAVING)
+                for statement in body
+                for part in ast.walk(statement)
+            )
+            self._add(last, "stop", not ends, _Edit(end, end, f"\n{indent}assert not True"))
 
     # -- other values
 
@@ -830,7 +839,7 @@ class _Finder:
                 return "{0: 0}"
             case _:
                 value = _value(leaf)
-        pool = self.pool.setdefault(type(value), [])
+        pool = self.pool.setdefault(cast("Any", type(value)), [])
         others = [each for each in pool if each != value]
         if not any(each == value for each in pool) and len(pool) < LEAVES:
             pool.append(value)
@@ -989,6 +998,12 @@ def _difference(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
             return left, right
         case _:
             return None
+
+
+def _is_whole(test: ast.expr) -> bool:
+    """Whether all of it is evaluated, whatever comes of its parts."""
+    parts = [part for part in ast.walk(test) if isinstance(part, ast.BoolOp | ast.IfExp | ast.GeneratorExp)]
+    return not parts and not any(isinstance(part, ast.Compare) and len(part.ops) > 1 for part in ast.walk(test))
 
 
 def _made_otherwise(one: ast.expr, other: ast.expr) -> bool:

@@ -145,7 +145,7 @@ class Snapshot:
             elif (
                 not isinstance(value, type | ModuleType | FunctionType) and type(getattr(value, "__dict__", 0)) is dict
             ):
-                self._names.append(_names(f"{name}.{attribute}", vars(value), None, wholly=True))
+                self._names.append(_names(f"{name}.{attribute}", cast("Any", value).__dict__, None, wholly=True))
 
     def put_back(self, streams: Streams) -> list[str]:
         """Of what the program has done to the interpreter. What was exchanged, as far as that is worth telling."""
@@ -153,7 +153,7 @@ class Snapshot:
         sys.__dict__["modules"] = self._registry
         for name, module in self._modules.items():
             if sys.modules.get(name) is not module:
-                dict.__setitem__(sys.modules, name, module)
+                self._registry[name] = module
                 told.append(f"sys.modules[{name!r}]")
         for module, kind in self._kinds:
             if type(module) is not kind:
@@ -255,7 +255,7 @@ def _stop_watching() -> Iterator[str]:
     if (threading := sys.modules.get("threading")) is not None:
         vars(threading).update(_trace_hook=None, _profile_hook=None)
     monitoring: Any = getattr(sys, "monitoring", None)
-    for tool in range(6) if monitoring is not None else ():
+    for tool in range(6 if monitoring else 0):
         if monitoring.get_tool(tool) is not None:
             monitoring.set_events(tool, 0)
             monitoring.free_tool_id(tool)
@@ -268,25 +268,28 @@ def _functions_in(namespaces: Iterable[dict[str, Any]]) -> list[FunctionType]:
     waiting = [value for held in namespaces for value in held.values()]
     while waiting:
         value = waiting.pop()
-        if type(value) is FunctionType and id(value) not in found:
+        kind = cast("Any", type(value))
+        if kind is FunctionType and id(value) not in found:
             found[id(value)] = value
             waiting += map(_content, value.__closure__ or ())
-        elif type(value) in (classmethod, staticmethod):
+        elif kind in (classmethod, staticmethod):
             waiting.append(value.__func__)
-        elif type(value) is property:
+        elif kind is property:
             waiting += [value.fget, value.fset, value.fdel]
     return [*found.values()]
 
 
 def _copy(held: Any) -> Any:
-    return list(held) if type(held) is list else dict(held) if type(held) is dict else set(held)
+    """Of a list, dict or set."""
+    return cast("Any", type(held))(held)
 
 
 def _fill(held: Any, content: Any) -> None:
-    if type(held) is list:
+    kind = cast("Any", type(held))
+    if kind is list:
         if [*map(id, held)] != [*map(id, content)]:
             held[:] = content
-    elif type(held) is dict:
+    elif kind is dict:
         if [*map(id, held.values())] != [*map(id, content.values())] or [*held] != [*content]:
             held.clear()
             held.update(content)
@@ -310,7 +313,7 @@ def _is_changeable(kind: type) -> bool:
 
 def _dict_of(kind: type) -> dict[str, Any]:
     """What its mapping shows."""
-    return cast("Any", gc.get_referents(_attributes(kind))[0])
+    return gc.get_referents(_attributes(kind))[0]
 
 
 def _module_of(kind: type) -> str:
