@@ -255,6 +255,8 @@ class _Finder:
         """Expected values by type, for others of the kind."""
         self.expected: set[int] = set()
         """Identities of names that stand where something is expected."""
+        self.within = False
+        """What is expected is only a part: another value may be one as well, but hardly one with another letter."""
         self.found: list[_Change] = []
         self.parts: dict[int, set[int]] = {}
         """By where an assertion begins: what it compares with, whatever name that has."""
@@ -605,7 +607,9 @@ class _Finder:
                 elif (
                     isinstance(func, ast.Attribute) and len(args) == 1 and name in ("startswith", "endswith", "equals")
                 ):
+                    self.within = name != "equals"
                     self._equal(func.value, args[0], node, sure)
+                    self.within = False
                 elif name in _MATCHES and dotted(func) and len(args) >= 2:
                     self._pattern(args[0], node, sure)
             case _:
@@ -677,7 +681,9 @@ class _Finder:
         if closed == (True, False):
             word = _value(one)
             certain = sure and isinstance(word, str) and len(word) > 3
+            self.within = True
             self._literals(one, node, certain)
+            self.within = False
         elif closed == (False, True):
             for whole in self.meanings(other):
                 items = _items(whole)
@@ -850,7 +856,7 @@ class _Finder:
         if isinstance(value, complex):
             return repr(value + self.chance.randint(1, 9))
         if isinstance(value, str):
-            if others and self.chance.random() < 0.5:
+            if others and not self.within and self.chance.random() < 0.5:
                 return repr(self.chance.choice(others))
             return repr(self._other_text(value))
         if isinstance(value, bytes):
@@ -875,7 +881,7 @@ class _Finder:
 
     def _other_text(self, value: str) -> str:
         opposite = _WORDS.get(value.lower())
-        if opposite is not None:
+        if opposite is not None and not self.within:
             return opposite.upper() if value.isupper() else opposite.title() if value[:1].isupper() else opposite
         places = [place for place, letter in enumerate(value) if letter.isascii() and letter.isalnum()]
         if not places:
