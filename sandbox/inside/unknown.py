@@ -35,8 +35,8 @@ LOOKED_AT = 10_000
 """Items of a value that may hold what the program has changed."""
 OWN = frozenset(
     f"{MODULE} __main__ _collections_abc abc bisect builtins cmath collections copy dataclasses datetime decimal enum "
-    "fractions functools heapq itertools json math numbers numpy operator pytest random re statistics string textwrap types typing "
-    "unittest".split()
+    "fractions functools heapq itertools json math numbers numpy operator pytest random re statistics string textwrap "
+    "types typing unittest".split()
 )
 """Modules of what only the test changes. What is of others may be changed by what a program does: files, streams,
 mocks, the environment."""
