@@ -42,6 +42,7 @@ from functools import partial
 from types import CodeType, FrameType
 from typing import Any, cast
 
+from .codes import all_code
 from .objects import Objects, classes_in
 from .values import DEPTH, HANDED, decode, encode, read_record, seed_random, undefined
 
@@ -437,7 +438,7 @@ def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], di
     while trace is not None and len(frames) <= FRAMES:
         frames.append((trace.tb_frame, trace.tb_lasti))
         trace = trace.tb_next
-    own = {id(each) for each in _all_code(code)}
+    own = {id(each) for each in all_code(code)}
     ours = list(itertools.takewhile(lambda each: id(each[0].f_code) in own, frames))
     if not ours or len(frames) > FRAMES or any(id(each.f_code) in own for each, _ in frames[len(ours) :]):
         return nothing
@@ -446,13 +447,6 @@ def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], di
         return nothing
     innermost = ours[-1][0]
     return [list(cast("Any", place)) for place in places], {**innermost.f_globals, **innermost.f_locals}
-
-
-def _all_code(code: CodeType) -> list[CodeType]:
-    found = [code]
-    for each in found:  # grows while it is read
-        found += [constant for constant in each.co_consts if isinstance(constant, CodeType)]
-    return found
 
 
 def _is_module(data: Any) -> bool:

@@ -16,12 +16,11 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from . import calls, replay
-from .compiler import SOURCE, load
+from .compiler import NODES, SOURCE, load
 from .ending import Ending, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
-from .leetcode import CLASSES, Leetcode
+from .late import Late
 from .plain import plain
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ ASIDE = 1000
 _STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
 _HIGHEST = 2**31 - 1
 """Of the exit codes whose last eight bits count; what else may be given is the interpreter's affair."""
+_leetcode, _calls, _replay = Late("leetcode"), Late("objects", "calls"), Late("objects", "replay")
 _stop_profiling = partial(sys.setprofile, None)
 """Is not seen by a profiler, as a call of the function itself would be."""
 
@@ -284,20 +284,20 @@ class TestProcess:
         if task.mode == "replay":
             scope["__name__"] = "__main__"
             with open(0, "rb", closefd=False) as request:
-                return replay.run(scope, self.prelude, self.program, request.read(), write)
+                return _replay.load().run(scope, self.prelude, self.program, request.read(), write)
         leetcode = None
-        if (task.signature and task.signature[0]) or not CLASSES.isdisjoint(task.noted):
-            leetcode = Leetcode(scope, task.signature, task.noted, self.program)
+        if (task.signature and task.signature[0]) or not set(NODES).isdisjoint(task.noted):
+            leetcode = _leetcode.load().Leetcode(scope, task.signature, task.noted, self.program)
         exec(self.prelude, scope)
         exec(self.program, scope)
         if task.mode == "calls":
             with open(0, "rb", closefd=False) as request:
-                return calls.serve(scope, self.prelude, request, write)
+                return _calls.load().serve(scope, self.prelude, request, write)
         kind, name = task.entry_class, task.entry_point
         with open(0, closefd=False) as arguments:
             given = json.load(arguments)
         if leetcode is None and isinstance(scope.get(name), type):  # it may be a design
-            leetcode = Leetcode(scope, task.signature, (), self.program)
+            leetcode = _leetcode.load().Leetcode(scope, task.signature, (), self.program)
         if leetcode is not None:
             value = leetcode.value(kind, name, given)
         else:
