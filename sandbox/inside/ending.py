@@ -26,7 +26,7 @@ from _weakref import CallableProxyType, ProxyType, ref
 from _weakrefset import WeakSet
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, all, any, dict, id, issubclass, len, list, map, set, type, vars, zip  # noqa: UP029
+from builtins import BaseException, all, any, dict, getattr, id, issubclass, len, list, map, set, type, vars, zip  # noqa: UP029
 from collections.abc import Callable
 from itertools import chain
 from os import _exit
