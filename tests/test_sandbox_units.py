@@ -15,13 +15,12 @@ import pytest
 
 from microcoder.sandbox import seccomp
 from microcoder.sandbox.errors import JailUnavailable, SandboxError
+from microcoder.sandbox.inside.codes import all_code, names_in
 from microcoder.sandbox.inside.eligibility import (
-    all_code,
     attribute_writes,
     certain_imports,
     imports,
     lane_allowed,
-    names_in,
     roots_of,
     taken_from,
 )

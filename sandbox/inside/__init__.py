@@ -29,6 +29,7 @@ further lanes.
     runner         process 1
     compiler       compiling, guarded where it may take long
     eligibility    which programs may have lanes
+    codes          what code objects hold
     program        one program: having its tests run, watching the test processes
     linked         the same where a test uses the program's objects: in a process beside it, or in its own
     zygote         where they are forked
@@ -44,6 +45,7 @@ further lanes.
     executable     test processes that become an executable instead: compiled programs, compilers
     files          what a test finds in its folder, what of it goes back
     cleaning       nothing is left of a program
+    late           the modules below that few test processes need: leetcode, calls, replay, objects
     plain          returned values as JSON data
     leetcode       nodes, design problems and results in place, around a function that is called
     calls          of a program, for a test of assertions that is not run

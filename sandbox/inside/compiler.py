@@ -20,6 +20,7 @@ import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from .codes import all_code, names_in
 from .kernel import STACK, limit
 
 if TYPE_CHECKING:
@@ -122,11 +123,11 @@ class Compiler:
         try:
             before = compile(prelude.decode(), PRELUDE, "exec", dont_inherit=True) if prelude else _EMPTY
             code = _compiled(source, self._name)
-            codes, codes_before = code_of.all_code(code), code_of.all_code(before)
+            codes, codes_before = all_code(code), all_code(before)
             data = marshal.dumps((before, source if code_of.loses_order(codes) else code))
             prelude_data = marshal.dumps(before)
-            names, imports = code_of.names_in(codes), code_of.imports(codes)
-            names_before, imports_before = code_of.names_in(codes_before), code_of.imports(codes_before)
+            names, imports = names_in(codes), code_of.imports(codes)
+            names_before, imports_before = names_in(codes_before), code_of.imports(codes_before)
             noted = NOTED & (names | names_before)
             if code_of.names_random(names, imports | code_of.taken_from(before)):
                 noted |= {"random"}

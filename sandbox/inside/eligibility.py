@@ -27,21 +27,8 @@ STREAMS = frozenset({"stdin", "stdout", "stderr"})
 """Attributes of sys that programs like to replace, and that every test gets anew."""
 
 
-def all_code(code: CodeType) -> list[CodeType]:
-    """The code object and every one within it."""
-    found = [code]
-    for current in found:  # grows while it is read
-        found += [constant for constant in current.co_consts if type(constant) is CodeType]
-    return found
-
-
-def names_in(codes: list[CodeType]) -> frozenset[str]:
-    """Every global, attribute and module name that they mention. This and what follows wants ``all_code``."""
-    return frozenset(name for code in codes for name in code.co_names)
-
-
 def imports(codes: list[CodeType]) -> frozenset[str]:
-    """Modules of every import statement."""
+    """Modules of every import statement. This and what follows wants ``all_code``."""
     return frozenset(name for code in codes for _, name in _imports(code))
 
 

@@ -26,7 +26,7 @@ from _weakref import CallableProxyType, ProxyType, ref
 from _weakrefset import WeakSet
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, all, any, dict, id, issubclass, len, list, map, set, type, vars, zip  # noqa: UP029
+from builtins import BaseException, all, any, dict, getattr, id, issubclass, len, list, map, set, type, vars, zip  # noqa: UP029
 from collections.abc import Callable
 from itertools import chain
 from os import _exit
@@ -78,7 +78,8 @@ class Ending:
             ):
                 return False
             things = gc.get_objects()
-            if self._idle.issuperset(map(type, things)) or self._rest(things):
+            kinds: set[Any] = set(map(type, things))
+            if kinds <= self._idle or all(map(_rests, self._doubtful(things, kinds))):
                 stdout.flush()
                 stderr.flush()
                 return True
@@ -118,7 +119,7 @@ class Ending:
         held = {id(thing) for thing, count in zip(things, counts, strict=True) if count - seen[id(thing)] != counts[-1]}
         held -= {id(main), id(main.__dict__)}
         reached = [thing for thing in things if id(thing) in held]
-        acting = [thing for thing in self._doubtful(things) if not _rests(thing)]
+        acting = [thing for thing in self._doubtful(things, {*map(type, things)}) if not _rests(thing)]
         if any(issubclass(type(thing), _TELLING) for thing in acting):  # of what others hold, perhaps
             return True
         ids, left = {id(main), id(main.__dict__), *map(id, acting)}, {*seen}
@@ -136,19 +137,17 @@ class Ending:
         if threading._threading_atexits or (traced and threads()):
             return False
         if threads():
+            flush()
             threading._shutdown()
         return atexit._ncallbacks() == self._handlers  # pyright: ignore[reportPrivateUsage]
 
-    def _rest(self, things: list[Any]) -> bool:
-        """Whether none of them acts."""
-        doubtful = self._doubtful(things)
-        return len(doubtful) <= LOOKED_AT and all(map(_rests, doubtful))
-
-    def _doubtful(self, things: list[Any]) -> list[Any]:
-        """Those of a type that may act, and classes."""
-        kinds: set[Any] = set(map(type, things)).difference(self._idle)
-        doubtful = {kind for kind in kinds if issubclass(kind, type) or acts(kind)}
-        return [thing for thing in things if type(thing) in doubtful] if doubtful else []
+    def _doubtful(self, things: list[Any], kinds: set[Any]) -> list[Any]:
+        """Those of a type that may act, and classes. ``kinds``: of the things."""
+        doubtful = {kind for kind in kinds - self._idle if issubclass(kind, type) or acts(kind)}
+        found = [thing for thing in things if type(thing) in doubtful] if doubtful else []
+        if len(found) > LOOKED_AT:
+            raise ValueError("too many")
+        return found
 
 
 class Last:
@@ -162,6 +161,15 @@ class Last:
         if self._ending.unseen(traced=False):
             _exit(self._code)
         gc.unfreeze()
+
+
+def flush() -> None:
+    """As the interpreter does after the last line of a file, before it looks at how that ended."""
+    for name in ("stderr", "stdout"):
+        try:
+            getattr(sys, name).flush()
+        except BaseException:
+            pass
 
 
 def own_methods() -> bool:
@@ -193,8 +201,7 @@ def every_type() -> list[Any]:
 def acts(kind: Any) -> bool:
     """Whether its objects may do something when they are destroyed: they have a ``__del__``, or tell others (weak
     references), or call functions of C, which may write to streams of C."""
-    bases = _bases(kind)
-    return any("__del__" in _attributes(base) for base in bases) or any(base in _TELLING for base in bases)
+    return any("__del__" in _attributes(base) or base in _TELLING for base in _bases(kind))
 
 
 def _rests(thing: Any) -> bool:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from types import CodeType, UnionType
 from typing import Any, NamedTuple, cast
 
-from .eligibility import all_code, names_in
+from .codes import all_code, names_in
 
 LIST, TREE, NODE = "ListNode", "TreeNode", "Node"
 CLASSES = frozenset({LIST, TREE, NODE})

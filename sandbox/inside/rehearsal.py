@@ -81,8 +81,8 @@ def rehearse(test_process: TestProcess) -> None:
         test_process.begin(message)
         test_process.open_streams()
         test_process.make_module()
-        _, stop = test_process.run_test()
-        test_process.code_of(stop)
+        test_process.run_test()
+        test_process.code_of()
         gc.disable()
     test_process.forget()
     test_process.code = its_code

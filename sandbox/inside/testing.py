@@ -16,12 +16,11 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from . import calls
-from .compiler import SOURCE, load, load_prelude
-from .ending import Ending, own_methods
+from .compiler import NODES, SOURCE, load, load_prelude
+from .ending import Ending, flush, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
-from .leetcode import CLASSES, Leetcode
+from .late import Late
 from .plain import plain
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ ASIDE = 1000
 _STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
 _HIGHEST = 2**31 - 1
 """Of the exit codes whose last eight bits count; what else may be given is the interpreter's affair."""
+_leetcode, _calls = Late("leetcode"), Late("calls")
 _stop_profiling = partial(sys.setprofile, None)
 """Is not seen by a profiler, as a call of the function itself would be."""
 
@@ -83,6 +83,8 @@ class TestProcess:
     """Descriptors of its files, where they are not put aside."""
     trace: Any = None
     """What the program has given sys.settrace. It sees nothing of ours."""
+    stop: BaseException | None = None
+    """What the program ends with. No frame of ours has it: its frames would have themselves."""
 
     def __init__(self, surroundings: Surroundings, code: int) -> None:
         self.surroundings = surroundings
@@ -133,20 +135,22 @@ class TestProcess:
         self.begin(message)
         task, tests = self.task, self.task.tests
         if tests == 1:
-            state, stop = self.run_test()
-            if state == OUT_OF_MEMORY:
+            if self.run_test() == OUT_OF_MEMORY:
                 tell_lack_of_memory()
-            self.leave(stop)
+            code = self.code_of()
+            if code is None:
+                self.end()
+            os._exit(code)
         self.modules = len(sys.modules) + (0 if task.mode == "stdio" else 1)  # "solution" comes with the first call
         self.names = self.names_in_modules()
         place = written = 0
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
             cpu, wall = time.thread_time_ns(), time.monotonic_ns()
-            state, stop = self.run_test()
-            code = self.code_of(stop)
+            state = self.run_test()
+            code = self.code_of()
             if code is None:  # the first test has the process to itself, a later one is run again
-                self.end(stop)
+                self.end()
             place += 1
             try:
                 used, ended = time.thread_time_ns(), time.monotonic_ns()
@@ -202,11 +206,11 @@ class TestProcess:
         os.dup2(self.stdin, 0)
         os.dup2(self.stdout, 1)
 
-    def run_test(self) -> tuple[int, BaseException | None]:
-        """(state, what the program ends with) of one test, whose files, streams and module are there."""
+    def run_test(self) -> int:
+        """The state of one test, whose files, streams and module are there."""
         scope = self.main.__dict__
         state: int = CLEAN
-        stop: BaseException | None = None
+        self.stop = None
         try:
             if self.task.mode != "stdio":
                 scope["__name__"] = "solution"
@@ -216,34 +220,30 @@ class TestProcess:
                 exec(self.prelude, scope)
                 exec(self.program, scope)
         except BaseException as error:
-            stop = error
+            self.stop = error
         _stop_profiling()
         if (trace := sys.gettrace()) is not None:
             sys.settrace(None)
             self.trace = trace
-        flush()
-        if stop is not None and not isinstance(stop, SystemExit):
-            state = OUT_OF_MEMORY if isinstance(stop, MemoryError) else FAILED
-            stop = report(stop)
-        return state, stop
+        if self.stop is not None:
+            strip(self.stop)
+            if not isinstance(self.stop, SystemExit):
+                flush()
+                state = OUT_OF_MEMORY if isinstance(self.stop, MemoryError) else FAILED
+                self.stop = report(self.stop)
+        return state
 
-    def leave(self, stop: BaseException | None) -> NoReturn:
-        """With what the program ends with."""
-        code = self.code_of(stop)
-        if code is None:
-            self.end(stop)
-        os._exit(code)
-
-    def code_of(self, stop: BaseException | None) -> int | None:
-        """The exit code, where nobody would see the interpreter end. None: it has to."""
-        code = plain_code(stop)
+    def code_of(self) -> int | None:
+        """The exit code, where nobody would see the interpreter end; the streams are flushed then. None: it has to."""
+        code = 0 if self.stop is None else plain_code(self.stop)
         if code is None or self.task.ends or ("stream methods" in self.task.noted and not own_methods()):
             return None
         return code if self.ending.unseen(self.trace is not None) else None
 
-    def end(self, stop: BaseException | None) -> NoReturn:
+    def end(self) -> NoReturn:
         """As every interpreter ends. Up to its start there is nothing on the way that does anything."""
-        code = None if self.task.ends or self.trace is not None else plain_code(stop)
+        flush()
+        code = None if self.task.ends or self.trace is not None else plain_code(self.stop)
         try:
             left_out = code is not None and self.ending.leave_out(self.main, code)
         except BaseException:  # whatever the program has put in the place of something
@@ -251,7 +251,11 @@ class TestProcess:
         if not left_out:
             gc.unfreeze()
         sys.settrace(self.trace)
-        raise stop or Finished
+        stop, self.stop = self.stop, None
+        try:
+            raise stop or Finished
+        finally:
+            del stop  # what its frames hold goes when it goes
 
     def make_module(self) -> None:
         """The program's own, with nothing in it."""
@@ -305,18 +309,18 @@ class TestProcess:
             with open(0, "rb", closefd=False) as request:
                 return unknown.run(self.prelude, request.read(), write)
         leetcode = None
-        if (task.signature and task.signature[0]) or not CLASSES.isdisjoint(task.noted):
-            leetcode = Leetcode(scope, task.signature, task.noted, self.program)
+        if (task.signature and task.signature[0]) or not set(NODES).isdisjoint(task.noted):
+            leetcode = _leetcode.load().Leetcode(scope, task.signature, task.noted, self.program)
         exec(self.prelude, scope)
         exec(self.program, scope)
         if task.mode == "calls":
             with open(0, "rb", closefd=False) as request:
-                return calls.serve(scope, request, write)
+                return _calls.load().serve(scope, request, write)
         kind, name = task.entry_class, task.entry_point
         with open(0, closefd=False) as arguments:
             given = json.load(arguments)
         if leetcode is None and isinstance(scope.get(name), type):  # it may be a design
-            leetcode = Leetcode(scope, task.signature, (), self.program)
+            leetcode = _leetcode.load().Leetcode(scope, task.signature, (), self.program)
         if leetcode is not None:
             value = leetcode.value(kind, name, given)
         else:
@@ -388,20 +392,9 @@ class TestProcess:
         return sum(len(vars(sys.modules[root])) for root in self.task.roots if root in sys.modules)
 
 
-def flush() -> None:
-    """As the interpreter does after the last line of a file, before it looks at how that ended."""
-    for name in ("stderr", "stdout"):
-        try:
-            getattr(sys, name).flush()
-        except BaseException:
-            pass
-
-
 def plain_code(stop: BaseException | None) -> int | None:
     """The exit code that comes of what a program ends with. None: the interpreter has more to do to find it."""
-    code: object = 0
-    if stop is not None:
-        code = stop.code if type(stop) is SystemExit else stop
+    code: object = stop.code if type(stop) is SystemExit else stop
     if code is None:
         code = 0
     return code & 0xFF if type(code) is int and -_HIGHEST <= code <= _HIGHEST else None
@@ -415,13 +408,18 @@ def tell_lack_of_memory() -> None:
         pass
 
 
-def report(error: BaseException) -> BaseException:
-    """As the interpreter does: the traceback, without the frames of this package. What it ends with then."""
+def strip(error: BaseException) -> None:
+    """Of the frames of this package, in its traceback."""
     here = os.path.dirname(__file__)
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
-    kind, error = type(error), error.with_traceback(trace)
+    error.__traceback__ = trace
+
+
+def report(error: BaseException) -> BaseException:
+    """As the interpreter does: the traceback. What it ends with then."""
+    kind, trace = type(error), error.__traceback__
     sys.__dict__.update(last_type=kind, last_value=error, last_traceback=trace)
     if sys.version_info >= (3, 12):
         sys.__dict__["last_exc"] = error
