@@ -8,28 +8,28 @@ import os
 import sys
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
-from typing import Any
 
 
 class Late:
-    """One of them, to be loaded at most once in a process. Programs do not find it among the modules."""
+    """Some of them. Within it they can be imported; before and after, programs do not find them among the modules."""
 
     def __init__(self, *names: str) -> None:
-        """The last of these, which imports those before."""
+        """Those that others import come first."""
         self._codes: list[tuple[str, str, bytes]] = []
         for name in names:
             path = os.path.join(os.path.dirname(__file__), f"{name}.py")
             name = f"{__package__}.{name}"
             self._codes.append((name, path, marshal.dumps(SourceFileLoader(name, path).get_code(name))))
-        self._module: Any = None
+        self._modules: dict[str, ModuleType] = {}
 
-    def load(self) -> Any:
-        """The module."""
-        if self._module is None:
+    def __enter__(self) -> None:
+        sys.modules.update(self._modules)
+        if not self._modules:
             for name, path, code in self._codes:
-                self._module = sys.modules[name] = ModuleType(name)
-                self._module.__dict__.update(__package__=__package__, __file__=path)
-                exec(marshal.loads(code), self._module.__dict__)
-            for name, _, _ in self._codes:
-                del sys.modules[name]
-        return self._module
+                module = self._modules[name] = sys.modules[name] = ModuleType(name)
+                module.__dict__.update(__package__=__package__, __file__=path)
+                exec(marshal.loads(code), module.__dict__)
+
+    def __exit__(self, *_: object) -> None:
+        for name in self._modules:
+            del sys.modules[name]

@@ -26,6 +26,7 @@ from .plain import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
+    from .leetcode import Leetcode
     from .surroundings import Surroundings
 
 
@@ -287,26 +288,35 @@ class TestProcess:
 
         if task.mode == "replay":
             scope["__name__"] = "__main__"
+            with _replay:
+                from .replay import run
             with open(0, "rb", closefd=False) as request:
-                return _replay.load().run(scope, self.prelude, self.program, request.read(), write)
+                return run(scope, self.prelude, self.program, request.read(), write)
         leetcode = None
         if (task.signature and task.signature[0]) or not set(NODES).isdisjoint(task.noted):
-            leetcode = _leetcode.load().Leetcode(scope, task.signature, task.noted, self.program)
+            leetcode = self.leetcode(scope, task.noted)
         exec(self.prelude, scope)
         exec(self.program, scope)
         if task.mode == "calls":
+            with _calls:
+                from .calls import serve
             with open(0, "rb", closefd=False) as request:
-                return _calls.load().serve(scope, self.prelude, request, write)
+                return serve(scope, self.prelude, request, write)
         kind, name = task.entry_class, task.entry_point
         with open(0, closefd=False) as arguments:
             given = json.load(arguments)
         if leetcode is None and isinstance(scope.get(name), type):  # it may be a design
-            leetcode = _leetcode.load().Leetcode(scope, task.signature, (), self.program)
+            leetcode = self.leetcode(scope, ())
         if leetcode is not None:
             value = leetcode.value(kind, name, given)
         else:
             value = (getattr(scope[kind](), name) if kind else scope[name])(*given)
         return write(json.dumps(plain(value), separators=(",", ":")).encode())
+
+    def leetcode(self, scope: dict[str, Any], mentioned: Container[str]) -> Leetcode:
+        with _leetcode:
+            from .leetcode import Leetcode
+        return Leetcode(scope, self.task.signature, mentioned, self.program)
 
     def make_ready(self) -> bool:
         """For the next test of the lane. True when it will find things as this one did."""
