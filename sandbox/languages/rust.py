@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from ..jails.base import Mount
 from ..kinds import NATIVE, Kind
 from ..limits import MIB, Limits
 from ..protocol import Command
@@ -46,9 +47,10 @@ class Rust(Language):
     @cached_property
     def _kind(self) -> Kind:
         linker = toolchain_mounts("gcc", PARTS)
-        own = shown([f"{self._sysroot}/lib"], [self._rustc, *libraries([self._rustc])])
+        own = shown([f"{self._sysroot}/lib/rustlib"], [self._rustc, *libraries([self._rustc])])
         taken = {mount.target for mount in linker}
-        mounts = (*linker, *(mount for mount in own if mount.target not in taken))
+        itself = Mount("symlink", "/proc/self/exe", os.path.abspath(self._rustc))  # which older versions look up
+        mounts = (*linker, *(mount for mount in own if mount.target not in taken), itself)
         environment = {"LD_LIBRARY_PATH": f"{self._sysroot}/lib", "TMPDIR": "/tmp"}
         return Kind("compile rust", "processes", mounts, tuple(environment.items()), tmpfs=256 * MIB)
 
