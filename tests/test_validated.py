@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
+import importlib.util
 import math
 import pickle
 import re
@@ -27,7 +28,8 @@ from microcoder.evaluator.server.sandbox_fusion import RunCodeRequest
 from microcoder.sandbox.limits import Limits
 from microcoder.sandbox.validated import Validated, own_words
 
-PACKAGES = (evaluator, sandbox, trainer)
+PACKAGES = (evaluator, sandbox, *([trainer] if importlib.util.find_spec("torch") else []))
+"""The trainer is an extra."""
 
 
 def _all() -> list[type[msgspec.Struct]]:
