@@ -62,7 +62,7 @@ _LOOK = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from inside.ahead import USUAL, sets
-from inside.ending import Ending
+from inside.ending import Ending, own_methods
 for name in (*USUAL, *sets(["numpy", "sortedcontainers"])[-1]):
     __import__(name)
 from inside.compiler import ENDED_NAMES
@@ -86,7 +86,8 @@ except BaseException as stop:
     sys.last_value = stop
 wants = type(error) is KeyboardInterrupt or (type(error) is SystemExit and type(error.code) not in (int, type(None)))
 wants = wants or any(name in source.encode(errors="replace") for name in ENDED_NAMES)
-os.write(os.open(way, os.O_CREAT | os.O_WRONLY), b"left" if not wants and ending.unseen() else b"ended")
+unseen = not wants and own_methods() and ending.unseen(traced=sys.gettrace() is not None)
+os.write(os.open(way, os.O_CREAT | os.O_WRONLY), b"left" if unseen else b"ended")
 os._exit(0)
 """
 """Runs a program up to its last line, and writes to a file which way it would take here."""

@@ -8,7 +8,7 @@ Each file holds programs of one kind, each below a line ``== name``.
     streams    standard streams replaced, wrapped, closed and read by every name; encodings, locales, large outputs
     running    recursion, threads, asyncio, signals, tracing, modules, hashes, memory
     known      what is not as in a plain process, and will not be: frames of ours below a program's, the recursion limit
-               of threads, what of the heap is the zygote's, a signal that limits need, destructors in a list
+               of threads, what of the heap is the zygote's, a signal that limits need, destructors in a list or cycle
 """
 
 from __future__ import annotations
