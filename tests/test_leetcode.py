@@ -458,7 +458,7 @@ async def test_a_result_that_is_a_list_is_not_taken_for_a_wrapped_one() -> None:
 
 async def test_both_sides_know_the_same_nodes() -> None:
     assert leetcode.Signature._fields == protocol.Signature.__struct_fields__
-    assert frozenset(CLASSES) == leetcode.CLASSES
+    assert frozenset(CLASSES) == frozenset(leetcode.NODES)
     told = dict.fromkeys(DEPTHS)
     for marks, form in leetcode._NODES:
         assert not marks.isdisjoint(told), marks

@@ -28,9 +28,9 @@ from types import CodeType, UnionType
 from typing import Any, NamedTuple, cast
 
 from .codes import all_code, names_in
+from .compiler import NODES
 
-LIST, TREE, NODE = "ListNode", "TreeNode", "Node"
-CLASSES = frozenset({LIST, TREE, NODE})
+LIST, NODE, TREE = NODES
 
 
 Node = tuple[str, int]
@@ -74,7 +74,7 @@ class Leetcode:
     def __init__(
         self, scope: dict[str, Any], signature: list[Any] | None, mentioned: Container[str], program: CodeType
     ) -> None:
-        """``mentioned``: those of CLASSES that they mention."""
+        """``mentioned``: those of NODES that they mention."""
         self.scope = scope
         self.known = None if signature is None else Signature(*signature)
         self.forms = {LIST: _LIST, TREE: _TREE}
@@ -282,8 +282,8 @@ def _inner(function: Any) -> Any:
 
 
 def _name_of(value: Any) -> str | None:
-    """The one of CLASSES that it is of, itself or as a subclass."""
-    return next((base.__name__ for base in type(value).__mro__ if base.__name__ in CLASSES), None)
+    """The one of NODES that it is of, itself or as a subclass."""
+    return next((base.__name__ for base in type(value).__mro__ if base.__name__ in NODES), None)
 
 
 def _check(value: Any, name: str, depth: int) -> None:
