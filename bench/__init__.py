@@ -19,6 +19,8 @@ chaos       whether a client loses a verdict while its servers fail
 proxy       what stands between the two
 fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine
+asserts     how tests of assertions are judged, and what that costs
+idioms/     what tests do with programs: the tests and programs of our own that it judges
 lifting     how many tests of assertions are read instead of run
 measure     interleaved rounds, ratios, agreement
 compare     what comparing outputs costs, and how long it holds others up

@@ -37,7 +37,7 @@ from ..sandbox.shared import Shared
 from ..sandbox.shortage import in_thread
 from ..sandbox.turns import Turns
 from ..sandbox.worker import Inputs, Work, Worker
-from .asserts.session import CompileFailed, Rulings, Session
+from .asserts.session import CompileFailed, Session
 from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .comparing import Comparing
@@ -45,7 +45,7 @@ from .dropped import Part, when_dropped
 from .included import with_included
 from .judgement import Judgement
 from .memory import Kept, Memory
-from .options import JudgeOptions, RunOptions
+from .options import AssertTrust, JudgeOptions, RunOptions
 from .prepared import Prepared
 from .problem import Problem, TestCase
 from .report import VIOLATION, Report, not_run, packed, unpacked
@@ -80,10 +80,12 @@ class Evaluator(Streams):
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
     benefit_of_doubt  no verdict instead of a rejection where a program broke its worker, or made a checker crash
+    assert_trust  any, or sealed: no verdict on a test of assertions that could only be judged beside the program
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
     memory      bytes that are kept of problems, verdicts and checkers
 
-    run_all, scores, preset and benefit_of_doubt are for programs that come without JudgeOptions of their own.
+    run_all, scores, preset, benefit_of_doubt and assert_trust are for programs that come without JudgeOptions of their
+    own.
 
     Raises ValueError that names an option that makes no sense; on entering JailUnavailable when this host cannot
     isolate programs, and SandboxError. The methods raise ValueError for a problem that makes no sense; whatever a
@@ -104,11 +106,18 @@ class Evaluator(Streams):
         preset: str | None = None,
         keep_outputs: int = 0,
         benefit_of_doubt: bool = False,
+        assert_trust: AssertTrust = "any",
         cache: int = 4096,
         memory: Memory | None = None,
         unsafe_no_jail: bool = False,
     ) -> None:
-        self.judging = JudgeOptions(preset=preset, run_all=run_all, scores=scores, benefit_of_doubt=benefit_of_doubt)
+        self.judging = JudgeOptions(
+            preset=preset,
+            run_all=run_all,
+            scores=scores,
+            benefit_of_doubt=benefit_of_doubt,
+            assert_trust=assert_trust,
+        )
         self.running = running = RunOptions(
             workers=workers,
             jail=jail,  # type: ignore[arg-type]  # what is given is looked at
@@ -129,7 +138,6 @@ class Evaluator(Streams):
         self._executing: Shared[object, Execution | CompileError] = Shared()
         self._preparing: Shared[_Way, Prepared] = Shared()
         self._prepared: Bounded[_Way, Prepared] = Bounded(memory.prepared, PREPARED)
-        self._rulings: Rulings = Bounded(memory.rulings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
         self._pool: Pool | None = None
@@ -182,7 +190,6 @@ class Evaluator(Streams):
         return {
             "prepared": Kept(self._prepared.bytes, memory.prepared),
             "verdicts": Kept(self._cache.bytes, memory.verdicts),
-            "rulings": Kept(self._rulings.bytes, memory.rulings),
             "checkers": Kept(self._checkers.bytes if self._checkers else 0, memory.checkers),
         }
 
@@ -360,7 +367,8 @@ class Evaluator(Streams):
         if files and prepared.problem.mode != "stdio":
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
-        attempt = Attempt(self.pool, prepared.limits.memory, prepared.limits.threads, lanes=self.running.lanes)
+        processes, limits = prepared.processes, prepared.limits
+        attempt = Attempt(self.pool, processes * limits.memory, processes * limits.threads, lanes=self.running.lanes)
         asked = attempt.asked
         while True:
             judgement = Judgement(
@@ -465,7 +473,7 @@ class Evaluator(Streams):
     async def _run(self, judgement: Judgement, program: RunnableProgram, attempt: Attempt) -> None:
         """All tests on one worker, or in parts on several when they would be idle otherwise."""
         parts = max(1, min(self.pool.spare, len(judgement.prepared) // SPLIT_TESTS))
-        if judgement.prepared.replayed or attempt.alone:
+        if judgement.prepared.unread or attempt.alone:
             parts = 1
         if parts == 1:
             await self._run_part(judgement, program, attempt, None)
@@ -524,9 +532,9 @@ class Evaluator(Streams):
                 worker.begin(work)
                 await self._take(judgement, worker, wanted)
                 worker.end()
-            replayed = [*prepared.replayed, *(test for test in order if test in judgement.to_replay)]
-            if replayed and not judgement.decided:
-                await self._replay(judgement, replayed, program.source, worker, attempt)
+            unread = [*prepared.unread, *(test for test in order if test in judgement.not_plain)]
+            if unread and not judgement.decided:
+                await self._judge_assertions(judgement, unread, program.source, worker, attempt)
 
     async def _take(self, judgement: Judgement, worker: Worker, wanted: Sequence[int]) -> None:
         """What comes of these tests, until there is nothing left of them or something that need not run any more."""
@@ -545,31 +553,30 @@ class Evaluator(Streams):
                 worker.go_on(again)
             await turns.pass_on()  # nothing above waits where results come faster than they are taken
 
-    async def _replay(
+    async def _judge_assertions(
         self, judgement: Judgement, tests: Sequence[int], code: bytes, worker: Worker, attempt: Attempt
     ) -> None:
-        """The tests that cannot be decided by comparing: program and test in turn on one worker."""
+        """The tests that cannot be decided by comparing, one after the other on one worker."""
         prepared = judgement.prepared
 
-        def work(mode: Mode, inputs: Inputs, source: bytes) -> Work:
+        def work(mode: Mode, inputs: Inputs, source: bytes, tests: Sequence[int]) -> Work:
             made = Work(
                 inputs=inputs,
                 source=source,
                 prelude=prepared.prelude,
-                tests=[0],
+                tests=tests,
                 limits=prepared.limits,
                 mode=mode,
             )
             attempt.start(PYTHON, made)
             return made
 
-        session = Session(worker, code, prepared.limits, work, self._rulings)
+        session = Session(worker, code, work, judgement.judging.assert_trust)
         for test in tests:
             if judgement.decided:
                 break
             try:
-                ran = judgement.to_replay.get(test)
-                await judgement.settle(test, *await session.judge(prepared.assertions[test], ran))
+                await judgement.settle(test, *await session.judge(prepared.assertions[test]))
             except CompileFailed as failed:
                 judgement.compile_error(str(failed))
 

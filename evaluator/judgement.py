@@ -55,8 +55,8 @@ class Judgement:
         self._checkers = checkers
         self.results: dict[int, TestResult] = {}
         self.open = set(range(len(prepared)))
-        self.to_replay: dict[int, Execution] = {}
-        """Open tests that ran. What came of them is to be replayed."""
+        self.not_plain: set[int] = set()
+        """Open tests of assertions that were read, and ran. What came of them is no plain data."""
         self.message: str | None = None
         self._compile_error = False
         self.unfaithful = False
@@ -82,7 +82,7 @@ class Judgement:
     def wanted(self, tests: Sequence[int]) -> list[int]:
         """Those of them that are to be run."""
         left = self.open - self.moot()
-        return [test for test in tests if test in left and test not in self.to_replay]
+        return [test for test in tests if test in left and test not in self.not_plain]
 
     def compile_error(self, message: str) -> None:
         self._compile_error = True
@@ -97,7 +97,7 @@ class Judgement:
             if self.prepared.assertions and execution.outcome is Outcome.FINISHED:
                 ruling = await self.prepared.assertions[test].rule(execution.result)
                 if ruling is None:
-                    self.to_replay[test] = execution
+                    self.not_plain.add(test)
                     continue
             result = await self._result(execution, ruling)
             accepted = result.status is Status.ACCEPTED
@@ -119,9 +119,9 @@ class Judgement:
         return again
 
     async def settle(self, test: int, execution: Execution | None, ruling: Ruling | None) -> None:
-        """A test that was replayed: what the program did last, and the ruling, unless how it ended decides."""
+        """A test of assertions that was not read: what the program did, and the ruling, unless how it ended decides."""
         self.open.discard(test)
-        self.to_replay.pop(test, None)
+        self.not_plain.discard(test)
         if execution is not None:
             self._keep(test, await self._result(execution, ruling))
         elif ruling is not None:

@@ -19,8 +19,6 @@ class Memory(Validated, frozen=True, kw_only=True):
     """Problems that are ready for their next program, as they are held; with the texts of the problem."""
     verdicts: Bytes = 64 * MIB
     """Reports that are remembered, so that equal programs are judged once. A larger one is not."""
-    rulings: Bytes = 32 * MIB
-    """What replayed tests have said of answers."""
     checkers: Bytes = 256 * MIB
     """Checkers, compiled."""
 

@@ -33,6 +33,8 @@ Workers = Annotated[int, msgspec.Meta(ge=1, le=1024)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
 Form = Literal["fence", "raw"]
 Scale = Literal["binary", "fraction", "score"]
+AssertTrust = Literal["any", "sealed"]
+"""Which ways of judging a test of assertions count: sealed are those where program and test share no process."""
 Failures = Literal["none", "raise", "nan"]
 """What there is instead of a reward where there is no verdict: None, an exception, or NaN. Never 0."""
 TOKEN = "MICROCODER_TOKEN"
@@ -57,6 +59,8 @@ class JudgeOptions(Validated, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Go on as long as it takes to know the score, where tests are worth points."""
     benefit_of_doubt: bool = False
     """No verdict instead of a rejection where a program broke its worker, or made a checker crash."""
+    assert_trust: AssertTrust = "any"
+    """sealed: no verdict on a test of assertions that could only be judged in the process of the program."""
 
     def _check(self) -> None:
         if self.preset is not None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from ..sandbox.capacity import PROCESSES
 from ..sandbox.protocol import Mode
 from ..sandbox.turns import Turns
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
@@ -60,8 +61,10 @@ class Prepared:
         self.assertions = list(read_assertions(problem) if assertions is None else assertions)
         """assert mode: what decides each test, instead of the comparison."""
         self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode
-        self.replayed = [number for number, test in enumerate(self.assertions) if test.lifted is None]
-        """Of them, those that run in a process of their own."""
+        self.unread = [number for number, test in enumerate(self.assertions) if test.lifted is None]
+        """Of them, those that have to run."""
+        self.processes = PROCESSES if problem.mode == "assert" else 1
+        """At the same time, each with all that the limits allow."""
         if problem.mode == "assert":
             self.inputs = Inputs([test.request for test in self.assertions])
         else:
@@ -106,9 +109,9 @@ class Prepared:
         return len(self.expected)
 
     def order(self) -> list[int]:
-        """All tests, but for those that are replayed. Once one has failed a program: first what finds the most failures
-        for the time that it takes, so that a wrong program ends soon."""
-        tests = [test for test in range(len(self)) if test not in self.replayed]
+        """All tests, but for assertions that have to run. Once one has failed a program: first what finds the most
+        failures for the time that it takes, so that a wrong program ends soon."""
+        tests = [test for test in range(len(self)) if test not in self.unread]
         if not self._failures:
             return tests
         return sorted(tests, key=lambda test: -(UNSEEN + self._failures[test]) / (OVERHEAD + self._seconds[test]))

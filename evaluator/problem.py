@@ -39,7 +39,8 @@ class TestCase(ValidText, frozen=True):
     """One test. stdio: text for standard input and the expected text on standard output.
 
     call: ``input`` is a JSON list of arguments, ``output`` the JSON value that must come back.
-    assert: ``code`` is source that runs after the program and fails when the program is wrong.
+    assert: ``code`` is source that runs after the program and fails when the program is wrong; where it has test
+    functions of unittest or pytest, ``function`` may say which one of them is this test.
     """
 
     __test__ = False  # not a pytest class
@@ -47,6 +48,8 @@ class TestCase(ValidText, frozen=True):
     input: str = ""
     output: str = ""
     code: str | None = None
+    function: Name | None = None
+    """As ``test_f``, or ``TestC.test_m``. None: all that the code has, together."""
     group: Name | None = None
     """Name of the group that the test belongs to: sample, secret/group1, base, plus."""
     flags: Flags | None = None
@@ -167,6 +170,10 @@ class Problem(ValidText, frozen=True, kw_only=True):
                     raise ValueError(f"tests[{number}].flags: {words}")
                 if test.code is None and self.mode == "assert":
                     raise ValueError(f"tests[{number}].code: required when mode is assert")
+        for number, test in enumerate(self.tests):
+            if test.function is not None and self.mode != "assert":
+                words = f"is for problems whose tests are code, but mode is {self.mode} (found {test.function!r})"
+                raise ValueError(f"tests[{number}].function: {words}")
         if self.include and self.mode != "stdio":
             raise ValueError(f"include: is for programs that read standard input, but mode is {self.mode}")
         if self.groups:
@@ -179,7 +186,7 @@ class Problem(ValidText, frozen=True, kw_only=True):
         texts = [self.prelude, self.statement, self.starter_code, checker.source, *checker.files.values()]
         texts += [text for included in self.include.values() for text in included.files.values()]
         for test in self.tests:
-            texts += test.input, test.output, test.code
+            texts += test.input, test.output, test.code, test.function
         return sum(sys.getsizeof(text) for text in texts if text) + TEST * len(self.tests)
 
     @property

@@ -21,11 +21,15 @@ from .shortage import Shortages, left_to_user
 
 BARE_MEMORY = 48 * MIB
 """That a worker takes, and what belongs to it, without a program."""
+TESTING_MEMORY = 48 * MIB
+"""That it takes besides once there was a test that uses a program's objects: pytest, and what programs may import."""
+PROCESSES = 2
+"""That a program is judged in: its own, and that of a test that is linked to it."""
 MEMORY_FILES = 4
-"""That a test process may fill besides its folders: its streams and the result. Each may be as large as the largest of
-its files."""
-BARE_PROCESSES = 7
-"""The jail, its runner, zygotes and a test process."""
+"""That each may fill besides the folders: its streams and the result. Each may be as large as the largest of its
+files."""
+BARE_PROCESSES = 9
+"""The jail, its runner, zygotes and both of these."""
 DESCRIPTORS = 12
 """Of the evaluator for each worker, with what compares its outputs and what is open while another starts."""
 OWN_PROCESSES = 8
@@ -80,13 +84,13 @@ def rooms(limits: Limits) -> Iterator[Room]:
     finally:
         shortages.close()
     files = MEMORY_FILES * max(limits.output, limits.file_size)
-    full = BARE_MEMORY + limits.memory + 2 * PYTHON.tmpfs + files
+    full = BARE_MEMORY + TESTING_MEMORY + PROCESSES * (limits.memory + files) + 2 * PYTHON.tmpfs
     available = psutil.virtual_memory().available
     if memory is None or memory > available:
         yield Room("memory", "of this machine", MIB, available, BARE_MEMORY, full)
     else:
         yield Room("memory", "of this cgroup", MIB, memory, BARE_MEMORY, full)
-    name, full = "processes and threads", BARE_PROCESSES + limits.threads
+    name, full = "processes and threads", BARE_PROCESSES + PROCESSES * limits.threads
     if processes is not None:
         yield Room(name, "pids.max of this cgroup", 1, processes, BARE_PROCESSES, full, OWN_PROCESSES)
     if (left := left_to_user()) is not None:

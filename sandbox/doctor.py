@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 from .capacity import rooms
 from .errors import SandboxError
 from .identity import identities
-from .interpreter import LOCALE, PACKAGES, Interpreter, probe
+from .interpreter import LOCALE, PACKAGES, TESTING, Interpreter, probe, testing
 from .jails import bubblewrap, candidates, nsjail
 from .languages import LANGUAGES, Builder, Language, testlib
 from .languages.base import lack_of
@@ -198,6 +198,12 @@ def _interpreter(interpreter: Interpreter) -> Iterator[Finding]:
         detail = "; ".join(f"{name}: {why}" for name, why in interpreter.lacking.items())
         advice = f"pip install {' '.join(interpreter.lacking)}, or allow only those that are there: --allow-package"
         yield Finding("FAIL", "packages", f"allowed, but cannot be imported: {detail}", advice)
+    places = testing()
+    if len(places) == len(TESTING):
+        yield Finding("ok", "pytest", str(Path(places[-1]).parent))
+    else:
+        advice = "tests of pytest fail every program: pip install pytest"
+        yield Finding("FAIL", "pytest", "not all of it is installed", advice)
 
 
 def _languages() -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ LOCALE = "C.UTF-8"
 """Of programs: text is UTF-8, and nothing else is any country's."""
 PACKAGES = ("numpy", "sortedcontainers")
 """Installed packages that programs may import unless the operator says otherwise."""
+TESTING = ("_pytest", "iniconfig", "packaging", "pluggy", "py", "pygments", "pytest")
+"""pytest, for the tests of programs, and what it imports. All are Python alone: any interpreter can have this one's."""
 
 _PROBE = r"""
 import ctypes, glob, importlib.machinery, importlib.util, json, locale, os, sys, sysconfig, zoneinfo
@@ -115,6 +118,17 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tag(self) -> str:
         return f"python{self.version[0]}.{self.version[1]}"
+
+
+@lru_cache(maxsize=1)
+def testing() -> tuple[str, ...]:
+    """Folders, and files, of those of TESTING that are installed."""
+    places: list[str] = []
+    for name in TESTING:
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            places.append(str(Path(spec.origin).parent) if spec.submodule_search_locations else spec.origin)
+    return tuple(places)
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from .identity import identities
-from .interpreter import LOCALE, Interpreter
+from .interpreter import LOCALE, Interpreter, testing
 from .jails.base import Jail, JailSpec, Mount
 from .kinds import PYTHON, Kind, Starts
 from .limits import INT_DIGITS
@@ -26,6 +26,7 @@ _OPTIONS = ("-s", "-P", "-S", "-B")
 """All of -I but that it is told the hash seed."""
 _HOME = "/python"
 _PACKAGES = "/packages"
+_TESTING = "/testing"
 ARENAS = 8
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -144,6 +145,7 @@ class Launcher:
         mounts += [
             Mount("bind", f"{_PACKAGES}/{Path(part).name}", part) for parts in home.packages.values() for part in parts
         ]
+        mounts += [Mount("bind", f"{_TESTING}/{Path(part).name}", part) for part in testing()]
         mounts += [Mount("device", f"/dev/{name}", f"/dev/{name}") for name in ("null", "urandom")]
         mounts += [
             Mount("tmpfs", folder, size=kind.tmpfs, executables=kind.executables) for folder in ("/tmp", "/work")
@@ -167,6 +169,7 @@ class Launcher:
             runner_filter=len(ours.code),
             pid_slots=tests.pid_slots,
             packages=sorted(packages),
+            testing=[_TESTING] if folder is None else sorted({str(Path(part).parent) for part in testing()}),
             path=[_PACKAGES] if folder is None else sorted({str(Path(p[0]).parent) for p in packages.values()}),
             work=work,
             temporary=temporary,

@@ -47,6 +47,8 @@ class Configure(msgspec.Struct, tag="configure"):
     """Offsets in the tests' filter where a test process writes its own pid."""
     packages: list[str]
     """Modules of the operator that are imported ahead, for programs that import them."""
+    testing: list[str]
+    """Folders that the processes of tests import from besides."""
     path: list[str]
     work: str
     temporary: str
@@ -78,8 +80,12 @@ class JobLimits(msgspec.Struct):
     int_digits: int
 
 
-Mode = Literal["stdio", "call", "calls", "replay"]
-"""A program; a function of it; the two sides of an assertion, inside/calls.py and inside/replay.py."""
+Mode = Literal["stdio", "call", "calls", "linked", "together", "unknown"]
+"""A program; a function of it; and of tests that are assertions: calls for one that was read, a process of its own
+beside the program's, one with it, and one without any program. inside/ has a file for each.
+
+A linked job has two tests: the program's process, and that of the test, whose standard input is what it is asked. That
+of a job together is given its input when the program has come to its last line."""
 
 
 class Signature(msgspec.Struct, array_like=True):

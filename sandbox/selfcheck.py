@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from .errors import WorkerFailure
 from .execution import Execution, Outcome
 from .limits import MIB, Limits
@@ -23,6 +25,8 @@ class Property:
     program: str
     holds: Callable[[Execution], bool]
     advice: str = "this jail does not isolate here: use another, and please report it"
+    test: str | None = None
+    """Run beside the program, in a process of its own, which is the one that is looked at."""
 
 
 def _says(text: bytes) -> Callable[[Execution], bool]:
@@ -89,6 +93,14 @@ PROPERTIES = (
         "    if l.syscall(n, 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != 1: bad.append(n)\nprint(bad or 'denied')",
         _says(b"denied"),
     ),
+    Property(
+        "a test has a process of its own, and no other in reach",
+        "import os\n\ndef f():\n    reached = []\n    for pid in range(1, 4096):\n        if pid != os.getpid():\n"
+        "            try:\n                os.kill(pid, 0)\n                reached.append(pid)\n"
+        "            except OSError: pass\n    return reached or 'denied'",
+        lambda e: e.outcome is Outcome.FINISHED and b'"passed"' in e.result,
+        test="import os, pytest\nfrom solution import f\nassert f() == 'denied'",
+    ),
     Property("processor time is capped", "while True: pass", _stopped(Outcome.TIME_LIMIT, "cpu_time")),
     Property("sleeping is capped", "import time\ntime.sleep(30)", _stopped(Outcome.TIME_LIMIT, "idle_time")),
     Property(
@@ -136,9 +148,9 @@ async def check(pool: Pool) -> list[tuple[Property, str | None]]:
     """Every property with None, or what happened instead."""
     found: list[tuple[Property, str | None]] = []
     for one in PROPERTIES:
-        work = Work(inputs=_INPUTS, source=one.program.encode(), tests=[0], limits=_LIMITS)
+        work = _work(one)
         try:
-            async with pool.worker(_INPUTS) as worker:
+            async with pool.worker(work.inputs) as worker:
                 worker.begin(work)
                 received = await worker.receive()
         except WorkerFailure as failure:
@@ -147,12 +159,21 @@ async def check(pool: Pool) -> list[tuple[Property, str | None]]:
         if isinstance(received, str):
             found.append((one, received))
         else:
-            execution = received[0]
+            execution = received[-1]
             found.append((one, None if one.holds(execution) else _told(execution)))
     return found
 
 
+def _work(one: Property) -> Work:
+    source = one.program.encode()
+    if one.test is None:
+        return Work(inputs=_INPUTS, source=source, tests=[0], limits=_LIMITS)
+    request: dict[str, object] = {"code": one.test, "forced": [], "select": None, "free": []}
+    inputs = Inputs([b"", msgspec.json.encode(request)])
+    return Work(inputs=inputs, source=source, tests=[0, 1], limits=_LIMITS, mode="linked")
+
+
 def _told(execution: Execution) -> str:
-    words = execution.stdout[:200] + b" " + execution.stderr[-200:]
+    words = b" ".join((execution.stdout[:200], execution.result[:200], execution.stderr[-200:]))
     limit = f" ({execution.limit})" if execution.limit else ""
     return f"{execution.outcome.value}{limit}: {words.decode(errors='replace').strip()}"

@@ -143,7 +143,7 @@ class Work:
 
     @property
     def most_bytes(self) -> int:
-        return LANE_BYTES + 2 * self.limits.output + self.limits.stderr + MIB
+        return LANE_BYTES + 2 * (2 * self.limits.output + self.limits.stderr) + MIB
 
 
 class Worker(asyncio.Protocol):

@@ -1,4 +1,4 @@
-"""Tests that are assertions: what they mean for honest programs, and that both ways of judging agree."""
+"""Tests that are assertions: what they mean for honest programs, and that the ways of judging agree."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ REPLAYED: dict[str, tuple[str, str, Status]] = {
     "its own helper": ("def double(x): return 2 * x\nassert f(3) == double(3)", "def f(x): return x + x", A),
     "arrays": ("import numpy as np\nassert np.allclose(f(2), [0, 1])", "import numpy as np\ndef f(n): return np.arange(n)", A),
     "one after the other": ("x = f(0)\nwhile x < 5:\n    x = f(x)\nassert x == 5", "def f(x): return x + 1", A),
-    "forty rounds": ("x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80", "def f(x): return x + 1", A),
+    "forty steps": ("x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80", "def f(x): return x + 1", A),
     "array, handed on": (
         "x = f(3)\nassert g(x) == 3 and len(x) == 3 and list(x) == [0, 1, 2]",
         "import numpy as np\ndef f(n): return np.arange(n)\ndef g(a): return int(a.sum())",
@@ -257,10 +257,25 @@ async def test_a_program_does_not_replace_what_the_test_uses(evaluator: Evaluato
         assert report.status is W
 
 
-async def test_what_a_test_passes_must_be_data(evaluator: Evaluator) -> None:
-    report = await evaluator.evaluate(problem("assert f(lambda x: x) == 1"), "def f(g): return g(1)")
-    assert report.status is Status.CHECKER_ERROR and report.reward is None
-    assert "function" in (report.tests[0].message or "")
+HANDED = {
+    "a function": "import random\nassert f(1) == 2\nassert g(f(1)) == 2\nassert f(lambda: 1) == 2",
+    "a function for each answer": "for _ in range(f(1)): assert g(lambda: 1) == 2",
+    "what is nested deep": "import random\na = f(1)\nfor _ in range(450): a = [a]\nassert g(a) == 2",
+    "something else each time": "import os\nassert f(1) == 2\nassert g(int.from_bytes(os.urandom(8))) == 2\nassert g(f(1)) == 2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HANDED)
+async def test_a_test_may_hand_over_anything(evaluator: Evaluator, name: str) -> None:
+    for program, reward in (("return 2", 1.0), ("return 3", 0.0)):
+        report = await evaluator.evaluate(problem(HANDED[name]), f"def f(x): return 2\ndef g(x): {program}")
+        assert report.reward == reward, report
+
+
+async def test_the_program_calls_what_it_is_handed(evaluator: Evaluator) -> None:
+    for program, reward in (("return g(1)", 1.0), ("return 2", 0.0)):
+        report = await evaluator.evaluate(problem("assert f(lambda x: x) == 1"), f"def f(g): {program}")
+        assert report.reward == reward, report
 
 
 async def test_a_test_may_ask_for_as_much_as_its_limits_allow(evaluator: Evaluator) -> None:
@@ -270,10 +285,6 @@ async def test_a_test_may_ask_for_as_much_as_its_limits_allow(evaluator: Evaluat
 
 
 FAULTS = {
-    "hands on a function": "import random\nassert f(1) == 2\nassert g(f(1)) == 2\nassert f(lambda: 1) == 2",
-    "hands on a function for each answer": "for _ in range(f(1)): assert g(lambda: 1) == 2",
-    "hands on what is nested deep": "import random\na = f(1)\nfor _ in range(450): a = [a]\nassert g(a) == 2",
-    "asks otherwise each time": "import os\nassert f(1) == 2\nassert g(int.from_bytes(os.urandom(8))) == 2\nassert g(f(1)) == 2",
     "ends its process": "import os\nassert f(1) == 2\nassert g(f(1)) == 2\nos._exit(0)",
     "crashes": "import os\nassert f(1) == 2\nassert g(f(1)) == 2\nos.abort()",
 }

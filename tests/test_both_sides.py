@@ -19,17 +19,19 @@ from microcoder.sandbox import kinds, launcher, protocol, seccomp, worker
 from microcoder.sandbox.execution import Outcome
 from microcoder.sandbox.identity import identities
 from microcoder.sandbox.inside import (
-    calls,
     channel,
     compiler,
+    ends,
     executable,
     files,
     kernel,
     lane,
     program,
-    replay,
     runner,
     testing,
+    together,
+    trial,
+    unknown,
     zygote,
 )
 from microcoder.sandbox.interpreter import probe
@@ -163,7 +165,9 @@ def test_outcomes_and_limits_have_the_same_names() -> None:
 
 def test_modes_have_the_same_names() -> None:
     modes = set(get_args(protocol.Mode))
-    assert compared_with("mode") == modes - {"call"}  # what is left when it is none of the others
+    assert compared_with("mode") == modes - {"call"} | {
+        "test"
+    }  # none of the others is left; one side of what is linked
 
 
 def test_what_test_processes_start_has_the_same_names() -> None:
@@ -173,24 +177,21 @@ def test_what_test_processes_start_has_the_same_names() -> None:
 
 def test_requests_of_assertions_have_the_fields_that_the_inside_reads() -> None:
     test = Assertion("def check(f):\n    for x in f(1):\n        assert x\ncheck(candidate)", "", "candidate")
-    asked, replayed = test.ask(b"1\n2\n"), test.replay(b"1\n2\n", b"[]\n", decide=True, stop=True)
-    head, *operations = map(json.loads, asked.splitlines())
-    assert (set(head), operations) == (keys_of("request", calls), [1, 2])
-    head, *operations, answer, end = replayed.split(b"\n")
-    assert set(json.loads(head)) == keys_of("request", replay)
-    assert (operations, answer, end) == ([b"1", b"2"], b"[]", b"")
+    asked = set(json.loads(test.request_of("", word="")))
+    assert keys_of("asked", trial) == keys_of("asked", together) == asked - {"word"}
+    assert keys_of("asked", unknown) == asked - {"word"}
 
 
-def test_replies_of_assertions_are_known() -> None:
-    ends = {
+def test_ends_of_assertions_are_known() -> None:
+    told = {
         end
-        for node in nodes(replay)
+        for node in nodes(ends, trial)
         if isinstance(node, ast.Dict) and "end" in map(text, node.keys)
         for end in texts(node.values[0])
     }
-    ends = ends - {"how"} | {"raised", "failed"}  # chosen between in a variable
-    assert ends == {"passed", "failed", "raised", "asks", "stopped", "ended", "unsupported", "garbled"}
-    assert ends - {"asks", "stopped", "ended"} <= session._STATUS.keys()
+    told |= {"raised", "failed"}  # chosen between in a variable
+    assert told == {"passed", "failed", "raised", "faulty", "empty", "ended", "garbled", "undecided"}
+    assert told - {"faulty", "empty", "undecided"} <= session._STATUS.keys()
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,13 @@ def test_more_workers_than_any_host_has_room_for() -> None:
     assert any("of memory" in words for words in told)
 
 
+def test_a_worker_may_run_a_program_and_its_test() -> None:
+    less, more = ({room.name: room for room in capacity.rooms(Limits(memory=size))} for size in (MIB, 2 * MIB))
+    assert more["memory"].full - less["memory"].full == 2 * MIB
+    fewer, many = ([room for room in capacity.rooms(Limits(threads=n)) if "threads" in room.name] for n in (1, 2))
+    assert {b.full - a.full for a, b in zip(fewer, many, strict=True)} <= {2}
+
+
 def test_a_host_without_room_for_one_worker(monkeypatch) -> None:
     real = resource.getrlimit
     most = len(os.listdir("/proc/self/fd")) + capacity.DESCRIPTORS - 1

@@ -137,6 +137,46 @@ VERL = {
     "extra_info": {"split": "train", "index": 3},
 }
 DEEPCODER = {"problem": "Add.", "tests": json.dumps([{"input": "1 2\n", "output": "3\n"}]), "solutions": ["print(3)"]}
+KODCODE = {
+    "question_id": "Prefill_1_I",
+    "question": "Add.",
+    "solution": "def add(a, b):\n    return a + b\n",
+    "test": "from solution import add\n\ndef test_a():\n    assert add(1, 2) == 3\n\ndef test_b():\n    assert add(2, 2) == 4\n",
+    "test_info": [{"function_declaration": "def add(a, b):", "function_name": "add"}],
+    "gpt_difficulty": "easy",
+    "subset": "Prefill",
+}
+BIGCODEBENCH = {
+    "task_id": "BigCodeBench/900",
+    "complete_prompt": "import math\nPI = 3\n\ndef task_func(r):\n    '''Area.'''\n",
+    "instruct_prompt": "Write a function.",
+    "code_prompt": "import math\nPI = 3\n\ndef task_func(r):\n",
+    "canonical_solution": "    return PI * r * r\n",
+    "entry_point": "task_func",
+    "test": "import unittest\n\nclass TestCases(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(task_func(1), 3)\n\n"
+    "    def test_b(self):\n        self.assertAlmostEqual(task_func(2), 3 * math.pow(2, 2))\n",
+}
+ACECODE = {
+    "id": "oss_1",
+    "source": "oss",
+    "question": "Add.",
+    "test_cases": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"],
+}
+AUTOCODEBENCH = {
+    "question": "Add.",
+    "canonical_solution": "def add(a, b):\n    return a + b\n",
+    "demo_test_func": "def test():\n    assert add(1, 2) == 3\n",
+    "full_test_func": "def test():\n    assert add(1, 2) == 3\n    assert add(2, 2) == 4\n",
+    "language": "python",
+    "difficulty": "easy",
+}
+AUTOEVAL = {
+    "id": "ae_1",
+    "content": "Add.",
+    "labels": {"programming_language": "python"},
+    "test": {"code": "assert add(1, 2) == 3"},
+    "canonical_solution": "def add(a, b):\n    return a + b\n",
+}
 OURS = {"problem_id": "ours", "tests": [{"input": "", "output": "1"}]}
 
 
@@ -182,6 +222,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "code_contests": contests(),
     "apps": apps(),
     "deepcoder": DEEPCODER,
+    "kodcode": KODCODE,
+    "bigcodebench": BIGCODEBENCH,
+    "acecode": ACECODE,
+    "autocodebench": AUTOCODEBENCH,
+    "autoeval": AUTOEVAL,
 }
 
 
@@ -389,6 +434,64 @@ def test_humaneval_keeps_what_comes_before_the_function(tmp_path: Path) -> None:
     _, problem, _ = read_row(tmp_path, HUMANEVAL)
     assert problem.prelude == "from typing import List\n\n"
     assert (problem.statement, problem.starter_code) == (HUMANEVAL["prompt"], HUMANEVAL["prompt"])
+
+
+# ------------------------------------------------------------------------------------------------------ tests as modules
+
+
+def test_kodcode(tmp_path: Path) -> None:
+    _, problem, programs = read_row(tmp_path, KODCODE)
+    assert [test.function for test in problem.tests] == ["test_a", "test_b"]
+    assert {test.code for test in problem.tests} == {KODCODE["test"]}
+    assert (problem.problem_id, problem.mode, problem.checker.type) == ("Prefill_1_I", "assert", "assert")
+    assert (problem.starter_code, problem.difficulty) == ("def add(a, b):\n", "easy")
+    assert [(program.code, program.accept) for program in programs] == [(KODCODE["solution"], True)]
+
+
+def test_functions_that_may_need_each_other_are_one_test(tmp_path: Path) -> None:
+    shared = "from solution import Stack\nstack = Stack()\n\ndef test_a():\n    stack.push(1)\n\ndef test_b():\n    assert stack.pop() == 1\n"
+    _, problem, _ = read_row(tmp_path, KODCODE | {"test": shared})
+    assert [(test.code, test.function) for test in problem.tests] == [(shared, None)]
+
+
+@pytest.mark.parametrize("form", ["bigcodebench", "humaneval"])
+def test_bigcodebench(tmp_path: Path, form: str) -> None:
+    row = dict(BIGCODEBENCH)
+    if form == "humaneval":  # as it is passed on elsewhere
+        row["prompt"] = row.pop("complete_prompt")
+    name, problem, programs = read_row(tmp_path, row)
+    assert name == form
+    assert [test.function for test in problem.tests] == ["TestCases.test_a", "TestCases.test_b"]
+    assert (problem.entry_point, problem.prelude) == ("task_func", "import math\nPI = 3\n\n")
+    assert programs[0].code.endswith("return PI * r * r\n") and programs[0].accept
+
+
+def test_acecode(tmp_path: Path) -> None:
+    _, problem, _ = read_row(tmp_path, ACECODE)
+    assert [test.code for test in problem.tests] == ACECODE["test_cases"]
+    assert (problem.problem_id, problem.source, problem.mode) == ("oss_1", "oss", "assert")
+    assert bad_row(tmp_path, ACECODE | {"test_cases": []}).field == "tests"
+
+
+def test_assertions_in_verification_info(tmp_path: Path) -> None:
+    info = {"language": "python", "test_cases": ["assert add(1, 2) == 3"]}
+    _, problem, _ = read_row(tmp_path, VERIFIABLE | {"verification_info": info})
+    assert (problem.mode, [test.code for test in problem.tests]) == ("assert", ["assert add(1, 2) == 3"])
+
+
+def test_pytest_in_rows_of_verl(tmp_path: Path) -> None:
+    truth = {"style": "rule", "ground_truth": json.dumps({"pytest": KODCODE["test"]})}
+    _, problem, _ = read_row(tmp_path, VERL | {"reward_model": truth})
+    assert (problem.mode, [test.function for test in problem.tests]) == ("assert", ["test_a", "test_b"])
+
+
+def test_test_functions_in_other_languages(tmp_path: Path) -> None:
+    assert read_row(tmp_path, AUTOCODEBENCH)[1].tests[0].code == AUTOCODEBENCH["full_test_func"]
+    assert bad_row(tmp_path, AUTOCODEBENCH | {"language": "java"}).reason == "its tests are no Python"
+    assert read_row(tmp_path, AUTOEVAL)[1].tests[0].code == "assert add(1, 2) == 3"
+    assert bad_row(tmp_path, AUTOEVAL | {"labels": {"programming_language": "go"}}).reason == "its tests are no Python"
+    asset = {"code": "assert add(1, 2) == 3", "asset": {"x.txt": "x"}}
+    assert bad_row(tmp_path, AUTOEVAL | {"test": asset}).reason == "files beside a test are not supported"
 
 
 def test_mbpp(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ class Answer(Response):
     logprobs: Sequence[float] = ()
     version: int = 0
     judge_seconds: float = 0.0
+    rule: str | None = None
+    """By which it was accepted."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def _answer(completion: Completion, verdict: Future[Verdict]) -> Answer:
         truncated=completion.truncated,
         status=judged.status,
         reward=judged.reward,
+        rule=judged.rule,
         logprobs=completion.logprobs,
         version=completion.version,
         judge_seconds=judged.seconds,

@@ -49,6 +49,8 @@ class StepMetrics(msgspec.Struct, frozen=True, kw_only=True):
     reward_std: float
     pass_rate: float
     verdicts: dict[str, int]
+    rules: dict[str, int]
+    """Accepted responses by the most lenient rule that they needed."""
     groups: int
     groups_with_signal: int
     length_mean: float
@@ -88,6 +90,7 @@ def of_groups(groups: Sequence[Sequence[Answer]], masked: int, options: config.T
         "reward_std": statistics.pstdev(rewards) if rewards else 0.0,
         "pass_rate": _share(answer.status == "accepted" for answer in answers),
         "verdicts": dict(sorted(Counter(str(answer.status) for answer in answers).items())),
+        "rules": dict(sorted(Counter(answer.rule for answer in answers if answer.rule is not None).items())),
         "groups": len(groups),
         "groups_with_signal": signal,
         "length_mean": statistics.fmean(lengths) if lengths else 0.0,

@@ -25,6 +25,8 @@ class Verdict:
     status: Status
     reward: float | None
     """None: the judge failed; the response is left out of training."""
+    rule: str | None = None
+    """The most lenient that an accepted program needed."""
     seconds: float = 0.0
     """That a worker was busy with it."""
 
@@ -58,7 +60,8 @@ class EvaluatorJudge:
         def finish(judged: Future[Report]) -> None:
             try:
                 report = judged.result()
-                future.set_result(Verdict(report.status, self._options.worth(problem, report), report.run_time))
+                reward = self._options.worth(problem, report)
+                future.set_result(Verdict(report.status, reward, report.rule, report.run_time))
             except BaseException as error:
                 future.set_exception(error)
 

@@ -6,7 +6,6 @@ import ast
 import asyncio
 import builtins
 import functools
-import itertools
 import json
 import time
 import warnings
@@ -14,21 +13,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...sandbox.inside import values
-from ...sandbox.worker import Inputs
 from ..encodable import Encodable
 from ..status import Status
 from .dependence import Caught, assuming, own_doing, program_names, statements
 from .expressions import Outside
 from .faults import is_asked_for, judged_by_program
+from .functions import check as check_function
 from .lift import Lifted, Raises, lift
-from .speculation import (
+from .names import (
     asserted_builtins,
     called_names,
     defined_names,
     free_names,
     innermost_calls,
     provided_names,
-    speculative,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ PATIENCE = 0.02
 """Processor seconds that all checks of a test may take here."""
 PAUSE = 0.002
 CALL_SHOWN = 100
-_numbers = itertools.count()
 
 
 class Ruling(Encodable, frozen=True):
@@ -60,7 +57,8 @@ class Ruling(Encodable, frozen=True):
 class Reading:
     """What can be said of a test before anything runs. Raises ValueError for one that no program could pass."""
 
-    def __init__(self, code: str, prelude: str, entry_point: str | None) -> None:
+    def __init__(self, code: str, prelude: str, entry_point: str | None, function: str | None = None) -> None:
+        """``function``: the one test function that is wanted."""
         with warnings.catch_warnings(action="ignore"):  # of strange escapes and the like, in what others wrote
             tree = _parse(code)
             self.provided = provided = provided_names(prelude)
@@ -79,7 +77,6 @@ class Reading:
             """Names that the prelude defines."""
             self.fault = judged_by_program(tree, {*self.free, self.entry_point} - provided)
             """Why no program can have a verdict."""
-            self.stops = not any(isinstance(node, ast.Try | ast.With) for node in ast.walk(tree))
             self.lifted: Lifted | None = None
             self.outside: str | None = None
             """Why it is not lifted."""
@@ -87,11 +84,10 @@ class Reading:
             """What it raises by itself, as far as it is read."""
             try:
                 if self.fault is None:
-                    self.lifted = lift(tree, self.entry_point, provided)
+                    self.lifted = lift(tree, self.entry_point, provided, function)
             except Outside as reason:
                 self.outside = str(reason)
                 self.raises = str(reason) if isinstance(reason, Raises) and reason.certain else None
-            self.speculative = "" if self.lifted else speculative(tree)
 
     def owes(self, name: str) -> bool:
         """Whether a program without this name is wrong, whatever else it has."""
@@ -115,60 +111,48 @@ class Reading:
 _remembered = functools.lru_cache(READ)(Reading)
 
 
-def read(code: str, prelude: str, entry_point: str | None) -> Reading:
+def read(code: str, prelude: str, entry_point: str | None, function: str | None = None) -> Reading:
     """Raises ValueError, as Reading does."""
     remember = len(code) + len(prelude) <= READ_CODE
-    return (_remembered if remember else Reading)(code, prelude, entry_point)
+    return (_remembered if remember else Reading)(code, prelude, entry_point, function)
 
 
 class Assertion:
     """A test and what was found out about it. Raises ValueError, naming what is wrong, as Reading does."""
 
-    def __init__(self, code: str, prelude: str, entry_point: str | None, told: tuple[str | None, ...] = ()) -> None:
-        """``told`` is what the problem says to who solves it."""
-        self.reading = read(code, prelude, entry_point)
+    def __init__(
+        self,
+        code: str,
+        prelude: str,
+        entry_point: str | None,
+        told: tuple[str | None, ...] = (),
+        function: str | None = None,
+    ) -> None:
+        """``told`` is what the problem says to who solves it; ``function`` the one test function that is wanted."""
+        self.reading = read(code, prelude, entry_point, function)
         self.told = told
+        self.function = function
         self.fault = self.reading.fault
         """Why no program can have a verdict, as far as it is known."""
         self.lifted = self.reading.lifted
-        self.operations: bytes | None = None
-        """What the test is known to ask for when nothing is known; None until that was found out. JSON texts, one a
-        line. As everything here it comes from the test alone: nothing that a program answers is in it."""
-        self.request = b""
+        calls = self.lifted.operations if self.lifted is not None else []
+        self.request = b"".join(json.dumps(call).encode() + b"\n" for call in calls)
         """Lifted: standard input for the program's side."""
-        if self.lifted is not None:
-            self.operations = b"".join(json.dumps(operation).encode() + b"\n" for operation in self.lifted.operations)
-            self.request = self.ask(self.operations, mutations=False)
-        self.speculates = self.lifted is None
-        """Replayed: whether the rewritten test comes to an end while nothing is known."""
+        self.known_alone = False
+        """Whether what it does by itself was found out."""
         self.crashes = False
         """Whether it crashes its process then."""
-        self.inputs: Inputs | None = None
-        """The operations as inputs, once they have been sent."""
-        self.number = next(_numbers)
-        """Its own in this process."""
 
-    def ask(self, operations: bytes, *, mutations: bool = True, stop: bool | None = None, seed: bool = False) -> bytes:
-        """Standard input for the program's side. ``stop`` None: as the test is read."""
-        request = {"stop": self.reading.stops if stop is None else stop, "mutations": mutations, "seed": seed}
-        return json.dumps(request).encode() + b"\n" + operations
-
-    def replay(self, operations: bytes, answers: bytes, *, decide: bool, stop: bool) -> bytes:
-        """Standard input for the test's side. The answers are what the program's side wrote, as it is."""
-        forced = [entry_point] if (entry_point := self.reading.entry_point) else []
-        request = {
-            "names": [*self.reading.names, *(name for name in forced if name not in self.reading.names)],
-            "forced": forced,
-            "values": [name for name in self.reading.free if name not in self.reading.names],
-            "decide": decide,
-            "stop": stop,
-            "ops": operations.count(b"\n"),
-        }
-        return b"".join((json.dumps(request).encode(), b"\n", operations, answers))
+    def request_of(self, source: str, **more: object) -> bytes:
+        """For a process that runs a form of it."""
+        reading = self.reading
+        forced = [reading.entry_point] if reading.entry_point else []
+        asked = {"code": source, "forced": forced, "select": self.function, "free": reading.free}
+        return json.dumps(asked | more).encode()
 
     async def rule(self, answers: bytes) -> Ruling | None:
         """Lifted: what came back, compared, where it is small: lines of at most LINE bytes, of plain data alone. None:
-        it is not, or takes longer than PATIENCE. Then the test is to be replayed. Never raises, whatever the program
+        it is not, or takes longer than PATIENCE. Then the test is to run. Never raises, whatever the program
         wrote; others get their turn meanwhile.
 
         Functions of the test get values of the program as what they are about, never as how much (`lift`), so that
@@ -189,13 +173,13 @@ class Assertion:
                 if len(line) > LINE:
                     return None
                 try:
-                    failed, data, rest = values.read_record(line)
+                    failed, data = values.read_record(line)
                 except ValueError as error:
                     return Ruling(Status.WRONG_ANSWER, message=f"what came back is no record of calls: {error}")
                 if failed:
-                    if self._lacks(place, rest):
+                    if self._lacks(place, data):
                         return None
-                    return Ruling(Status.RUNTIME_ERROR, message=f"{self._call(place)}: {rest}")
+                    return Ruling(Status.RUNTIME_ERROR, message=f"{self._call(place)}: {data}")
                 if check is None:  # calls that nothing is asked about: they return
                     data = None
                 if not is_plain(data):
@@ -226,7 +210,7 @@ class Assertion:
     def _lacks(self, place: int, words: str) -> bool:
         """Whether the call failed for want of a name that the program may not owe."""
         assert self.lifted is not None
-        name = str(self.lifted.operations[place][1])
+        name = str(self.lifted.operations[place][0])
         return words == f"NameError: {values.undefined(name)}" and not self.reading.owes(name)
 
     def fault_of_lacking(self, name: str, given: set[str]) -> str | None:
@@ -242,8 +226,8 @@ class Assertion:
         return f"{name} is given neither by the test nor by the prelude, and the problem asks for no such thing"
 
     def _call(self, place: int) -> str:
-        assert self.operations is not None
-        return show_call(self.operations, place) if place >= 0 else "the test"
+        assert self.lifted is not None
+        return show_call(*self.lifted.operations[place]) if place >= 0 else "the test"
 
 
 def is_plain(data: Any, depth: int = 0) -> bool:
@@ -272,27 +256,25 @@ def read_assertions(problem: Problem) -> Iterator[Assertion]:
         raise ValueError(f"prelude: {_words(error)}") from None
     told = problem.statement, problem.starter_code
     for number, test in enumerate(problem.tests):
+        if test.function is not None:
+            try:
+                check_function(test.code or "", test.function)
+            except ValueError as error:
+                raise ValueError(f"tests[{number}].function: {error}") from None
         try:
-            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told)
+            yield Assertion(test.code or "", problem.prelude, problem.entry_point, told, test.function)
         except ValueError as error:
             raise ValueError(f"tests[{number}].code: {error}") from None
 
 
-def show_call(operations: bytes, place: int) -> str:
-    """One of them, for people."""
-    operation = operations.split(b"\n", place + 1)[place]
-    if len(operation) > LINE:
-        return "a call with long arguments"
-    kind, target, *rest = json.loads(operation)
-    if kind == "name":
-        return f"a look at {target}"
-    if kind != "call":
-        return f"{kind} of an object of the program"
-    text = f"{target}(...)"
-    if is_plain(rest[0]) and is_plain([*rest[1].values()]):
-        args = [repr(values.decode(arg)) for arg in rest[0]]
-        args += [f"{key}={values.decode(item)!r}" for key, item in rest[1].items()]
-        text = f"{target}({', '.join(args)})"
+def show_call(name: str, args: list[Any], keywords: dict[str, Any]) -> str:
+    """For people."""
+    text = f"{name}(...)"
+    given = [*args, *keywords.values()]
+    if is_plain(given) and len(json.dumps(given)) <= LINE:
+        shown = [repr(values.decode(arg)) for arg in args]
+        shown += [f"{key}={values.decode(item)!r}" for key, item in keywords.items()]
+        text = f"{name}({', '.join(shown)})"
     return text if len(text) <= CALL_SHOWN else f"{text[:CALL_SHOWN]}...)"
 
 
@@ -325,8 +307,8 @@ def _parse(code: str) -> ast.Module:
         compile(tree, "<test>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(_words(error)) from None
-    if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
-        raise ValueError("the test calls nothing")
+    if not any(isinstance(node, ast.Call | ast.Assert) for node in ast.walk(tree)):
+        raise ValueError("the test calls nothing, and asserts nothing")
     return tree
 
 

@@ -14,10 +14,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ...sandbox.inside.outline import PROGRAM_MODULES, imported
+
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
-PROGRAM_MODULES = ("solution", "__main__")
-"""What the module of the program is called."""
+
+PATCHING = frozenset("AsyncMock MagicMock Mock PropertyMock create_autospec patch setattr setitem".split())
+"""What is called to see what a program does."""
+READING = frozenset(
+    "exists getsize glob is_dir is_file isdir isfile iterdir listdir open read_bytes read_text rglob stat".split()
+)
+"""What is called to look at a file, which may be one that a program has written."""
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Leaving = ast.Return | ast.Break | ast.Continue | ast.Yield | ast.YieldFrom | ast.Await
@@ -31,7 +38,8 @@ class Caught(NamedTuple):
     places: list[tuple[int, int, int, int]]
     """Line, last line, column, last column of what each frame of the test was doing, the outermost first."""
     handed: list[str]
-    """Names of the innermost frame that stand for what was handed to the program, which may have changed it."""
+    """Names of the innermost frame that stand for what the program may have changed: what was handed to it and, once
+    it was called, files, streams, mocks and all else that is there for both."""
     holding: list[str]
     """Names of it that stand for what holds such an object."""
 
@@ -72,16 +80,21 @@ class Dependence:
             if isinstance(node, ast.stmt | ast.expr):
                 self.at[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
         names = names | program_names(tree)
-        imported = {name for name, module in _imported(tree) if module not in PROGRAM_MODULES}
+        given = {name for name, module in imported(tree) if module not in PROGRAM_MODULES}
         self.names = names | {"solution"}
         stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        self.fixed = ({*vars(builtins)} | imported) - stored - names
+        self.fixed = ({*vars(builtins)} | given) - stored - names
         """Names that always stand for the same, which nothing changes."""
         self.defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         self.functions = self.defined - stored
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) or (isinstance(node, ast.FunctionDef) and node.decorator_list):
                 self.functions.discard(node.name)
+        self.handed: set[object] = set()
+        """Names and texts in calls of the program's functions."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and any(name in self.names for name in _roots(node.func)):
+                self.handed |= {*_names(node), *_texts(node)} - self.names
         self.found = set(names)
         """Names whose values may depend on the program."""
         for _ in range(ROUNDS):
@@ -96,7 +109,7 @@ class Dependence:
     def depends(self, *nodes: ast.AST, more: Iterable[str] = ()) -> bool:
         names = self.found.union(more)
         return any(
-            part.id in names if isinstance(part, ast.Name) else self.is_told(part)
+            part.id in names if isinstance(part, ast.Name) else self.is_told(part) or self.is_seen(part)
             for node in nodes
             for part in ast.walk(node)
         )
@@ -106,11 +119,24 @@ class Dependence:
         text = node.value if isinstance(node, ast.Constant) else None
         return isinstance(text, str) and not self.names.isdisjoint(_WORD.findall(text))
 
+    def is_seen(self, node: ast.AST) -> bool:
+        """Whether it is a call that shows what the program has done: to what was patched, or to a file."""
+        if not isinstance(node, ast.Call):
+            return False
+        called = set(_parts(node.func))
+        if not PATCHING.isdisjoint(called):
+            return True
+        return not READING.isdisjoint(called) and not self.handed.isdisjoint((*_names(node), *_texts(node)))
+
     def follow(self, node: ast.AST) -> Iterator[str]:
         """Names that may depend on the program because others do."""
         match node:
             case ast.Assign(targets=targets, value=value) if self.depends(value):
                 yield from _roots(*targets)
+            case ast.Assign(targets=[ast.Attribute() as target], value=value) if self.fixed.intersection(
+                _roots(target)
+            ):
+                yield from _roots(value)
             case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
                 if self.depends(value):
                     yield from _roots(target)
@@ -125,6 +151,9 @@ class Dependence:
                 yield from _names(node)
             case ast.Try() | ast.TryStar() if self.depends(node):
                 yield from _names(node)
+            case ast.With(body=body) | ast.AsyncWith(body=body) if self.depends(*body):
+                # What it is there for may be to see what the program does, or to let no exception through.
+                yield from (name for name in _names(node) if name != "self")
             case ast.Call(func=function) if self.depends(node):
                 if not (isinstance(function, ast.Name) and function.id in self.found - self.defined):
                     yield from _roots(function, *node.args, *(word.value for word in node.keywords))
@@ -225,18 +254,25 @@ def _place(node: ast.AST, among: Sequence[ast.AST]) -> int:
 
 def program_names(tree: ast.Module) -> set[str]:
     """Names that the test imports from the program, as from a module."""
-    return {name for name, module in _imported(tree) if module in PROGRAM_MODULES}
-
-
-def _imported(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
-    """(name, module) of all imports."""
-    for node in ast.walk(tree):
-        for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
-            yield alias.asname or alias.name, node.module if isinstance(node, ast.ImportFrom) else alias.name
+    return {name for name, module in imported(tree) if module in PROGRAM_MODULES}
 
 
 def _names(node: ast.AST) -> Iterator[str]:
     return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    values = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return (value for value in values if isinstance(value, str))
+
+
+def _parts(node: ast.AST) -> Iterator[str]:
+    """Names and attributes of what is called."""
+    while isinstance(node, ast.Attribute):
+        yield node.attr
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
 
 
 def _roots(*nodes: ast.AST) -> Iterator[str]:

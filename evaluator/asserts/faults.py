@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .checks import Check, EvalPlus, Holds, close, show
 from .dependence import program_names
-from .expressions import Slot, dotted, folded
+from .expressions import Slot, folded
+from .functions import silent
 from .lift import Lifted
-from .speculation import ANY
+from .names import ANY
 
 if TYPE_CHECKING:
     from .assertion import Assertion
 
 HELD = 4
 """Different claims on one call that are kept: two are enough to contradict."""
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _WORD = re.compile(r"\w+")
 
 
@@ -120,10 +122,6 @@ def _told(check: Check) -> Iterator[tuple[int | None, int, str, Any]]:
 
 # ------------------------------------------------------------------------------------------------------------- to tell
 
-EXITS = ("unittest.main", "sys.exit", "exit", "quit", "os._exit")
-"""What ends a test without a verdict. This list is for `inspect`, which runs nothing; when a test is judged, what it
-does decides."""
-
 
 def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(what looks wrong, where in the test), for the reader of a data set. ``right``: sources of right programs."""
@@ -133,10 +131,11 @@ def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str
         yield "a test that asserts nothing", reading.fault
     elif not _asks(tree, _of_the_program(tree, test, right)):
         yield "a test that asks nothing of the program", ""
+    for name, line in silent(reading.source).items():
+        if test.function in (None, name):
+            yield "a test function that asserts nothing", f"{name} (line {line})"
     if reading.raises is not None:
         yield "a test that raises by itself", reading.raises
-    if (line := _exit_of(tree)) is not None:
-        yield "a test that ends by SystemExit", f"line {line}"
     for name in _not_given(test, right):
         line = min(node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name)
         yield "a name that nothing gives", f"{name} (line {line})"
@@ -156,8 +155,8 @@ def _of_the_program(tree: ast.Module, test: Assertion, right: Sequence[str]) -> 
 
 def _asks(tree: ast.Module, names: set[str]) -> bool:
     """Whether anything that runs when the test does mentions one of the names."""
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    reached: list[ast.AST] = [node for node in tree.body if node not in functions.values()]
+    functions = {node.name: node for node in tree.body if isinstance(node, FUNCTION)}
+    reached: list[ast.AST] = [node for node in tree.body if not isinstance(node, FUNCTION) or _is_collected(node)]
     for node in reached:  # grows while it is read
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and part.id in names:
@@ -167,20 +166,9 @@ def _asks(tree: ast.Module, names: set[str]) -> bool:
     return False
 
 
-def _exit_of(tree: ast.Module) -> int | None:
-    """The line where the test certainly ends by SystemExit, as far as it is seen."""
-    statements = list(tree.body)
-    for node in statements:  # grows while it is read
-        match node:
-            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
-                statements += node.body
-            case ast.Expr(value=ast.Call(func=function)) if dotted(function) in EXITS:
-                return node.lineno
-            case ast.Raise(exc=ast.Name(id="SystemExit") | ast.Call(func=ast.Name(id="SystemExit"))):
-                return node.lineno
-            case _:
-                pass
-    return None
+def _is_collected(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether pytest has it run."""
+    return node.name.startswith("test") or bool(node.decorator_list)
 
 
 def _not_given(test: Assertion, right: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """A test read as calls of the program and checks on what they return. The test is never executed.
 
 Understood are: assignments of constants, functions that the test defines and calls itself (``def check(candidate)``),
-loops over constants, assertions in the language of ``expressions``, and the ``assertion`` function of EvalPlus.
+or that pytest would call (``def test_it()``), loops over constants, assertions in the language of ``expressions``, and
+the ``assertion`` function of EvalPlus.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from ...sandbox.inside.outline import PROGRAM_MODULES, is_guard, outline
 from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
 from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, folded, limited_time
-from .speculation import ANY
+from .names import ANY
 
 MOST = 10_000
 """Operations of a test, and turns of all its loops."""
@@ -34,12 +36,13 @@ class Lifted(msgspec.Struct, frozen=True):
     """(operations before it, check), in order."""
 
 
-def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str]) -> Lifted:
-    """``provided`` are the names that the prelude gives. Raises Outside, saying what cannot be read."""
+def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str], function: str | None = None) -> Lifted:
+    """``provided`` are the names that the prelude gives; ``function`` is the one test function that is wanted. Raises
+    Outside, saying what cannot be read."""
     lifter = _Lifter(entry_point, provided)
     try:
         with limited_time(SECONDS):
-            lifter.block(tree.body, {})
+            lifter.module(tree, function)
     except (RecursionError, MemoryError) as error:
         raise Outside(f"{type(error).__name__} in a constant") from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -89,6 +92,22 @@ class _Lifter:
         """Identities of mutable constants that the program was given by name: it may have changed them."""
         self._alive: list[Any] = []
 
+    def module(self, tree: ast.Module, function: str | None) -> None:
+        """A script; or all of a module, then what pytest would call."""
+        names: dict[str, Any] = {}
+        found = outline(tree)
+        if found.kind == "script":
+            self.block(_unguarded(tree.body), names)
+            return
+        self.block((node for node in tree.body if not is_guard(node)), names)
+        for name in found.functions:
+            if function not in (None, name):
+                continue
+            node = names.get(name)
+            if not isinstance(node, ast.FunctionDef) or ast.unparse(node.args):
+                raise Outside(f"the test function {name}")
+            self.block(node.body, dict(names))
+
     def block(self, body: Iterable[ast.stmt], names: dict[str, Any]) -> None:
         for statement in body:
             self.statement(statement, names)
@@ -103,6 +122,9 @@ class _Lifter:
             case ast.Import(names=modules):
                 for alias in modules:
                     names[alias.asname or alias.name] = _Module()
+            case ast.ImportFrom(module=module, names=imported) if module in PROGRAM_MODULES:
+                for alias in imported:
+                    names[alias.asname or alias.name] = _Program(alias.name)
             case ast.ImportFrom(names=imported):
                 for alias in imported:
                     name = alias.asname or alias.name
@@ -111,6 +133,8 @@ class _Lifter:
                     else:
                         self.imported.add(name)
             case ast.FunctionDef(name=name):
+                if node.decorator_list or any(isinstance(part, ast.Call) for part in ast.walk(node.args)):
+                    raise Outside(f"what comes with the definition of {name}")
                 names[name] = node
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if self.program_of(call.func, names):
                 names[name] = Slot(self.operation(call, names))
@@ -202,7 +226,7 @@ class _Lifter:
             sent = [encode(arg) for arg in args], {key: encode(value) for key, value in keywords.items()}
         except (TypeError, ValueError) as error:
             raise Outside(f"an argument: {error}") from None
-        self.operations.append(["call", name, *sent])
+        self.operations.append([name, *sent])
         return len(self.operations) - 1
 
     def assertion(self, test: ast.expr, names: dict[str, Any]) -> None:
@@ -233,7 +257,7 @@ class _Lifter:
         plain = [arg.arg for arg in given.args]
         if given.vararg or given.kwarg or given.kwonlyargs or given.posonlyargs or given.defaults or node.keywords:
             raise Outside(f"the parameters of {function.name}")
-        if len(plain) != len(node.args) or function.decorator_list:
+        if len(plain) != len(node.args):
             raise Outside(f"the call of {function.name}")
         inner = dict(names)
         for name, part in zip(plain, node.args, strict=True):
@@ -258,6 +282,15 @@ class _Lifter:
                 self.checks.append((slot + 1, EvalPlus(slot, expected, float(tolerance), as_sets)))
             case _:
                 raise Outside("the call of assertion")
+
+
+def _unguarded(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """With what is done where the module is the one that was started."""
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'" and not node.orelse:
+            yield from node.body
+        else:
+            yield node
 
 
 class _Calls(ast.NodeTransformer):

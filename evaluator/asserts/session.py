@@ -1,280 +1,224 @@
-"""One program against the tests that are replayed: its process and that of the test, in turn, never both in one.
+"""One program against the tests that nobody can read off: each is judged by the first way that can judge it.
 
-A round asks the program for all that the test is known to ask for, then lets the test run on the answers. A test that
-asks for something else is asked what it will want, given what is known, and the next round begins from the start: what
-is believed are always the answers of one process to one list of questions, and a test that saw no others.
+replayed   in two processes of one jail that talk: one has the program, the other the test (sandbox/inside/linked.py)
+together   in the process of the program, where its own code decides what the test asks, or a stand-in cannot do it; an
+           acceptance is then tried on copies of the test that ask for something else
 
-Whose doing is it where nothing comes of that? What a test does without having seen an answer, and what it makes by
-itself, no program can do anything about: there is no verdict. The rest follows from the answers, and is a verdict on
-the program: it could have no verdict at will otherwise.
+Whose doing is it where nothing comes of that? What a test does whatever a program returns, no program can do anything
+about, and what a stand-in cannot do is ours: there is no verdict. The rest follows from what the program gave, and is a
+verdict on the program: it could have no verdict at will otherwise.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 
-from ...sandbox.bounded import Bounded
 from ...sandbox.execution import Execution, Outcome
-from ...sandbox.inside.values import read_record, undefined
-from ...sandbox.limits import Limits
 from ...sandbox.protocol import Mode
 from ...sandbox.shortage import in_thread
 from ...sandbox.worker import Inputs, Work, Worker
+from ..options import AssertTrust
 from ..status import Status
-from .assertion import LARGE, Assertion, Ruling, show_call
+from .assertion import Assertion, Ruling
 from .dependence import Caught
+from .perturb import passes_wrongly, trials
 
-ROUNDS = 256
-TIMES = 3
-"""How many times the limits of one process all rounds of a test may take together. Each does again what those before it
-did, so a right program within its limits takes several times as long as it would beside the test."""
+MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
+"""(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
+SEALED = "it can only be judged in the process of the program, which assert_trust sealed leaves out"
 
-MakeWork = Callable[[Mode, Inputs, bytes], Work]
-"""(mode, inputs, source) to work for a worker; the program's source, or the test's."""
+
+End = Literal[
+    "passed", "failed", "raised", "faulty", "empty", "ended", "garbled", "undecided",
+    "crashed", "time_limit", "memory_limit", "output_limit",
+]  # fmt: skip
+"""The last four are of the test's own process."""
 
 
 class CompileFailed(Exception):
     """The program does not compile. Holds the compiler's words."""
 
 
-class _Reply(msgspec.Struct):
-    end: str
-    error: str = ""
-    place: int = 0
-    missing: str = ""
-    """A name that it asked for and the program does not define."""
-    caught: Caught | None = None
-    """What it raised while nothing was known."""
-    ops: bytes = b""
-    """What it asks for: JSON texts, one a line, which nobody reads on their way from the test to the program."""
-    cpu_time: float = 0.0
-    wall_time: float = 0.0
+class _Alone(msgspec.Struct):
+    """What the test does by itself, as sandbox/inside/unknown.py tells it."""
+
+    asks: bool
+    error: str | None
+    caught: Caught | None
 
 
-_decode = msgspec.json.Decoder(_Reply).decode
+class _Told(msgspec.Struct):
+    """What became of a test, as sandbox/inside/linked.py tells it."""
+
+    end: End
+    words: str = ""
+    missing: str | None = None
+    """A name that the test asked the program for, which does not give it."""
+    given: list[str] = []
+    """Of the names that the test reads and nobody else gives, those that the program does."""
 
 
-REPLY = 256
-"""Bytes of a reply without its texts."""
+_read_alone = msgspec.json.Decoder(_Alone).decode
+_read_told = msgspec.json.Decoder(_Told).decode
 
-
-class _Spent:
-    """What all processes took that had to do with one program and one test, other than those that no answer was in."""
-
-    def __init__(self) -> None:
-        self.rounds = 0
-        self.cpu_time = self.wall_time = 0.0
-
-    def add(self, process: Execution | _Reply) -> None:
-        self.cpu_time += process.cpu_time
-        self.wall_time += process.wall_time
-
-    def over(self, limits: Limits) -> str | None:
-        """The limit that they exceeded together."""
-        if self.cpu_time > TIMES * limits.cpu_time:
-            return "cpu_time"
-        return "wall_time" if self.wall_time > TIMES * limits.wall_seconds else None
-
-
-Rulings = Bounded[tuple[int, bytes], _Reply]
-"""By number of the test and digest of what it was told: the one thing that is kept of answers is what a test says of
-exactly these. Rollouts often return the same."""
-
-
-class Session:
-    def __init__(self, worker: Worker, program: bytes, limits: Limits, make_work: MakeWork, rulings: Rulings) -> None:
-        self._worker = worker
-        self._program = program
-        self._limits = limits
-        self._make_work = make_work
-        self._rulings = rulings
-
-    async def judge(self, test: Assertion, ran: Execution | None) -> tuple[Execution | None, Ruling | None]:
-        """What the program did last, and the ruling; None: how the program ended decides. Raises CompileFailed.
-
-        ``ran`` is what came of the operations of the test, where the program was asked for them before.
-        """
-        if test.operations is None and (fault := test.fault or await self._first(test)) is not None:
-            return None, Ruling(Status.CHECKER_ERROR, message=fault)
-        assert test.operations is not None
-        operations, speculates, stop, seed = test.operations, test.speculates, test.reading.stops, False
-        spent, reached = _Spent(), 0
-        while True:
-            execution, ran = ran or await self._ask(test, operations, stop=stop, seed=seed), None
-            reply = await self._replay(test, operations, execution.result, stop=stop)
-            sound = execution.outcome is Outcome.FINISHED
-            if reply.end in ("ended", "garbled") and not sound:
-                return execution, None  # it ended during what the test has asked for, or was stopped while it wrote
-            if reply.end == "ended":
-                message = f"the process ended during {show_call(operations, reply.place)}"
-                return execution, Ruling(Status.RUNTIME_ERROR, message=message)
-            if reply.end == "passed" and not sound:
-                if reply.place == operations.count(b"\n"):
-                    return execution, None  # that it had answered everything is not all that counts
-            elif reply.end not in ("asks", "stopped"):
-                lacks = reply.missing if reply.end in ("failed", "raised") else ""
-                fault = await self._fault_of_lacking(test, lacks) if lacks else None
-                return execution, Ruling(Status.CHECKER_ERROR, message=fault) if fault else _ruling(reply, test)
-            spent.rounds += 1
-            spent.add(execution)
-            spent.add(reply)
-            if (limit := spent.over(self._limits)) is not None or spent.rounds == ROUNDS:
-                return _exceeded(execution, spent, limit)
-            if reply.end == "passed":  # it may have failed in what the test never asks for: without that
-                operations, speculates = b"".join(operations.splitlines(keepends=True)[: reply.place]), False
-                continue
-            if reply.end == "stopped":  # the test goes on after an exception, and so does the program
-                stop = False
-                continue
-            found = reply.ops.count(b"\n")
-            if found <= reached:  # the program answers otherwise each time, or the test asks otherwise
-                again = await self._replay(test, operations, execution.result, stop=stop, anew=True)
-                spent.add(again)
-                if (again.end, again.ops) != (reply.end, reply.ops):
-                    message = "the test asks for something else each time it runs"
-                    return execution, Ruling(Status.CHECKER_ERROR, message=message)
-                seed = True
-            reached = found
-            operations = reply.ops
-            if speculates:
-                bearing = test.reading.speculative
-                guess = await self._replay(test, operations, execution.result, stop=stop, guess=bearing)
-                spent.add(guess)
-                speculates = _bears(guess, operations)
-                operations = guess.ops if speculates else operations
-
-    async def _first(self, test: Assertion) -> str | None:
-        """Find out what the test asks for while nothing is known of any program. Why it cannot be judged, or None."""
-        asked = await self._replay(test, b"", b"", stop=True)
-        if asked.end != "asks":
-            reason = f"the test asks nothing of the program: it {asked.end} {asked.error}".rstrip()
-            return asked.error if asked.end == "unsupported" else reason
-        if (assuming := await in_thread(test.reading.assuming)) is not None:
-            tried = await self._replay(test, b"", b"", stop=True, guess=assuming)
-            own = await in_thread(test.reading.own_doing, assuming, tried.caught) if tried.caught else None
-            if own is not None:
-                test.fault = f"whatever a program returns, the test raises {own}"
-                return test.fault
-        guess = await self._replay(test, b"", b"", stop=True, guess=test.reading.speculative)
-        test.crashes = guess.end == "crashed"
-        test.speculates = _bears(guess, asked.ops)
-        test.operations = guess.ops if test.speculates else asked.ops
-        return None
-
-    async def _fault_of_lacking(self, test: Assertion, name: str) -> str | None:
-        """Why it is no fault of the program that it does not give this name. None: it is."""
-        reading = test.reading
-        names = reading.free if reading.named is None else [*reading.free, reading.named]
-        operations = b"".join(json.dumps(["name", each]).encode() + b"\n" for each in names)
-        execution = await self._ask(test, operations, stop=False, seed=False)
-        given: set[str] = set()
-        for each, line in zip(names, execution.result.split(b"\n"), strict=False):
-            try:
-                failed, _, words = read_record(line)
-            except ValueError:
-                continue
-            if not failed or words != f"NameError: {undefined(each)}":
-                given.add(each)
-        return None if name in given else test.fault_of_lacking(name, given)
-
-    async def _ask(self, test: Assertion, operations: bytes, *, stop: bool, seed: bool) -> Execution:
-        usual = operations is test.operations and stop is test.reading.stops and not seed
-        inputs = test.inputs if usual and test.inputs else Inputs([test.ask(operations, stop=stop, seed=seed)])
-        if usual:
-            test.inputs = inputs
-        execution = await self._run("calls", inputs, self._program)
-        if isinstance(execution, str):
-            raise CompileFailed(execution)
-        return execution
-
-    async def _replay(
-        self,
-        test: Assertion,
-        operations: bytes,
-        answers: bytes,
-        *,
-        stop: bool,
-        guess: str | None = None,
-        anew: bool = False,
-    ) -> _Reply:
-        """The test as it stands, which decides; or a form of it that goes on where nothing is known."""
-        request = test.replay(operations, answers, decide=guess is None, stop=stop)
-        small = len(request) <= LARGE
-        key = test.number, hashlib.sha256(request + (guess or "").encode()).digest() if small else b""
-        reply = self._rulings.get(key)
-        if reply is None or anew:
-            source = test.reading.source if guess is None else guess
-            execution = await self._run("replay", Inputs([request]), source.encode())
-            reply = _read_reply(execution, decide=guess is None)
-            if isinstance(execution, Execution):
-                reply = msgspec.structs.replace(reply, cpu_time=execution.cpu_time, wall_time=execution.wall_time)
-                if small and execution.outcome is Outcome.FINISHED and len(reply.ops) <= LARGE:
-                    self._rulings[key] = reply, len(reply.ops) + len(reply.error) + REPLY
-        return reply
-
-    async def _run(self, mode: Mode, inputs: Inputs, source: bytes) -> Execution | str:
-        """One process; or the compiler's words."""
-        self._worker.begin(self._make_work(mode, inputs, source))
-        try:
-            received = await self._worker.receive()
-        finally:
-            self._worker.end()
-        return received if isinstance(received, str) else received[0]
-
-
-def _bears(guess: _Reply, operations: bytes) -> bool:
-    """Whether it tells more of what the test will ask for."""
-    return guess.ops.startswith(operations)
-
-
-def _read_reply(execution: Execution | str, *, decide: bool) -> _Reply:
-    if isinstance(execution, str):
-        return _Reply("unsupported", f"the test does not compile: {execution}")
-    asked, newline, last = execution.result.rpartition(b"\n")
-    asked += newline
-    if execution.outcome is Outcome.FINISHED:
-        try:
-            return msgspec.structs.replace(_decode(last), ops=asked)
-        except msgspec.MsgspecError:
-            return _Reply("crashed", "the process of the test ended without a word", ops=asked)
-    ops = b"" if decide else asked  # what it told before it was stopped
-    if execution.limit:
-        why = f"{execution.limit} exceeded while the test looked at what was returned"
-        return _Reply(execution.outcome.value, why, ops=ops)
-    lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
-    why = f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300]
-    return _Reply("crashed", why, ops=ops)
-
-
-_STATUS = {
+_STATUS: dict[End, Status] = {
     "passed": Status.ACCEPTED,
-    "garbled": Status.WRONG_ANSWER,
     "failed": Status.WRONG_ANSWER,
-    "crashed": Status.WRONG_ANSWER,
     "raised": Status.RUNTIME_ERROR,
-    "unsupported": Status.CHECKER_ERROR,
+    "ended": Status.RUNTIME_ERROR,
+    "garbled": Status.WRONG_ANSWER,
+    "crashed": Status.WRONG_ANSWER,
     "time_limit": Status.TIME_LIMIT_EXCEEDED,
     "memory_limit": Status.MEMORY_LIMIT_EXCEEDED,
     "output_limit": Status.OUTPUT_LIMIT_EXCEEDED,
 }
+"""By how a test ended: all assertions held; one did not; an exception of the program went through it; the program's
+process ended while it was asked; what came from there was no answer; the test's own process ended of what it was given,
+or at a limit."""
+_EARLY: dict[Outcome, End] = {
+    Outcome.CRASHED: "crashed",
+    Outcome.TIME_LIMIT: "time_limit",
+    Outcome.MEMORY_LIMIT: "memory_limit",
+    Outcome.OUTPUT_LIMIT: "output_limit",
+}
+"""How the test's own process ends early."""
 
 
-def _ruling(reply: _Reply, test: Assertion) -> Ruling:
-    status = _STATUS[reply.end]
-    if reply.end == "crashed" and test.crashes:
-        status = Status.CHECKER_ERROR  # as it does whatever the program answers
-    if reply.end == "unsupported" and test.lifted is not None:
-        # Of itself it asks for nothing but calls with constants. That it came to more is for what the program returned.
-        status = Status.WRONG_ANSWER
-    return Ruling(status, "assert replayed" if status is Status.ACCEPTED else None, reply.error or None)
+class Session:
+    def __init__(self, worker: Worker, program: bytes, make_work: MakeWork, trust: AssertTrust) -> None:
+        self._worker = worker
+        self._program = program
+        self._make_work = make_work
+        self._trust = trust
+
+    async def judge(self, test: Assertion) -> tuple[Execution | None, Ruling | None]:
+        """What the program did, and the ruling; None: how the program ended decides. Raises CompileFailed."""
+        if (fault := await self._fault(test)) is not None:
+            return None, Ruling(Status.CHECKER_ERROR, message=fault)
+        execution, told = await self._linked(test)
+        if told.end == "undecided" and self._trust == "sealed":
+            return execution, Ruling(Status.CHECKER_ERROR, message=f"{told.words}: {SEALED}")
+        rule = "assert replayed"
+        if told.end == "undecided":
+            execution, told = await self._together(test)
+            rule = "assert together"
+        if (fault := self._fault_after(test, told)) is not None:
+            return execution, Ruling(Status.CHECKER_ERROR, message=fault)
+        if execution.outcome is not Outcome.FINISHED and told.end not in ("failed", "raised", "crashed"):
+            return execution, None  # that it had answered everything is not all that counts
+        status = Status.RUNTIME_ERROR if told.missing is not None else _STATUS.get(told.end, Status.WRONG_ANSWER)
+        return execution, Ruling(status, rule if status is Status.ACCEPTED else None, told.words or None)
+
+    async def _fault(self, test: Assertion) -> str | None:
+        """Why no program can be judged by this test, as far as it is known without one."""
+        if test.fault is None and test.lifted is None and not test.known_alone:
+            test.fault = await self._fault_alone(test)
+            test.known_alone = True
+        return test.fault
+
+    async def _fault_alone(self, test: Assertion) -> str | None:
+        if (assuming := await in_thread(test.reading.assuming)) is None:
+            return None
+        received = await self._run("unknown", Inputs([test.request_of(assuming)]), b"", [0])
+        if isinstance(received, str):
+            return f"the test does not compile: {received}"
+        (execution,) = received
+        test.crashes = execution.outcome is not Outcome.FINISHED or not execution.result
+        if test.crashes:
+            return None
+        alone = _read_alone(execution.result)
+        if not alone.asks:
+            return (
+                f"the test asks nothing of the program: {f'it failed: {alone.error}' if alone.error else 'it passed'}"
+            )
+        own = await in_thread(test.reading.own_doing, assuming, alone.caught) if alone.caught else None
+        return f"whatever a program returns, the test raises {own}" if own is not None else None
+
+    def _fault_after(self, test: Assertion, told: _Told) -> str | None:
+        """Why it is no fault of the program that the test ended so. None: it is."""
+        if test.crashes and told.end in _EARLY.values():
+            return told.words  # as it does whatever the program gives
+        if told.end in ("faulty", "empty"):
+            return told.words or "no part of the test ran"
+        if told.missing is None or told.missing in told.given:
+            return None
+        return test.fault_of_lacking(told.missing, {*told.given})
+
+    async def _linked(self, test: Assertion) -> tuple[Execution, _Told]:
+        received = await self._run("linked", Inputs([b"", test.request_of(test.reading.source)]), self._program, [0, 1])
+        if isinstance(received, str):
+            raise CompileFailed(received)
+        program, tested = sorted(received, key=_number)
+        return program, _of_process(tested)
+
+    async def _together(self, test: Assertion) -> tuple[Execution, _Told]:
+        """An acceptance has to hold on copies that no right program passes."""
+        reading = test.reading
+        ((execution, told),) = await self._beside(test, [reading.source])
+        if told.end != "passed" or execution.outcome is not Outcome.FINISHED:
+            return execution, told
+        names = [*reading.free, *([reading.entry_point] if reading.entry_point else [])]
+        copies = await in_thread(trials, reading.source, secrets.token_bytes(16), names, test.function)
+        tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
+        if passes_wrongly(copies, [_passed(each) for _, each in tried]):
+            told = _Told("failed", "what the test expects makes no difference to whether it passes")
+        return execution, told
+
+    async def _beside(self, test: Assertion, sources: Sequence[str]) -> list[tuple[Execution, _Told]]:
+        """The test, in each of these forms, in a process of the program."""
+        words = [secrets.token_hex(16) for _ in sources]
+        inputs = [test.request_of(source, word=word) for source, word in zip(sources, words, strict=True)]
+        received = await self._run("together", Inputs(inputs), self._program, range(len(inputs)))
+        if isinstance(received, str):
+            raise CompileFailed(received)
+        return [(execution, _shown(execution, words[execution.test])) for execution in sorted(received, key=_number)]
+
+    async def _run(self, mode: Mode, inputs: Inputs, source: bytes, tests: Sequence[int]) -> list[Execution] | str:
+        """One job; or the compiler's words."""
+        self._worker.begin(self._make_work(mode, inputs, source, tests))
+        try:
+            executions: list[Execution] = []
+            while len(executions) < len(tests):
+                received = await self._worker.receive()
+                if isinstance(received, str):
+                    return received
+                executions += received
+        finally:
+            self._worker.end()
+        return executions
 
 
-def _exceeded(execution: Execution, spent: _Spent, limit: str | None) -> tuple[Execution, Ruling]:
-    told = msgspec.structs.replace(execution, limit=limit, cpu_time=spent.cpu_time, wall_time=spent.wall_time)
-    words = f"{spent.cpu_time:.3g} s of processor time, {spent.wall_time:.3g} s in all"
-    message = f"after {spent.rounds} rounds ({words}) the test asks for still more"
-    return told, Ruling(Status.TIME_LIMIT_EXCEEDED, message=message)
+def _number(execution: Execution) -> int:
+    return execution.test
+
+
+def _shown(execution: Execution, word: str) -> _Told:
+    """What a process told that shows this word."""
+    shown, _, report = execution.result.partition(b"\n")
+    if execution.outcome is not Outcome.FINISHED or shown != word.encode():
+        return _Told("ended", "the process ended before the test did")
+    return _of_process(msgspec.structs.replace(execution, result=report))
+
+
+def _passed(told: _Told) -> bool | None:
+    """None: that is not known."""
+    return {"passed": True, "failed": False, "raised": False}.get(told.end)
+
+
+def _of_process(execution: Execution) -> _Told:
+    """What the process of the test told, or what its end tells."""
+    if execution.outcome is Outcome.FINISHED:
+        try:
+            return _read_told(execution.result)
+        except msgspec.MsgspecError:
+            return _Told("crashed", "the process of the test ended without a word")
+    if execution.limit:
+        return _Told(
+            _EARLY[execution.outcome], f"{execution.limit} exceeded while the test looked at what was returned"
+        )
+    lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
+    return _Told("crashed", f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300])

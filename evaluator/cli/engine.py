@@ -52,6 +52,7 @@ def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]
             "run_all": options.run_all,
             "scores": options.scores,
             "benefit_of_doubt": options.benefit_of_doubt,
+            "assert_trust": options.assert_trust,
         }
     return found
 

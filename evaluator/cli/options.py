@@ -100,6 +100,14 @@ _Testlib = Annotated[
         "MICROCODER_TESTLIB names, else the one beside the compiler's headers.",
     ),
 ]
+_AssertTrust = Annotated[
+    Literal["any", "sealed"],
+    _argument(
+        "{any,sealed}",
+        text="Tests of assertions that can only be judged in the process of the program: judge them there, or, with "
+        "sealed, give no verdict.",
+    ),
+]
 _StartsInThink = Annotated[
     bool,
     _argument(
@@ -181,6 +189,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Where groups of tests are worth points: run what the score of a program depends on."""
     benefit_of_doubt: Annotated[bool, _argument("")] = False
     """Give no verdict instead of a rejection where a program broke its worker, or made a checker crash."""
+    assert_trust: _AssertTrust = "any"
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
@@ -247,6 +256,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """Where groups of tests are worth points: run what the score of a program depends on."""
     benefit_of_doubt: Annotated[bool, _argument("")] = False
     """Give no verdict instead of a rejection where a program broke its worker, or made a checker crash."""
+    assert_trust: _AssertTrust = "any"
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program; as for run."""
     jail: _Jail = "auto"

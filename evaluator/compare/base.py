@@ -30,6 +30,9 @@ RULES: Final[dict[str, str]] = {
     "unordered": "the same lines, words or items in another order",
     "set": "the same set of lines or words; order and repetition do not matter",
     "first": "the first item of the expected list instead of the list",
+    "assert": "assertions that were read, never run",
+    "assert replayed": "assertions that ran in a process without any code of the program",
+    "assert together": "assertions that ran in the process of the program, which may forge them",
 }
 """Every rule that may accept a test, from strict to lenient, and what it lets pass."""
 

@@ -4,6 +4,8 @@
     [{"input": ..., "output": ...}, ...]                     open-r1, PrimeIntellect, DeepCoder, LiveCodeBench
     {"functional": "def check(candidate): ..."}              LeetCode in DeepCoder
     {"assert_case": ["assert ..."]}                          verl
+    {"pytest": "def test_f(): ..."}                          Code-R1
+    ["assert ...", ...]                                      AceCode, open-r1
 
 For standard input, a list stands for lines. For functions, arguments are a list, or JSON values on lines of their own.
 Outputs of functions are often wrapped in a list of one, which their graders accept along with the plain form; `wrapped`
@@ -21,6 +23,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ..asserts import split
 from ..digits import Digits, dumps, loads
 from ..problem import Checker, TestCase
 from ..starter import is_class, list_depth, methods_of
@@ -174,8 +177,10 @@ def read_cases(value: Any, field: str, *, starter: str | None = None, fn_name: s
 def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | None) -> Cases:
     if code := value.get("functional"):
         return Cases((TestCase(code=_text(code, f"{field}.functional")),), "assert")
+    if code := value.get("pytest"):
+        return Cases(function_tests(_text(code, f"{field}.pytest")), "assert")
     if asserts := as_list(value.get("assert_case")):
-        return Cases(tuple(TestCase(code=_text(each, f"{field}.assert_case")) for each in asserts), "assert")
+        return _assertions(asserts, f"{field}.assert_case")
     columns: list[list[Any]] = []
     for name in ("inputs", "outputs"):
         if value.get(name) is None:
@@ -194,7 +199,18 @@ def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | Non
     return Cases(stdio_cases(inputs, outputs, fields))
 
 
+def _assertions(value: Sequence[Any], field: str) -> Cases:
+    return Cases(tuple(TestCase(code=_text(each, f"{field}[{n}]")) for n, each in enumerate(value)), "assert")
+
+
+def function_tests(code: str, prelude: str = "") -> tuple[TestCase, ...]:
+    """One for each test function where that may be; else the code is one test."""
+    return tuple(TestCase(code=code, function=name) for name in split(code, prelude)) or (TestCase(code=code),)
+
+
 def _objects(value: Sequence[Any], field: str, starter: str, fn_name: str | None) -> Cases:
+    if value and all(isinstance(each, str) for each in value):
+        return _assertions(value, field)
     inputs: list[Any] = []
     outputs: list[Any] = []
     for number, each in enumerate(value):

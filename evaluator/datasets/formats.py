@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from .acecode import AceCode
+from .autocodebench import AutoCodeBench
+from .autoeval import AutoEval
 from .base import BadRow, Format, InputError, Row, decode, names_of
+from .bigcodebench import BigCodeBench
 from .code_contests import CodeContests
 from .codeforces import Codeforces
 from .deepcoder import DeepCoder
@@ -13,6 +17,7 @@ from .evalplus import EvalPlus
 from .humaneval import HumanEval
 from .input_output import InputOutput
 from .kattis import Kattis
+from .kodcode import KodCode
 from .livecodebench import LiveCodeBench
 from .mbpp import Mbpp
 from .native import Native
@@ -24,6 +29,8 @@ _ALL: tuple[Format[Any], ...] = (
     Native(),
     LiveCodeBench(),
     EvalPlus(),
+    BigCodeBench(),
+    KodCode(),
     HumanEval(),
     Mbpp(),
     VerificationInfo(),
@@ -32,6 +39,9 @@ _ALL: tuple[Format[Any], ...] = (
     CodeContests(),
     InputOutput(),
     DeepCoder(),
+    AceCode(),
+    AutoCodeBench(),
+    AutoEval(),
     Kattis(),
 )
 FORMATS: dict[str, Format[Any]] = {each.name: each for each in _ALL}

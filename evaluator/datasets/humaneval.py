@@ -1,15 +1,19 @@
-"""HumanEval and what has its form (HumanEval+, LeetCodeDataset): a prompt to go on with, and a ``check`` function."""
+"""HumanEval and what has its form (HumanEval+, LeetCodeDataset, BigCodeBench): a prompt to go on with, and a ``check``
+function, or a module of tests."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from typing import ClassVar
 
 import msgspec
 
+from ..asserts import functions
 from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Format, make_problem
+from .cases import function_tests
 from .demanding import check_demand, limits_of
 
 
@@ -37,7 +41,7 @@ class HumanEval(Format[_Row]):
         problem = make_problem(
             problem_id=row.task_id,
             mode="assert",
-            tests=(TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),),
+            tests=_tests(row),
             checker=Checker(type="assert"),
             limits=limits_of(row.task_id),
             entry_point=name,
@@ -46,6 +50,12 @@ class HumanEval(Format[_Row]):
             starter_code=row.prompt if name else None,
         )
         return Example(problem, _reference(row))
+
+
+def _tests(row: _Row) -> tuple[TestCase, ...]:
+    if functions(row.test) and not re.search(r"^def check\b", row.test, re.MULTILINE):
+        return function_tests(row.test, row.prompt)
+    return (TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),)
 
 
 def before(prompt: str, entry_point: str | None) -> str:

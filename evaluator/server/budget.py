@@ -9,12 +9,12 @@ import msgspec
 
 from ..memory import Memory
 
-PROBLEMS, PREPARED, TRUTHS, VERDICTS, HISTORY, CHECKERS, RULINGS = 0.35, 0.40, 0.05, 0.08, 0.05, 0.05, 0.02
+PROBLEMS, PREPARED, TRUTHS, VERDICTS, HISTORY, CHECKERS = 0.35, 0.40, 0.05, 0.08, 0.05, 0.07
 """Of the memory. A problem is ready for judging, or just held, when its programs come again and again."""
 PROBLEM_FILES, VERDICT_FILE = 0.75, 0.25
 """Of the disk."""
 KINDS = (
-    *("problems", "prepared", "truths", "verdicts", "history", "checkers", "rulings"),
+    *("problems", "prepared", "truths", "verdicts", "history", "checkers"),
     *("problem_files", "verdict_file"),
 )
 """Names of all that is kept."""
@@ -26,7 +26,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     problems: int
     """Problems, as clients sent them."""
     evaluator: Memory
-    """Problems ready for judging, verdicts, checkers, and what replayed tests said of answers."""
+    """Problems ready for judging, verdicts and checkers."""
     truths: int
     """Problems that were made of the ground truth of reward requests."""
     history: int
@@ -43,7 +43,6 @@ def divided(memory: int, disk: int, engines: int) -> Budget:
         evaluator=Memory(
             prepared=int(PREPARED * share),
             verdicts=int(VERDICTS * share),
-            rulings=int(RULINGS * share),
             checkers=int(CHECKERS * share),
         ),
         truths=int(TRUTHS * share),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ..compare import RULES
 from ..memory import Kept
 from ..report import Report
 from ..status import Status
@@ -24,6 +25,8 @@ TROUBLES = ("host", "problems", "verdicts")
 """What the server may lack: what the host refuses it; a folder that takes problems; a database that takes verdicts."""
 MODULES = 100
 """Most names of missing modules; programs choose them. The rest is counted as "other"."""
+OTHER = "checker"
+"""Rules of checker programs, which name them as they like."""
 _LONG = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _LAG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 
@@ -46,6 +49,9 @@ class Metrics:
 
         self.requests = counter("requests_total", "Requests answered.", "endpoint", "status")
         self._verdicts = counter("verdicts_total", "Programs judged; those whose verdict was known, too.", "status")
+        self._accepted = counter(
+            "accepted_total", "Programs accepted, by the most lenient rule that they needed.", "rule"
+        )
         self._cache_hits = counter("cache_hits_total", "Programs whose verdict was known.", "cache")
         self._runs = counter("runs_total", "Programs run once for /run_code, without a verdict.", "outcome")
         self._cpu = counter("program_cpu_seconds_total", "Processor seconds inside tests and runs.")
@@ -71,6 +77,8 @@ class Metrics:
         self._lag = histogram("event_loop_lag", "How late the event loop wakes up.", _LAG)
         for status in Status:
             self._verdicts.labels(status.value)
+        for rule in (*RULES, OTHER):
+            self._accepted.labels(rule)
         for outcome in RUNS:
             self._runs.labels(outcome)
         for cache in ("memory", "disk"):
@@ -100,6 +108,8 @@ class Metrics:
     def verdict(self, report: Report, cache: str | None) -> None:
         """``cache``: memory or disk, where the verdict was known; None where the program ran."""
         self._verdicts.labels(report.status.value).inc()
+        if (rule := report.rule) is not None:
+            self._accepted.labels(rule if rule in RULES else OTHER).inc()
         if cache is not None:
             self._cache_hits.labels(cache).inc()
             return

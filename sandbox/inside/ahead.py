@@ -24,8 +24,18 @@ WIDE = (
 )  # fmt: skip
 """Imported within 15 ms, and seldom needed."""
 
+TESTING = (
+    "unittest", "unittest.mock", "asyncio", "contextlib", "inspect", "logging", "pytest", "tempfile",
+    *(f"{__package__}.{name}" for name in ("trial", "unknown", "ready", "together")),
+)  # fmt: skip
+"""What the processes of tests use besides, wherever pytest is installed."""
+
+
+OWNER = f"{__package__}.link.owner"
+"""What the process of a program needs that is linked to that of a test."""
+
 
 def sets(packages: Sequence[str]) -> list[tuple[str, ...]]:
     """Each holds the ones before, too. The last is there only where the operator allows packages."""
-    found: list[tuple[str, ...]] = [(), COMMON, (*COMMON, *WIDE)]
+    found: list[tuple[str, ...]] = [(), COMMON, (*COMMON, *WIDE, OWNER)]
     return [*found, (*found[-1], *packages)] if packages else found

@@ -57,6 +57,8 @@ class Compiled:
         """The compiler's words; None: it compiled."""
         self.size: int = found.get("size", 0)
         """Bytes of the file: the marshalled code of the prelude and of the program."""
+        self.prelude: int = found.get("prelude", 0)
+        """Bytes of the file that come then: the marshalled code of the prelude."""
         self.executable: int = found.get("executable", -1)
         """Descriptor of the program's file, when it is one to execute."""
         self.lanes: bool = found.get("lanes", False)
@@ -123,6 +125,7 @@ class Compiler:
             code = _compiled(source, self._name)
             codes, codes_before = all_code(code), all_code(before)
             data = marshal.dumps((before, source if code_of.loses_order(codes) else code))
+            prelude_data = marshal.dumps(before)
             names, imports = names_in(codes), code_of.imports(codes)
             names_before, imports_before = names_in(codes_before), code_of.imports(codes_before)
             noted = NOTED & (names | names_before)
@@ -146,12 +149,13 @@ class Compiler:
         except (ValueError, RecursionError, OverflowError) as error:
             return _refused(error, str(error))
         os.ftruncate(self.file, 0)
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self.file, data[written:], written)
+        written, whole = 0, data + prelude_data
+        while written < len(whole):
+            written += os.pwrite(self.file, whole[written:], written)
         return {
             "error": None,
             "size": len(data),
+            "prelude": len(prelude_data),
             "lanes": lanes,
             "ends": ends,
             "names": sorted(noted),
@@ -167,6 +171,11 @@ def load(file: int, size: int, name: str) -> tuple[CodeType, CodeType]:
     """(prelude, program) from the file. ``name``: of the program's own."""
     prelude, program = marshal.loads(os.pread(file, size, 0))
     return prelude, _compiled(program, name) if type(program) is bytes else program
+
+
+def load_prelude(file: int, size: int, place: int) -> CodeType:
+    """The prelude alone, from what comes after both."""
+    return marshal.loads(os.pread(file, size, place))
 
 
 def _compiled(source: bytes, name: str) -> CodeType:

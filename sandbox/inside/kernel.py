@@ -10,6 +10,8 @@ import struct
 from collections.abc import Sequence
 
 PR_SET_PDEATHSIG, PR_GET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 7, 22, 38
+SOCK_STREAM, SOCK_SEQPACKET = 1, 5
+"""Bytes; messages, which are kept apart."""
 THREAD_STACK = 8 << 20
 STACK = 1 << 30
 """Bytes that the stack of a main thread may grow to."""
@@ -68,10 +70,10 @@ class Filter:
             raise OSError(ctypes.get_errno(), "the system-call filter was refused")
 
 
-def socket_pair() -> tuple[int, int]:
-    """Two ends that keep messages apart. Without the module socket, which every fork would have to copy."""
+def socket_pair(kind: int = SOCK_SEQPACKET) -> tuple[int, int]:
+    """Two ends, of such sockets. Without the module socket, which every fork would have to copy."""
     ends = (ctypes.c_int * 2)()
-    if _libc.socketpair(1, 5, 0, ends):  # AF_UNIX, SOCK_SEQPACKET
+    if _libc.socketpair(1, kind, 0, ends):  # AF_UNIX
         raise OSError(ctypes.get_errno(), "socketpair was refused")
     return ends[0], ends[1]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .channel import Part
@@ -57,10 +58,16 @@ NOTE = struct.Struct("=QQQQQQ")
 class Lane:
     """Tests that one test process runs in turn, with its files."""
 
-    def __init__(self, tests: list[int], *, confirms: bool = False) -> None:
+    def __init__(
+        self, tests: list[int], *, confirms: bool = False, named: bool = False, bare: int = 0, more: Sequence[int] = ()
+    ) -> None:
         self.tests = tests
         self.confirms = confirms
         """The host, or doubt about a lane, asked for it: nothing else comes first."""
+        self.named = named
+        """Its streams are opened by name: they are regular files with these names."""
+        self.bare = bare
+        """KiB of memory that the process has before it does anything, and that count for nobody."""
         self.stdin = self.stdout = self.stderr = -1
         self.result: int | None = None
         self.begun = 1
@@ -70,7 +77,7 @@ class Lane:
         """What the tests before the present one wrote to stdout, and their results."""
         self._bytes = 0
         self.watched = self._go = -1
-        self._theirs: list[int] = []
+        self._theirs = [*more]
         if len(tests) > 1:
             self.watched, told = os.pipe()
             go, self._go = os.pipe()
@@ -86,14 +93,23 @@ class Lane:
         return len(self.tests) >= STAYING_TESTS
 
     @property
+    def more(self) -> int:
+        """How many files the process has besides its streams and the result."""
+        return len(self._theirs)
+
+    @property
+    def listens(self) -> bool:
+        """Whether somebody is to look at ``watched``."""
+        return self.begun < len(self.tests)
+
+    @property
     def files(self) -> list[int]:
         """In the order that a test process expects."""
         return [self.stderr, self.stdin, self.stdout, *([] if self.result is None else [self.result]), *self._theirs]
 
     def sent(self) -> None:
         """The test process has its files: from now on its end shows on ``watched``."""
-        if self.several:
-            self._close_theirs()
+        self._close_theirs()
 
     def fill(self, inputs: int, place: int, size: int) -> None:
         """Make a part of a file the standard input."""

@@ -71,7 +71,7 @@ class Objects:
             number = self._number(part)
             return other(part) if number is None else {"other": {"object": number}}
 
-        return [[name, encode(part, inner, -self._depth)] for name, part in _state(value).items()]
+        return [[name, encode(part, inner, -self._depth)] for name, part in state(value).items()]
 
     def _number(self, value: Any) -> int | None:
         """None: it is of another class."""
@@ -106,7 +106,7 @@ class Objects:
                 self._numbers[id(self.held[-1])] = number
         for number, _, attributes in records:
             value = self.held[_index(number)]
-            for name in _state(value).keys() - {name for name, _ in attributes}:
+            for name in state(value).keys() - {name for name, _ in attributes}:
                 object.__delattr__(value, name)
             for name, part in attributes:
                 if type(name) is not str or name.startswith("__"):
@@ -127,7 +127,7 @@ def _index(number: Any) -> int:
     return number
 
 
-def _state(value: Any) -> dict[str, Any]:
+def state(value: Any) -> dict[str, Any]:
     """Its attributes, those in slots too."""
     found = dict(getattr(value, "__dict__", {}))
     for base in type(value).__mro__:

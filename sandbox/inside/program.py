@@ -14,7 +14,7 @@ from .files import collect, place_files
 from .kernel import STACK, cpu_backstop, follow, spread, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, SPARE_MEMORY, Lane
 from .testing import Task
-from .zygote import REFUSED, Ended, Running
+from .zygote import REFUSED, Ended, Running, Zygote
 
 if TYPE_CHECKING:
     from .runner import Job, Runner
@@ -57,7 +57,7 @@ class Program:
         self.runner = runner
         self.job = job
         self._channel = runner.channel
-        self._queue = list(job.tests)
+        self._queue: list[int] = list(job.tests)
         self._fresh: list[int] = []  # tests that must have a process of their own, before the others
         self._lanes = job.lanes and job.compiled.lanes and len(job.tests) > 1 and not job.collect
         self._lane_tests = min(job.first_lane, LANE_TESTS)
@@ -68,7 +68,6 @@ class Program:
         self._ended = False
         self._poll = select.poll()
         self._poll.register(self._channel.fd, select.POLLIN)
-        # Programs that open their streams by name get regular files with these names instead of memfds.
         self._named_files = "named streams" in job.compiled.names
 
     def serve(self) -> None:
@@ -88,13 +87,7 @@ class Program:
             if not (self._fresh or self._queue):
                 self._obey()
                 continue
-            lane = self._next_lane()
-            self._started = time.monotonic()
-            try:
-                told = self._watch(lane, self.start(lane))
-            finally:
-                self.runner.empty_folders()  # while the host compares
-                lane.close()
+            told = self._run_next()
             if not self._ended and ((told and self._waits) or self._poll.poll(0)):
                 self._waits = False
                 self._obey()
@@ -102,10 +95,23 @@ class Program:
     def prepare(self) -> None:
         """What comes before the first test."""
         self.zygote = self.runner.zygote_for(self.job)
-        if self.zygote.wake():
-            self._channel.wait_for(self.zygote.fd)
-            self.zygote.reply()
+        self._wake(self.zygote)
+
+    def _wake(self, zygote: Zygote) -> None:
+        if zygote.wake():
+            self._channel.wait_for(zygote.fd)
+            zygote.woke()
             self.runner.empty_folders()
+
+    def _run_next(self) -> bool:
+        """The next test process: whether results came of it."""
+        lane = self._next_lane()
+        self._started = time.monotonic()
+        try:
+            return self._watch(lane, self.start(lane))
+        finally:
+            self.runner.empty_folders()  # while the host compares
+            lane.close()
 
     def start(self, lane: Lane) -> Running:
         """A test process."""
@@ -131,17 +137,24 @@ class Program:
     def _next_lane(self) -> Lane:
         confirms = bool(self._fresh)
         tests = [self._fresh.pop(0)] if confirms else self._take()
-        lane = Lane(tests, confirms=confirms)
-        place, size = self._input(tests[0])
-        lane.stdin = self._file("stdin", size)
-        lane.stdout = self._file("stdout")
-        lane.stderr = self._nowhere("stderr") if tests[0] in self._silenced else self._file("stderr")
-        if self.job.call:
+        # Programs that open their streams by name get regular files with these names instead of memfds.
+        lane = Lane(tests, confirms=confirms, named=self._named_files)
+        self._equip(lane, *self._input(tests[0]), result=self.job.call)
+        self._place_files()
+        return lane
+
+    def _equip(self, lane: Lane, place: int, size: int, *, result: bool) -> None:
+        """Files for its first test, with a part of the inputs as its standard input."""
+        lane.stdin = self._file(lane, "stdin", size)
+        lane.stdout = self._file(lane, "stdout")
+        lane.stderr = self._nowhere(lane, "stderr") if lane.tests[0] in self._silenced else self._file(lane, "stderr")
+        if result:
             lane.result = os.memfd_create("result")
         lane.fill(self.job.inputs, place, size)
+
+    def _place_files(self) -> None:
         if self.job.files >= 0:
             place_files(self.job.files, self.job.placed, self.runner.folders[0])
-        return lane
 
     def _input(self, test: int) -> tuple[int, int]:
         """Where the input of the test begins, and its size."""
@@ -153,7 +166,7 @@ class Program:
         if not (lane.hear() and lane.go_on(self.job.inputs, *self._input(lane.tests[lane.begun]))):
             self._poll.unregister(lane.watched)
             lane.dismiss()
-        elif lane.begun == len(lane.tests):  # its last word can wait
+        elif not lane.listens:  # its last word can wait
             self._poll.unregister(lane.watched)
 
     def _take(self) -> list[int]:
@@ -167,15 +180,15 @@ class Program:
         tests, self._queue = self._queue[:size], self._queue[size:]
         return tests
 
-    def _file(self, name: str, size: int = 0) -> int:
+    def _file(self, lane: Lane, name: str, size: int = 0) -> int:
         """For so many bytes. It has a name only where they leave room for what the test puts out."""
-        if not (self._named_files and size <= self._room()):
+        if not (lane.named and size <= self._room()):
             return os.memfd_create(name)
         return os.open(f"{self.runner.folders[1]}/.{name}", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
 
-    def _nowhere(self, name: str) -> int:
+    def _nowhere(self, lane: Lane, name: str) -> int:
         """The same that takes everything and keeps nothing."""
-        if self._named_files:
+        if lane.named:
             os.symlink(os.devnull, f"{self.runner.folders[1]}/.{name}")
         return os.open(os.devnull, os.O_RDWR)
 
@@ -190,25 +203,28 @@ class Program:
         most: int = max(self.job.limits["output"], self.job.limits["file_size"]) + 1
         return min(most, LANE_BYTES) if lane.several else most
 
-    def _task(self, lane: Lane) -> Task:
+    def _task(self, lane: Lane, others: int = 0) -> Task:
+        """``others``: processes and threads of the jail that do not count as its own."""
         job, compiled, limits = self.job, self.job.compiled, self.job.limits
-        relatives = 1 + len(self.runner.zygotes)
+        memory = limits["memory"] + SPARE_MEMORY + (lane.bare << 10)
         most = {
             resource.RLIMIT_CPU: cpu_backstop(limits["cpu_time"]),
-            resource.RLIMIT_DATA: limits["memory"] + SPARE_MEMORY,
-            resource.RLIMIT_AS: limits["memory"] + SPARE_MEMORY + STACK,
+            resource.RLIMIT_DATA: memory,
+            resource.RLIMIT_AS: memory + STACK,
             resource.RLIMIT_FSIZE: self._largest_file(lane),
             resource.RLIMIT_NOFILE: limits["open_files"] + 3,
-            resource.RLIMIT_NPROC: limits["threads"] + relatives,
+            resource.RLIMIT_NPROC: limits["threads"] + self.runner.relatives + others,
         }
         return Task(
             tests=len(lane.tests),
             results=lane.result is not None,
+            more=lane.more,
             mode=job.mode,
             entry_class=job.entry_class,
             entry_point=job.entry_point,
             signature=job.signature,
             size=compiled.size,
+            prelude=compiled.prelude,
             ends=compiled.ends,
             noted=compiled.names,
             roots=["builtins", *compiled.roots],
@@ -245,7 +261,7 @@ class Program:
         seen_at = self._started
         in_time = False
         self._poll.register(running.fd, select.POLLIN)
-        if lane.several:
+        if lane.watched >= 0:
             self._poll.register(lane.watched, select.POLLIN)
         while True:
             wait = max(1, int(min(allowed - cpu, IDLE_SAMPLE) * 1000) + 1)
@@ -307,7 +323,7 @@ class Program:
         if lane.stays:
             spread(0)
         if lane.watched >= 0:
-            if lane.begun < len(lane.tests):
+            if lane.listens:
                 self._poll.unregister(lane.watched)
             lane.hear()  # its last word
         return stopped_by, ended
@@ -322,7 +338,7 @@ class Program:
         one test. Then to claim less than it used gains a test nothing, and it cannot claim more.
         """
         limits = self.job.limits
-        code, cpu, peak = os.waitstatus_to_exitcode(ended.status), ended.cpu, ended.peak * 1024
+        code, cpu, peak = os.waitstatus_to_exitcode(ended.status), ended.cpu, max(0, ended.peak - lane.bare) << 10
         stderr = os.fstat(lane.stderr).st_size
         started = lane.begun
         if started <= 1:

@@ -71,7 +71,7 @@ def rehearse(test_process: TestProcess) -> None:
     its_filter.option = PR_GET_KEEPCAPS
     no_cores = [(resource.RLIMIT_CORE, 0)]  # as it is already
     roots, digits = ["builtins", "sys"], sys.get_int_max_str_digits()
-    task = Task(1, False, "stdio", None, "", None, len(program), False, [], roots, digits, no_cores)
+    task = Task(1, False, 0, "stdio", None, "", None, len(program), 0, False, [], roots, digits, no_cores)
     message = memoryview(marshal.dumps(tuple(task)))
     gc.freeze()
     for _ in range(ROUNDS):

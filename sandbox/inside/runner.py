@@ -11,7 +11,7 @@ import sys
 import warnings
 from typing import Any
 
-from .ahead import USUAL
+from .ahead import TESTING, USUAL
 from .ahead import sets as module_sets
 from .channel import Channel
 from .cleaning import Folder
@@ -27,12 +27,17 @@ from .kernel import (
     limit_default_thread_stack,
     prctl,
 )
+from .linked import Alone, Linked, Together
 from .program import Program
 from .surroundings import Surroundings
 from .zygote import Zygote, import_quietly
 
 WORN = 192 << 10
 """KiB that the runner may grow by; installed packages take most of it. Then every fork has become dear."""
+
+
+PROGRAMS = {"linked": Linked, "together": Together, "unknown": Alone}
+"""By mode, where it is not one process after the other."""
 
 
 class Job:
@@ -108,7 +113,7 @@ class Runner:
         give_back_free_memory()
         gc.freeze()
         if not self.executes:
-            self._begin_zygotes(program_filter, header["packages"])
+            self._begin_zygotes(program_filter, header["packages"], header["testing"])
         else:
             from .executable import ExecutableProgram
 
@@ -118,7 +123,7 @@ class Runner:
         self.worn = False
         self.channel.send({"type": "ready", "python": list(sys.version_info[:3])})
 
-    def _begin_zygotes(self, program_filter: Filter, packages: list[str]) -> None:
+    def _begin_zygotes(self, program_filter: Filter, packages: list[str], testing: list[str]) -> None:
         """From here on this process may hold what programs consist of: no test process is a copy of it."""
         sets = module_sets(packages)
         self.compiler = Compiler(self.channel, frozenset(sets[-1]), self.folders[0])
@@ -128,14 +133,22 @@ class Runner:
             zygote = Zygote(modules)
             zygote.start(surroundings, awake=not self.zygotes)
             self.zygotes.append(zygote)
+        self.tester = Zygote((*sets[-1], *TESTING))
+        self.tester.start(surroundings.of_tests(testing), awake=False)
         die_of_sigprof()
         warnings.simplefilter("ignore")  # those of the compiler would pile up
         gc.enable()
 
-    def zygote_for(self, job: Job) -> Zygote:
-        """The smallest that holds all that the program certainly imports. Its own files may have any module's name."""
-        imports = job.compiled.imports
-        return next(z for z in self.zygotes if job.files >= 0 or imports <= z.modules)
+    @property
+    def relatives(self) -> int:
+        """Processes that are there besides that of a test."""
+        return 1 + len(self.zygotes) + 1
+
+    def zygote_for(self, job: Job, *besides: str) -> Zygote:
+        """The smallest that holds these modules, and all that the program certainly imports. Its own files may have any
+        module's name."""
+        imports = job.compiled.imports if job.files < 0 else frozenset[str]()
+        return next(zygote for zygote in self.zygotes if imports.union(besides) <= zygote.modules)
 
     def serve(self) -> None:
         """Frames, for ever."""
@@ -180,7 +193,7 @@ class Runner:
         if job.command is not None:
             self.executables(self, job).serve()
         else:
-            Program(self, job).serve()
+            PROGRAMS.get(job.mode, Program)(self, job).serve()
         if job.files >= 0:
             os.close(job.files)
 

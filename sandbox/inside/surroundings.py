@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from copy import copy
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
@@ -31,9 +33,17 @@ class Surroundings:
         self.recursion_limit = sys.getrecursionlimit()
         _leave_out_our_frames()
         self.int_digits = sys.get_int_max_str_digits()
+        self.library = [*sys.path]
+        """Where modules are found that no program has written."""
         self.path = [folders[0], *sys.path]
         self.argv = [os.path.join(folders[0], SOURCE)]
         self.loader = SourceFileLoader("__main__", self.argv[0])
+
+    def of_tests(self, path: Sequence[str]) -> Surroundings:
+        """Of processes that import from these folders, too, and from none that a program may write to."""
+        found = copy(self)
+        found.library = found.path = [*self.library, *path]
+        return found
 
     def restore(self) -> None:
         sys.setrecursionlimit(self.recursion_limit)

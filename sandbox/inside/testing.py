@@ -16,7 +16,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from .compiler import NODES, SOURCE, load
+from .compiler import NODES, SOURCE, load, load_prelude
 from .ending import Ending, flush, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
@@ -33,22 +33,24 @@ if TYPE_CHECKING:
 FIRST_FILE = 6
 """The first descriptor of a test process that is not the zygote's."""
 ASIDE = 1000
-"""How much higher the descriptors of a lane are than those that came: programs look for theirs at low numbers."""
+"""How much higher the descriptors are that come with more: programs look for theirs at low numbers."""
 _STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
 _HIGHEST = 2**31 - 1
 """Of the exit codes whose last eight bits count; what else may be given is the interpreter's affair."""
-_leetcode, _calls, _replay = Late("leetcode"), Late("objects", "calls"), Late("objects", "replay")
+_leetcode, _calls = Late("leetcode"), Late("calls")
 _stop_profiling = partial(sys.setprofile, None)
 """Is not seen by a profiler, as a call of the function itself would be."""
 
 
 class Task(NamedTuple):
-    """What a test process is to do. Its files: stderr, stdin, stdout, the result where there is one; of a lane two
-    more, where it tells and where it waits."""
+    """What a test process is to do. Its files: stderr, stdin, stdout, the result where there is one, and ``more``."""
 
     tests: int
     results: bool
     """Whether there is a file for results."""
+    more: int
+    """Files that come after these: of a lane where it tells, and where it waits; the link to the other process; or the
+    text of a test, and where to ask for it."""
     mode: str
     entry_class: str | None
     entry_point: str
@@ -56,6 +58,8 @@ class Task(NamedTuple):
     """leetcode.Signature."""
     size: int
     """Bytes of compiled code in its file."""
+    prelude: int
+    """Bytes of the compiled prelude that come then."""
     ends: bool
     """Compiled.ends."""
     noted: list[str]
@@ -99,7 +103,10 @@ class TestProcess:
     def take(self, message: memoryview) -> None:
         """The message is a marshalled Task; its files are the descriptors from FIRST_FILE on."""
         self.task = Task._make(marshal.loads(message))
-        self.prelude, self.program = load(self.code, self.task.size, self.surroundings.argv[0])
+        if self.task.mode == "test":  # no code of the program is where the test is
+            self.prelude = load_prelude(self.code, self.task.prelude, self.task.size)
+        else:
+            self.prelude, self.program = load(self.code, self.task.size, self.surroundings.argv[0])
 
     def forget(self) -> None:
         """What was taken."""
@@ -112,11 +119,11 @@ class TestProcess:
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
         self.surroundings.allow_digits(self.task.int_digits)
         # The first test has the streams that the interpreter made when it started, and the zygote's module.
-        if self.task.tests > 1:
+        if self.task.more:
             self.put_files_aside()
         self.take_files()
         if self.task.tests == 1:
-            os.closerange(_STDIN, _STDOUT + 1)
+            os.closerange(self.stdin, self.stdout + 1)
         for seed in self.reseed:
             seed()
         if self.task.tests >= STAYING_TESTS:
@@ -170,6 +177,7 @@ class TestProcess:
 
     @property
     def told(self) -> int:
+        """The first of the files that come after the result."""
         return self.result + self.task.results
 
     def tell(self, *note: int) -> bool:
@@ -187,8 +195,8 @@ class TestProcess:
             return False
 
     def put_files_aside(self) -> None:
-        """Of a lane, above the limit that it will have."""
-        last = _RESULT + self.task.results + 1
+        """Above the limit that the process will have."""
+        last = _RESULT + self.task.results + self.task.more - 1
         for file in range(_STDIN, last + 1):
             os.dup2(file, file + ASIDE, inheritable=False)
         os.closerange(_STDIN, last + 1)
@@ -286,12 +294,21 @@ class TestProcess:
             while text:
                 text = text[os.write(self.result, text) :]
 
-        if task.mode == "replay":
-            scope["__name__"] = "__main__"
-            with _replay:
-                from .replay import run
+        if task.mode == "test":
+            self.judge(write)
+        if task.mode == "together":
+            from . import together  # which the zygote of tests holds
+
+            sys.path[:0] = self.surroundings.folders[:1]  # which processes of tests lack
+            together.run(scope, self.prelude, self.program, self.ask, write)
+            return os.close(self.result)
+        if task.mode == "linked":
+            return self.serve_test(scope)
+        if task.mode == "unknown":
+            from . import unknown  # which the zygote of tests holds
+
             with open(0, "rb", closefd=False) as request:
-                return run(scope, self.prelude, self.program, request.read(), write)
+                return unknown.run(self.prelude, request.read(), write)
         leetcode = None
         if (task.signature and task.signature[0]) or not set(NODES).isdisjoint(task.noted):
             leetcode = self.leetcode(scope, task.noted)
@@ -301,7 +318,7 @@ class TestProcess:
             with _calls:
                 from .calls import serve
             with open(0, "rb", closefd=False) as request:
-                return serve(scope, self.prelude, request, write)
+                return serve(scope, request, write)
         kind, name = task.entry_class, task.entry_point
         with open(0, closefd=False) as arguments:
             given = json.load(arguments)
@@ -317,6 +334,40 @@ class TestProcess:
         with _leetcode:
             from .leetcode import Leetcode
         return Leetcode(scope, self.task.signature, mentioned, self.program)
+
+    def serve_test(self, scope: dict[str, Any]) -> None:
+        """The program's process, as long as that of the test wants something of it."""
+        from .link import owner  # which its zygote holds
+        from .objects import classes_in
+
+        try:
+            exec(self.prelude, scope)
+            exec(self.program, scope)
+        except BaseException as error:
+            owner.fail(error, self.told)
+            raise
+        owner.serve(scope, self.told, classes_in(self.prelude))
+
+    def judge(self, write: Callable[[bytes], None]) -> NoReturn:
+        """The process of a test: nothing of a program's is in it."""
+        from . import trial  # which its zygote holds
+
+        del sys.modules["solution"]
+        with open(0, "rb", closefd=False) as request:
+            given = request.read()
+        trial.run(given, self.prelude, self.told, self.surroundings.folders, write)
+        flush()
+        os._exit(0)
+
+    def ask(self) -> bytes:
+        """The text of the test, which the runner gives when this process says that the program has come to its end."""
+        text, asking = self.told, self.told + 1
+        os.write(asking, b"?")
+        os.read(asking, 1)
+        given = os.pread(text, size_of(text), 0)
+        os.close(text)
+        os.close(asking)
+        return given
 
     def make_ready(self) -> bool:
         """For the next test of the lane. True when it will find things as this one did."""

@@ -169,15 +169,15 @@ def _decode_scalar(name: str, inner: Any, other: Callable[[Any], Any], depth: in
 
 
 def read_record(line: bytes) -> list[Any]:
-    """What came of one operation, as ``calls`` writes it. Raises ValueError for anything else."""
+    """What came of one call, as ``calls`` writes it. Raises ValueError for anything else."""
     try:
         record: Any = json.loads(line)
     except RecursionError:
         raise ValueError("nested too deep") from None
     kinds = [cast("Any", type(part)) for part in record] if cast("Any", type(record)) is list else []
-    if len(kinds) != 3 or kinds[0] is not int or record[0] not in (0, 1):
+    if len(kinds) != 2 or kinds[0] is not int or record[0] not in (0, 1):
         raise ValueError("a line of another form")
-    if record[0] and kinds[1:] != [list, str]:
+    if record[0] and kinds[1] is not str:
         raise ValueError("an exception of another form")
     return record
 

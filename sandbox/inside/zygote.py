@@ -75,6 +75,8 @@ class Zygote:
         self.modules = frozenset(modules)
         """It holds these, besides what the runner had imported before it started."""
         self._awake = False
+        self.bare = 0
+        """KiB of memory that it had when it woke."""
         self._named = False
         """The number of the last test process was asked for."""
 
@@ -94,6 +96,10 @@ class Zygote:
         if asleep:
             os.write(self.fd, bytes([WAKE]))
         return asleep
+
+    def woke(self) -> None:
+        """It says that it has."""
+        self.bare = self.reply().peak
 
     def test(self, task: Task, files: Sequence[int]) -> None:
         self._named = False
@@ -128,6 +134,7 @@ def _read(fd: int, size: int) -> bytes:
 
 def _serve(surroundings: Surroundings, fd: int, pids: int, modules: Sequence[str]) -> NoReturn:
     """The process itself. What its loop touches costs faults after every fork: as few objects as possible."""
+    surroundings.restore()
     fd, pids, code = _take(fd, pids, surroundings.code)
     incoming = Incoming(fd, REQUEST_BYTES, FILES)
     receive, message = incoming.receive, incoming.data[1:]
@@ -140,7 +147,7 @@ def _serve(surroundings: Surroundings, fd: int, pids: int, modules: Sequence[str
     if modules:
         _hold(modules, surroundings, test_process)
         test_process.look()
-        write(fd, reply_bytes(WAKE, 0, 0, 0))
+        write(fd, reply_bytes(WAKE, 0, 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
     _settle()
     test_process.make_module()  # which the collector of a test process has to find
     while True:
@@ -173,7 +180,7 @@ def _hold(modules: Sequence[str], surroundings: Surroundings, test_process: Test
 
     state = State()
     for module in modules:
-        sys.path[:] = surroundings.path[1:]  # not from the working directory
+        sys.path[:] = surroundings.library
         contextvars.copy_context().run(import_quietly, [module])
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             try:

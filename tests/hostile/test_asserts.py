@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import struct
+from typing import Any
 
-import msgspec
 import pytest
 
 from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
-from microcoder.evaluator.asserts.session import TIMES
 from microcoder.sandbox.limits import Limits
 
 from .conftest import Arena
@@ -38,47 +38,75 @@ def assertions(code: str, **limits: float) -> Problem:
 
 RECORDS = {
     "passed": b'{"end": "passed"}\n',
-    "true": b"[0,true,null]\n[0,true,null]\n",
-    "equal to all": b'[0,{"equal":1},null]\n' * 2,
-    "object": b'[0,{"other":{"ref":[0,0],"type":"str"}},null]\n' * 2,
-    "reference to nothing": b'[0,{"other":{"ref":[7,7]}},null]\n' * 2,
-    "reference of another form": b'[0,{"other":5},null]\n' * 2,
-    "two keys": b'[0,{"tuple":[],"list":[]},null]\n' * 2,
-    "changed arguments": b'[0,null,["SECRET"]]\n' * 2,
-    "exception of the test": b'[1,["AssertionError"],""]\n' * 2,
-    "exception that ends": b'[1,["SystemExit"],"0"]\n' * 2,
-    "exception that is none": b'[1,["print"],"x"]\n' * 2,
+    "true": b"[0,true]\n[0,true]\n",
+    "equal to all": b'[0,{"equal":1}]\n' * 2,
+    "object": b'[0,{"other":"str"}]\n' * 2,
+    "object of another form": b'[0,{"other":5}]\n' * 2,
+    "two keys": b'[0,{"tuple":[],"list":[]}]\n' * 2,
+    "three parts": b'[0,null,["SECRET"]]\n' * 2,
+    "exception of the test": b'[1,"AssertionError"]\n' * 2,
+    "exception that ends": b'[1,"SystemExit: 0"]\n' * 2,
+    "exception that is none": b'[1,["print"]]\n' * 2,
     "nothing": b"",
     "no record": b"5\n\n[]\n{}\n",
     "deep": b"[0," + b"[" * 100_000,
-    "deep and closed": b"[0," + b"[" * 3000 + b"]" * 3000 + b",null]\n",
-    "long integer": b"[0," + b"9" * 1_000_000 + b",null]\n",
-    "long hexadecimal": b'[0,{"int":"0x' + b"f" * 1_000_000 + b'"},null]\n',
-    "colliding keys": b'[0,{"set":[' + b",".join(b"%d" % (n * (2**61 - 1)) for n in range(1, 50_000)) + b"]},null]\n",
-    "endless range": b'[0,{"range":[0,{"int":"0xffffffffffffffffffffff"},1]},null]\n' * 2,
-    "large exponent": b'[0,{"Decimal":"1e999999999"},null]\n' * 2,
-    "not UTF-8": b'[0,"\xff",null]\n' * 2,
-    "lone surrogate": b'[0,"\\ud800",null]\n' * 2,
-    "unhashable": b'[0,{"set":[[1]]},null]\n' * 2,
-    "type of an array": b'[0,{"array":["O",[1]]},null]\n' * 2,
+    "deep and closed": b"[0," + b"[" * 3000 + b"]" * 3000 + b"]\n",
+    "long integer": b"[0," + b"9" * 1_000_000 + b"]\n",
+    "long hexadecimal": b'[0,{"int":"0x' + b"f" * 1_000_000 + b'"}]\n',
+    "colliding keys": b'[0,{"set":[' + b",".join(b"%d" % (n * (2**61 - 1)) for n in range(1, 50_000)) + b"]}]\n",
+    "endless range": b'[0,{"range":[0,{"int":"0xffffffffffffffffffffff"},1]}]\n' * 2,
+    "large exponent": b'[0,{"Decimal":"1e999999999"}]\n' * 2,
+    "not UTF-8": b'[0,"\xff"]\n' * 2,
+    "lone surrogate": b'[0,"\\ud800"]\n' * 2,
+    "unhashable": b'[0,{"set":[[1]]}]\n' * 2,
+    "type of an array": b'[0,{"array":["O",[1]]}]\n' * 2,
 }
+MESSAGES: dict[str, Any] = {
+    "passed": {"end": "passed"},
+    "an answer before the question": {"answer": True},
+    "a question before the answer": {"ask": "call", "of": [{"other": ["t", 0]}]},
+    "ready again": {"ready": True},
+    "raised nothing": {"raised": None},
+    "raised by the test": {"raised": {"other": ["py", "unittest.case", "SkipTest"]}},
+    "cannot": {"ask": "cannot", "of": ["this"]},
+    "a class that is none": {"answer": 1, "new": [[0, {"class": 5}]]},
+    "an object of no class": {"answer": {"other": ["p", 0]}, "new": [[0, {"of": 5}]]},
+    "an object of a class of the test": {"answer": {"other": ["p", 0]}, "new": [[0, {"of": {"other": ["py", "unittest.mock", "ANY"]}}]]},
+    "another folder": {"answer": 1, "state": {"folder": "/work"}},
+    "no recursion": {"answer": 1, "state": {"depth": 1}},
+    "things that are none": {"answer": {"other": ["#", 0]}, "things": 5},
+    "output to nowhere": {"answer": 1, "output": [["__stdout__", "x"]]},
+    "a number": 5,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RECORDS)
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_record_written_by_the_program_is_only_an_answer(arena: Arena, way: str, name: str) -> None:
+def framed(message: Any) -> bytes:
+    data = json.dumps(message).encode()
+    return struct.pack("=I", len(data)) + data
+
+
+LINKED = {name: framed(message) for name, message in MESSAGES.items()} | {
+    "longer than there is": struct.pack("=I", 100) + b"{}",
+    "longer than may be": struct.pack("=I", 2**32 - 1) + b"{}",
+    "no JSON": struct.pack("=I", 4) + b"\xff\xfe{}",
+    "deep": struct.pack("=I", 200_000) + b"[" * 200_000,
+}
+WRITTEN = [("lifted", RECORDS[name]) for name in RECORDS] + [("replayed", data) for data in LINKED.values()]
+
+
+@pytest.mark.parametrize(("way", "data"), WRITTEN, ids=[*RECORDS, *LINKED])
+async def test_what_the_program_writes_is_only_an_answer(arena: Arena, way: str, data: bytes) -> None:
     source = f"""
 import os
-data = {RECORDS[name]!r}
+data = {data!r}
 def f(x):
-    for fd in range(3, 1024):
+    for fd in range(3, 1100):
         try: os.write(fd, data)
         except OSError: pass
     os._exit(0)
 """
     report = await arena.judge(source, assertions(WAYS[way].replace("SECRET", secrets.token_hex(8))))
-    slow = (Status.TIME_LIMIT_EXCEEDED,) if name == "long integer" else ()  # to read, where the test reads it
-    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR, *slow), report
+    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR), report
 
 
 SEARCH = """
@@ -147,8 +175,7 @@ async def test_an_object_of_the_program_is_never_equal_to_anything(arena: Arena)
         assert (await arena.judge(source, assertions(code))).status is Status.WRONG_ANSWER
 
 
-async def test_answers_that_change_with_every_round_are_never_right_together(arena: Arena) -> None:
-    """Each round has a process of its own: what one of them answered does not complete another's."""
+async def test_answers_that_change_each_time_are_never_right_together(arena: Arena) -> None:
     source = "import random\ndef f(x): return random.SystemRandom().random()"
     code = "x = f(1)\ny = f(x)\nassert x == y or f(y) == x"
     report = await arena.evaluator.evaluate(assertions(code), source)
@@ -165,7 +192,7 @@ LIKE_A_FAULT = {
     "says that it is not there": "def f(x): return 2\ndef same(a, b): raise NameError(\"name 'same' is not defined\")",
     "says that the entry point is not there": "def f(x): raise NameError(\"name 'f' is not defined\")\ndef same(*_): return 1",
     "calls what is not there": "def f(x): return missing(x)\ndef same(a, b): return True",
-    "takes it away": "def f(x):\n  global same\n  del same\n  return 2\ndef same(a, b): return True",
+    "takes it away": "def f(x):\n  global same\n  del same\n  return 2\ndef same(a, b): return False",
     "returns nothing": "def f(x): return []\ndef same(a, b): return a[0] == b",
     "says that the test raises": "def f(x): raise IndexError('list index out of range')\ndef same(a, b): return True",
 }
@@ -202,7 +229,6 @@ EACH = "for v in f(60):\n    assert g(v)\n"
 STEPS = "x = 0\nfor _ in range(40):\n    x = f(x + 1)\nassert x == 80"
 UNTIL = "x = 0\nwhile x < 20:\n    x = f(x + 1)\n"
 CHAIN = "x = f(3)\nn = 0\nwhile x:\n    x = f(x)\n    n += 1\nassert n < 5\n"
-WRITES = "import os\ndef g(x): return x\ndef f(x):\n    for fd in range(3, 1024):\n        try: os.write(fd, {data!r})\n        except OSError: pass\n    os._exit(0)\n"
 NESTED = "def f(x):\n    a = [x]\n    for _ in range(198): a = [a]\n    return {result}\ndef g(v): return v\n"
 
 AT_WILL: dict[str, tuple[str, str, str]] = {
@@ -220,18 +246,8 @@ AT_WILL: dict[str, tuple[str, str, str]] = {
     "many items": (EACH, COUNTS, "def f(n): return [1] * 20_001 + [0]\ndef g(x): return x"),
     "endless items": (EACH, COUNTS, "def f(n): return range(10 ** 18)\ndef g(x): return True"),
     "end after an exception": (CAUGHT, BOTH, "import os\nn = 0\ndef f(x):\n    global n\n    n += 1\n    if n == 2: os._exit(0)\n    raise ZeroDivisionError\ndef g(x): return x"),
-    "deep record": (BACK, BOTH, WRITES.format(data=b"[0," + b"[" * 450 + b"]" * 450 + b",null]\n[0,1,null]\n")),
-    "record of a depth that is read": (WRAPPED, BOTH.replace("[::-1]", ""), WRITES.format(data=b"[0," + b"[" * 399 + b"]" * 399 + b",null]\n[0,1,null]\n[0,1,null]\n")),
-    "deep change": ("a = [1]\nf(a)\nassert g([[a]]) == 1", "def f(a): pass\ndef g(x): return x[0][0][0]", WRITES.format(data=b"[0,null,[" + b"[" * 399 + b"]" * 399 + b"]]\n[0,1,null]\n")),
-    "references": (BACK, BOTH, WRITES.format(data=b'[0,{"other":{"ref":["z",7]}},null]\n[0,1,null]\n')),
-    "references to nothing": (BACK, BOTH, WRITES.format(data=b'[0,{"other":{"ref":[7,-7]}},null]\n[0,1,null]\n')),
-    "array of another kind": (BACK, BOTH, WRITES.format(data=b'[0,{"array":["datetime64[D]",["2026-01-01"]]},null]\n[0,1,null]\n')),
-    "scalar of another kind": ("x = f('abc')\nassert g(x[0]) == 'c'", BOTH, WRITES.format(data=b'[0,{"array":["datetime64[D]",["2026-01-01"]]},null]\n[0,1,null]\n')),
-    "array of no kind": (BACK, BOTH, WRITES.format(data=b'[0,{"array":[5,[1]]},null]\n[0,1,null]\n')),
     "other answers in every process": (UNTIL, "def f(x): return x + 1", "import os\ndef f(x): return -int.from_bytes(os.urandom(4))"),
     "answers without end": (CHAIN, "def f(x): return x - 1", "def f(x): return x + 1"),
-    "answer of no kind, where the test catches": (RAISES, NO, WRITES.format(data=b'[0,{"x":1},null]\n')),
-    "exception that is none, where the test catches": (RAISES, NO, WRITES.format(data=b'[1,["int"],"x"]\n')),
     "answer that the test stumbles over, and hands on": (OVER, "def f(x): return '1'\ndef g(x): return 0", "def f(x): return 'z'\ndef g(x): return 0"),
     "larger and larger": (CHAIN, "def f(x): return x - 1", "def f(x): return [x, x]"),
     "large answers, handed on": (WRAPPED, BOTH.replace("[::-1]", ""), "def f(x): return 'x' * 3_000_000\ndef g(x): return 0"),
@@ -261,52 +277,3 @@ async def test_what_a_program_does_after_its_answers_counts(arena: Arena, name: 
     status, source = AFTERWARDS[name]
     program = f"{source}def f(x): return x\ndef g(x): return x\n"
     assert (await arena.judge(program, assertions(code, cpu_time=0.5, output=1 << 20))).status is status
-
-
-async def test_rounds_share_the_limit_of_the_test(arena: Arena) -> None:
-    hostile = "import time\nwhile time.process_time() < 0.4: pass\ndef f(x): return 0"
-    report = await in_turn(arena, assertions(UNTIL, cpu_time=0.5), "def f(x): return x + 1", hostile)
-    assert report.status is Status.TIME_LIMIT_EXCEEDED and report.tests[0].limit == "cpu_time"
-    assert (report.tests[0].cpu_time or 9) < (TIMES + 2) * 0.5, report
-
-
-async def test_rounds_share_the_clock_of_the_test(arena: Arena) -> None:
-    hostile = "import time\ntime.sleep(1)\ndef f(x): return 0"
-    asked = assertions(UNTIL, wall_time=1.9)
-    report = await arena.judge(hostile, asked)
-    assert report.status is Status.TIME_LIMIT_EXCEEDED and report.tests[0].limit == "wall_time"
-
-
-BOX = "class Box:\n    def __init__(self, val): self.val = val\n    def is_right(self): return self.val == 'SECRET'\n"
-BOXES = "secret = Box('SECRET')\nbox = Box(1)\nf(box)\nassert box.is_right()"
-FORGED = {
-    "nothing": "[]",
-    "another one": '[[1,"Box",[["val","x"]]]]',
-    "one that there is not": '[[7,"Box",[["val","x"]]]]',
-    "a number below all": '[[-1,"Box",[["val","x"]]]]',
-    "a number that is none": '[["0","Box",[["val","x"]]]]',
-    "no class of both": '[[1,"int",[["val","x"]]]]',
-    "a name that is no class": '[[1,"box",[["val","x"]]]]',
-    "a class of the test": '[[1,"secret",[["val","x"]]]]',
-    "the class itself": '[[0,"Box",[["__class__","x"]]]]',
-    "all attributes": '[[0,"Box",[["__dict__",{"dict":[]}]]]]',
-    "a special method": '[[0,"Box",[["__eq__",true]]]]',
-    "a method": '[[0,"Box",[["is_right",true]]]]',
-    "a method of the program": '[[0,"Box",[["is_right",{"other":{"ref":[0,0]}}]]]]',
-    "an attribute without a name": '[[0,"Box",[[5,"x"]]]]',
-    "itself": '[[0,"Box",[["val",{"other":{"object":0}}]]]]',
-    "deep": '[[0,"Box",[["val",' + "[" * 3000 + "]" * 3000 + "]]]]",
-    "no list": "5",
-    "many": "[" + ",".join(f'[{n},"Box",[]]' for n in range(1, 20_000)) + "]",
-}
-
-
-@pytest.mark.parametrize("name", FORGED)
-async def test_an_object_that_both_sides_have_is_only_its_attributes(arena: Arena, name: str) -> None:
-    line = '[0,null,[null,{"other":{"objects":OBJECTS}}]]\n'
-    problem = msgspec.structs.replace(assertions(BOXES), prelude=BOX)
-    report = await arena.judge(WRITES.format(data=line.replace("OBJECTS", FORGED[name]).encode()), problem)
-    assert report.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR), report
-    right = line.replace("OBJECTS", '[[0,"Box",[["val","SECRET"]]]]').encode()
-    for honest in ("def f(box): box.val = 'SECRET'", WRITES.format(data=right)):
-        assert (await arena.judge(honest, problem)).accepted

@@ -151,7 +151,7 @@ async def test_an_evaluator_keeps_no_more_problems_than_it_may(jail: str) -> Non
 async def test_the_budget_is_divided_and_nothing_is_left_out() -> None:
     budget = divided(1 << 30, 1 << 20, 4)
     evaluator = budget.evaluator
-    memory = (evaluator.prepared, evaluator.verdicts, evaluator.rulings, evaluator.checkers)
+    memory = (evaluator.prepared, evaluator.verdicts, evaluator.checkers)
     shares = (*memory, budget.problems, budget.truths, budget.history)
     assert 0.999 < sum(shares) * 4 / (1 << 30) <= 1
     assert 0.999 < (budget.problem_files + budget.verdict_file) / (1 << 20) <= 1

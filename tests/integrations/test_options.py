@@ -90,6 +90,15 @@ DOUBT = {
         "source": "def check(input, output, expected):\n    return 1 // (output == expected)",
     },
 }
+PAIR = "class Pair:\n    def __init__(self, a): self.a = a\n    def __eq__(self, other): return self.a == other.a\n"
+PAIRS = {
+    "problem_id": "pairs",
+    "mode": "assert",
+    "entry_point": "Pair",
+    "tests": [{"code": "assert Pair(1) == Pair(1)"}],
+    "checker": {"type": "assert"},
+}
+"""Where the program's own class decides what is equal."""
 CUT = "let me try\n```python\nprint(sum(map(int, input().split())))\n```\nhmm, wait"
 """The prompt ended with <think>, and the model was cut off while it still thought."""
 LAST = program("n = int(input())\nprint(n if n == 39 else -1)")
@@ -105,6 +114,7 @@ CASES = {
         *({"reward": 0.0, "passed": 0.0, "score": None}, {"reward": 0.0, "passed": 0.5, "score": 0.75}),
     ),
     "benefit_of_doubt": Case(True, WRONG, DOUBT, {"reward": 0.0}, {"reward": NOTHING}),
+    "assert_trust": Case("sealed", program(PAIR), PAIRS, {"reward": 1.0}, {"reward": NOTHING}),
     "language": Case("c", RIGHT, TRUTH, {"reward": 1.0}, {"reward": 0.0}),
     "form": Case("raw", RIGHT, TRUTH, {"reward": 1.0}, {"reward": 0.0}),
     "starts_in_think": Case(True, CUT, TRUTH, {"reward": 1.0}, {"reward": 0.0}),
@@ -363,7 +373,7 @@ ENTRIES = {
     **{name: Entry(ask, AdapterOptions) for name, ask in _ADAPTER.items()},
     "openrlhf.reward_func": Entry(openrlhf_function, AdapterOptions, frozenset({"column"})),
     "livecodebench.codegen_metrics": Entry(
-        lcb, AdapterOptions, frozenset({"reward"}), frozenset({"scores", "benefit_of_doubt"})
+        lcb, AdapterOptions, frozenset({"reward"}), frozenset({"scores", "benefit_of_doubt", "assert_trust"})
     ),
     **{name: Entry(ask, AskOptions) for name, ask in _REWARD.items()},
     **{name: Entry(ask, JudgeOptions) for name, ask in _JUDGE.items()},

@@ -1,8 +1,4 @@
-"""A test rewritten so that it tells what it will ask for while nothing is known yet.
-
-Every simple statement goes on after an exception, and assertions only evaluate. What the rewritten test asks for is a
-guess; what decides is the test as it stands.
-"""
+"""Which names a test uses, and what gives them: the test, its prelude, Python, or else the program."""
 
 from __future__ import annotations
 
@@ -18,23 +14,6 @@ STAR_MODULES = frozenset(
 """Modules of the standard library that are looked at for ``from module import *``: importing them does nothing."""
 ANY = "*"
 """Stands for names that are not known."""
-
-
-def speculative(tree: ast.Module) -> str:
-    """Source of the rewritten test."""
-    return ast.unparse(ast.fix_missing_locations(_Bearing().visit(tree)))
-
-
-class _Bearing(ast.NodeTransformer):
-    def visit(self, node: ast.AST) -> ast.AST:
-        node = self.generic_visit(node)
-        if isinstance(node, ast.Assert):
-            node = ast.Expr(node.test)
-        if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign):
-            deep = ast.ExceptHandler(ast.Name("RecursionError", ast.Load()), None, [ast.Raise()])
-            other = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
-            return ast.Try([node], [deep, other], [], [])
-        return node
 
 
 def free_names(source: str) -> list[str]:

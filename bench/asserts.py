@@ -1,0 +1,282 @@
+"""How are tests of assertions judged, and what does it cost? ``python -m microcoder.bench.asserts NAME=FILE …``.
+
+A FILE is anything that ``microcoder-eval run`` reads, with programs that are labelled. The right program of each
+problem says which form its tests fall to, a wrong one whether any is accepted. The idioms of bench/idioms come first.
+Then tests of each form are judged beside plain Python, with program and test in one process: ``python3 test_it.py``, or
+``python3 -m pytest`` where the test is a suite. Writes ``results/asserts.json``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+import tyro
+import uvloop
+
+from ..evaluator import Evaluator
+from ..evaluator.datasets import Rows
+from ..evaluator.problem import Problem
+from ..evaluator.report import TestResult
+from ..evaluator.status import Status
+from . import idioms
+from .idioms import plain
+from .machine import Machine, command_line, machine
+from .measure import Change
+
+FORMS = {"assert": "lifted", "assert replayed": "replayed", "assert together": "together"}
+"""What the rules of accepted tests are called here."""
+NONE, REJECTED = "no verdict", "rejected"
+REASONS = 12
+SHOWN = 160
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How are tests of assertions judged, and what does it cost?"""
+
+    files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """NAME=FILE: what to call it, and where it is."""
+    workers: int | None = None
+    """Processes that judge. Default: one a processor."""
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Share of the problems of each file."""
+    timed: int = 30
+    """Tests of each form that are timed."""
+    rounds: int = 5
+    """How often each is timed, beside plain Python."""
+    seed: int = 1
+    """Of the share, and of what is timed."""
+    out: Path = Path(__file__).with_name("results")
+    """Folder for asserts.json."""
+
+
+class Case(NamedTuple):
+    problem: Problem
+    program: str
+    name: str
+    right: bool
+
+
+class DataSet(msgspec.Struct, kw_only=True):
+    name: str
+    problems: int = 0
+    tests: int = 0
+    """Of the problems that have a right program, which is what is counted here."""
+    lifted: int = 0
+    replayed: int = 0
+    together: int = 0
+    no_verdict: int = 0
+    rejected: int = 0
+    wrong: int = 0
+    """Wrong programs."""
+    wrong_accepted: int = 0
+    wrong_no_verdict: int = 0
+    why: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    """Of right programs that were not accepted, and wrong ones that were not rejected."""
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one form, in milliseconds a test, from asking to the verdict; medians of medians."""
+
+    form: str
+    suite: bool
+    """Whether plain Python runs pytest."""
+    tests: int
+    ours: float
+    plain: float
+    ours_over_plain: Change
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What asserts.json holds."""
+
+    command: str
+    machine: Machine
+    data_sets: list[DataSet]
+    costs: list[Cost]
+
+
+class Count:
+    """Of data sets, one after the other."""
+
+    def __init__(self) -> None:
+        self.forms: dict[str, list[Case]] = defaultdict(list)
+        """Right programs of problems with one test, by the form of that."""
+
+    async def count(self, evaluator: Evaluator, name: str, cases: Iterable[Case]) -> DataSet:
+        found = DataSet(name=name)
+        reasons: Counter[str] = Counter()
+        async for case, results in _judged(evaluator, cases):
+            if case.right:
+                found.problems += 1
+                self._right(found, case, results, reasons)
+            else:
+                _wrong(found, case, results, reasons)
+        found.why = dict(reasons.most_common(REASONS))
+        return found
+
+    def _right(self, found: DataSet, case: Case, results: tuple[TestResult, ...], reasons: Counter[str]) -> None:
+        for result in results:
+            form = form_of(result)
+            found.tests += 1
+            field = form.replace(" ", "_")
+            setattr(found, field, getattr(found, field) + 1)
+            if form in (NONE, REJECTED):
+                reasons[f"{form}: {_why(result)}"] += 1
+                _say(case, form, result)
+            elif len(results) == 1:
+                self.forms[form].append(case)
+
+
+def _wrong(found: DataSet, case: Case, results: tuple[TestResult, ...], reasons: Counter[str]) -> None:
+    found.wrong += 1
+    forms = [form_of(result) for result in results]
+    if all(form in FORMS.values() for form in forms):
+        found.wrong_accepted += 1
+        reasons["wrong accepted"] += 1
+        _say(case, "wrong accepted", results[0])
+    elif REJECTED not in forms:
+        found.wrong_no_verdict += 1
+        result = results[forms.index(NONE)]
+        reasons[f"wrong, {NONE}: {_why(result)}"] += 1
+        _say(case, f"wrong, {NONE}", result)
+
+
+def form_of(result: TestResult) -> str:
+    """lifted, replayed, together, no verdict, rejected."""
+    if result.status is Status.ACCEPTED:
+        return FORMS[result.rule or ""]
+    return NONE if result.status.is_judge_failure else REJECTED
+
+
+def _why(result: TestResult) -> str:
+    return f"{result.status}: {result.message or ''}"[:SHOWN]
+
+
+def _say(case: Case, form: str, result: TestResult) -> None:
+    print(f"  {form}  {case.name}  {result.rule or ''}  {_why(result)}", flush=True)
+
+
+async def _judged(evaluator: Evaluator, cases: Iterable[Case]) -> AsyncIterator[tuple[Case, tuple[TestResult, ...]]]:
+    waiting: list[Case] = []
+
+    def remembered() -> Iterator[tuple[Problem, str]]:
+        for case in cases:
+            waiting.append(case)
+            yield case.problem, case.program
+
+    async for report in evaluator.evaluate_many(remembered()):
+        yield waiting.pop(0), report.tests
+
+
+def of_idioms(kind: str) -> Iterator[Case]:
+    for idiom in idioms.idioms():
+        if idiom.name.startswith(f"{kind}:"):
+            for which, source, right in idiom.programs:
+                yield Case(idiom.problem, source, f"{idiom.name}, {which}", right)
+
+
+def of_file(path: Path, draw: random.Random, share: float) -> Iterator[Case]:
+    """The first right and the first wrong program of each problem."""
+    drawn: dict[str, bool] = {}
+    had: set[tuple[str, bool]] = set()
+    for problem, submission in Rows([path], skip_bad=True):
+        key = problem.problem_id, bool(submission.accept)
+        if problem.mode != "assert" or submission.accept is None or key in had:
+            continue
+        if submission.timing_sensitive or submission.language != "python" or not submission.code:
+            continue
+        if drawn.setdefault(problem.problem_id, draw.random() < share):
+            had.add(key)
+            yield Case(problem, submission.code, f"{problem.problem_id} {submission.name or ''}", submission.accept)
+
+
+async def costs(evaluator: Evaluator, forms: dict[str, list[Case]], options: Options) -> list[Cost]:
+    found: list[Cost] = []
+    for form in FORMS.values():
+        for suite in (False, True):
+            cases = [case for case in forms[form] if plain.is_suite(case.problem.tests[0].code or "") is suite]
+            if cases:
+                drawn = random.Random(options.seed).sample(cases, min(len(cases), options.timed))
+                found.append(await _cost(evaluator, form, drawn, suite=suite, rounds=options.rounds))
+                print(msgspec.json.encode(found[-1]).decode(), flush=True)
+    return found
+
+
+async def _cost(evaluator: Evaluator, form: str, cases: list[Case], *, suite: bool, rounds: int) -> Cost:
+    ours: list[float] = []
+    others: list[float] = []
+    for case in cases:
+        await evaluator.evaluate(case.problem, case.program)
+        times = [(await _ours(evaluator, case), await asyncio.to_thread(_plain, case)) for _ in range(rounds)]
+        ours.append(statistics.median(mine for mine, _ in times))
+        others.append(statistics.median(other for _, other in times))
+    return Cost(
+        form=form,
+        suite=suite,
+        tests=len(cases),
+        ours=round(statistics.median(ours), 1),
+        plain=round(statistics.median(others), 1),
+        ours_over_plain=Change.of([mine / other for mine, other in zip(ours, others, strict=True)]),
+    )
+
+
+async def _ours(evaluator: Evaluator, case: Case) -> float:
+    begun = time.perf_counter()
+    await evaluator.evaluate(case.problem, case.program)
+    return 1000 * (time.perf_counter() - begun)
+
+
+def _plain(case: Case) -> float:
+    one = plain.Case(case.problem.tests[0].code or "", case.program, case.problem.prelude)
+    with tempfile.TemporaryDirectory(prefix="asserts-") as folder:
+        for name, text in plain.files(one).items():
+            Path(folder, name).write_text(text, errors="surrogatepass")
+        begun = time.perf_counter()
+        subprocess.run(plain.command(one), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return 1000 * (time.perf_counter() - begun)
+
+
+def sources(options: Options) -> list[tuple[str, Iterator[Case]]]:
+    """Raises SystemExit."""
+    found = [(f"idioms: {kind}", of_idioms(kind)) for kind in idioms.FILES]
+    for word in options.files:
+        name, equals, path = word.partition("=")
+        if not equals or not Path(path).exists():
+            raise SystemExit(f"{word}: is no NAME=FILE of a file that is there")
+        found.append((name, of_file(Path(path), random.Random(options.seed), options.share)))
+    return found
+
+
+async def asserts(options: Options) -> Result:
+    here = machine()
+    counted = Count()
+    data_sets: list[DataSet] = []
+    async with Evaluator(workers=options.workers, cache=0, run_all=True) as evaluator:
+        for name, cases in sources(options):
+            data_sets.append(await counted.count(evaluator, name, cases))
+            print(msgspec.json.encode(data_sets[-1]).decode(), flush=True)
+    async with Evaluator(workers=1, cache=0, run_all=True) as evaluator:
+        timed = await costs(evaluator, counted.forms, options) if options.timed else []
+    return Result(command=command_line("microcoder.bench.asserts"), machine=here, data_sets=data_sets, costs=timed)
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        result = runner.run(asserts(options))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "asserts.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

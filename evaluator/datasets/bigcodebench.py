@@ -1,0 +1,53 @@
+"""BigCodeBench: a prompt to go on with, or an instruction, and a class of unittest that uses the program's names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import ClassVar
+
+import msgspec
+
+from ..problem import Checker
+from ..submission import Submission
+from .base import Example, Format, make_problem
+from .cases import function_tests
+from .humaneval import before
+
+
+class _Row(msgspec.Struct):
+    task_id: str
+    complete_prompt: str
+    entry_point: str
+    test: str
+    instruct_prompt: str | None = None
+    code_prompt: str | None = None
+    canonical_solution: str | None = None
+
+
+class BigCodeBench(Format[_Row]):
+    name: ClassVar[str] = "bigcodebench"
+    row: ClassVar[type[_Row]] = _Row
+
+    def recognises(self, names: Set[str]) -> bool:
+        return {"task_id", "complete_prompt", "entry_point", "test"} <= names
+
+    def example(self, row: _Row, fallback_id: str) -> Example:
+        """Its own judge puts the prompt before the program, too, so that a program may leave out the imports."""
+        prelude = before(row.code_prompt or row.complete_prompt, row.entry_point)
+        problem = make_problem(
+            problem_id=row.task_id,
+            mode="assert",
+            tests=function_tests(row.test, prelude),
+            checker=Checker(type="assert"),
+            entry_point=row.entry_point,
+            prelude=prelude,
+            statement=row.instruct_prompt or row.complete_prompt,
+            starter_code=row.complete_prompt,
+        )
+        return Example(problem, _reference(row))
+
+
+def _reference(row: _Row) -> Iterator[Submission]:
+    if row.canonical_solution is not None:
+        code = row.complete_prompt + row.canonical_solution
+        yield Submission(code=code, name="canonical_solution", accept=True)

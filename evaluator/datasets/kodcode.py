@@ -1,0 +1,56 @@
+"""KodCode: a question, a reference, and a module of pytest that imports ``solution``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import Any, ClassVar
+
+import msgspec
+
+from ..problem import Checker
+from ..submission import Submission
+from .base import Example, Format, as_list, as_object, make_problem
+from .cases import function_tests
+
+
+class _Row(msgspec.Struct):
+    question_id: str
+    question: str
+    test: str
+    solution: str | None = None
+    test_info: Any = None
+    gpt_difficulty: str | None = None
+    subset: str | None = None
+
+
+class KodCode(Format[_Row]):
+    name: ClassVar[str] = "kodcode"
+    row: ClassVar[type[_Row]] = _Row
+
+    def recognises(self, names: Set[str]) -> bool:
+        return {"question_id", "question", "solution", "test"} <= names
+
+    def example(self, row: _Row, fallback_id: str) -> Example:
+        problem = make_problem(
+            problem_id=row.question_id,
+            mode="assert",
+            tests=function_tests(row.test),
+            checker=Checker(type="assert"),
+            statement=row.question,
+            starter_code=_declarations(row.test_info),
+            difficulty=row.gpt_difficulty,
+            source=row.subset,
+        )
+        return Example(problem, _reference(row))
+
+
+def _declarations(test_info: Any) -> str | None:
+    """What the test asks for. Rows of the style "complete" have it in their question."""
+    infos = [info for each in as_list(test_info) or () if (info := as_object(each))]
+    lines = [info["function_declaration"] for info in infos if isinstance(info.get("function_declaration"), str)]
+    return "".join(f"{line}\n" for line in lines) or None
+
+
+def _reference(row: _Row) -> Iterator[Submission]:
+    if row.solution:
+        yield Submission(code=row.solution, name="solution", accept=True)

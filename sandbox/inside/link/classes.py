@@ -1,0 +1,314 @@
+"""Types that stand for the other side's classes: one each, with its name, its bases, and the special methods it has.
+
+What an instance is asked for goes to the other side, and what a special method does is done there. ``Peer.special``
+says which of them do not, because nobody there may decide what comes of them.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+
+# Whatever the program, or the test, makes of the builtins.
+from builtins import BaseException, ValueError, isinstance, list, object, str, type, vars  # noqa: UP029
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+)
+from typing import TYPE_CHECKING, Any
+
+from .awaiting import of_coroutines
+from .data import BASES, data_base
+from .enums import describe_members, make_enum
+from .names import ALWAYS, SPECIAL, of_python, place_of, shared
+
+if TYPE_CHECKING:
+    from .peer import Peer
+
+_own: Callable[[type], Any] = type.__dict__["__dict__"].__get__
+_claimed: tuple[Any, ...] = (
+    AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType,
+)  # fmt: skip
+CLAIMED: dict[str, Any] = {kind.__name__: kind for kind in _claimed}
+"""Types that Python has no name for."""
+_LOCAL = frozenset({"__class__", "__copy__", "__deepcopy__", "__reduce__", "__reduce_ex__"})
+"""What a stand-in says itself."""
+_NATIVE = (*BASES, BaseException, Enum, deque)
+"""What they do is done by the stand-in itself, unless a class of the other side says otherwise."""
+
+
+def describe(kind: type, encode: Callable[[Any], Any]) -> dict[str, Any]:
+    """What ``Classes.make`` has to know."""
+    own = vars(kind)
+    native: Any = next((base for base in kind.__mro__ if base in _NATIVE), None)
+    if issubclass(kind, Enum):
+        native = Enum
+    special = {name for name in SPECIAL & own.keys() if native is not Enum or _written(own[name])}
+    bases: list[Any] = []
+    for base in kind.__bases__:
+        if base is object:
+            continue
+        place = place_of(base)
+        if place is None or shared(base, place[0]):
+            bases.append(encode(base))
+        if place is not None and native is None:
+            special.update(*(SPECIAL & vars(each).keys() for each in base.__mro__ if each is not object))
+    described: dict[str, Any] = {
+        "name": kind.__name__,
+        "qualname": kind.__qualname__,
+        "module": kind.__module__,
+        "doc": text if type(text := own.get("__doc__")) is str else None,
+        "bases": bases,
+        "claims": place_of(kind),
+        "covers": [],
+        "abstract": sorted(getattr(kind, "__abstractmethods__", ())),
+    }
+    if native is not None:
+        special |= {name for name in ALWAYS if name in own and (native is not Enum or _written(own[name]))}
+        described["covers"] = [name for name in own if not name.startswith("__") and name in dir(native)]
+    if native is Enum:
+        described |= describe_members(kind, encode)
+    described["special"] = sorted(name for name in special if own.get(name, 1) is not None)
+    described["none"] = sorted(name for name in special if own.get(name, 1) is None)
+    return described
+
+
+def _written(method: Any) -> bool:
+    """Whether it stands in a class statement, and was not put there by the module ``enum``."""
+    return getattr(method, "__module__", None) not in ("enum", None)
+
+
+class Classes:
+    """Of one side."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._decode = peer.decode
+        self._meta = _metaclass(peer)
+        self._abstract_meta: Any = type("Meta", (self._meta, ABCMeta), {})
+        self._root = self._meta("standin", (), _root(peer), ours=True)
+
+    def make(self, described: dict[str, Any]) -> Any:
+        """Raises anything that is an Exception where no class is described."""
+        name, qualname, module = (described[key] for key in ("name", "qualname", "module"))
+        special, none, covers = (described[key] for key in ("special", "none", "covers"))
+        if not all(type(each) is str for each in (name, qualname, module, *special, *none, *covers)):
+            raise ValueError("a class of no name")
+        namespace: dict[str, Any] = {"__qualname__": qualname, "__module__": module, "__doc__": described["doc"]}
+        for each in special:
+            if each in SPECIAL or each in ALWAYS:
+                namespace[each] = self._peer.special(each, name)
+        if "__len__" in namespace and "__bool__" not in namespace:
+            namespace["__bool__"] = self._peer.special("__bool__", name)
+        namespace.update(dict.fromkeys(SPECIAL & set(none)))
+        if "__eq__" in namespace and "__hash__" not in namespace:
+            namespace["__hash__"] = None
+        namespace.update((each, Forwarded(self._peer, each)) for each in covers if not each.startswith("__"))
+        parents = [self._decode(base) for base in described["bases"]]
+        if "members" in described:
+            return self._enum(described, parents, namespace)
+        claims = described["claims"]
+        claimed = CLAIMED.get(name) if module == "builtins" else None
+        if claimed is None and claims is not None:
+            claimed = of_python(*claims)
+        if isinstance(claimed, type):
+            namespace["__class__"] = property(lambda _: claimed)
+        if claimed is CoroutineType:
+            namespace.update(of_coroutines(self._peer, _LOCAL))
+        made = self._class(name, parents, namespace)
+        if described["abstract"]:
+            type.__setattr__(made, "__abstractmethods__", frozenset(described["abstract"]))
+        return made
+
+    def made(self, kind: Any) -> bool:
+        """Whether it stands for one of the other side."""
+        return isinstance(kind, self._meta)
+
+    def instance(self, kind: Any) -> Any:
+        if not self.made(kind):
+            raise ValueError("an object of a class that is not the other side's")
+        return object.__new__(kind)
+
+    def data(self, kind: Any, data: Any) -> Any:
+        """An object of a class that holds data which never change."""
+        base = data_base(kind)
+        if type(data) is not base:
+            raise ValueError("data of another type")
+        return base.__new__(kind, data)
+
+    def _enum(self, described: dict[str, Any], parents: list[Any], namespace: dict[str, Any]) -> Any:
+        kind = make_enum(described, parents, namespace, self._decode)
+        for name in described["others"]:
+            if name.startswith("__"):
+                raise ValueError("an attribute of no name")
+            type.__setattr__(kind, name, Forwarded(self._peer, name))
+        type.__setattr__(kind, "__getattr__", lambda member, name: self._attribute(member, name))
+        return kind
+
+    def _attribute(self, member: Any, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(member).__name__!r} object has no attribute {name!r}", name=name, obj=member)
+        return self._peer.get(member, name)
+
+    def _class(self, name: str, parents: list[Any], namespace: dict[str, Any]) -> Any:
+        if any(issubclass(each, _NATIVE) for each in parents):
+            namespace.update(_of_natives(self._peer))
+            return self._meta(name, tuple(parents), namespace, ours=True)
+        if not any(issubclass(each, self._root) for each in parents):
+            parents = [self._root, *parents]
+        abstract = any(isinstance(each, ABCMeta) for each in parents)
+        meta = self._abstract_meta if abstract else self._meta
+        try:
+            return meta(name, tuple(parents), namespace, ours=True)
+        except TypeError:
+            return self._meta(name, (self._root,), namespace, ours=True)
+
+
+def _metaclass(peer: Peer) -> Any:
+    class Meta(type):
+        def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> Any:
+            if not ours:
+                peer.cannot(f"a class {name!r} of one side with a base of the other")
+            return super().__new__(cls, name, bases, namespace)
+
+        def __init__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> None:
+            super().__init__(name, bases, namespace)
+
+        def __call__(cls, *args: Any, **keywords: Any) -> Any:
+            return peer.ask("call", cls, *args, keywords=keywords)
+
+        def __getattr__(cls, name: str) -> Any:
+            if name == "__abstractmethods__" or not peer.stands_for(cls):
+                raise AttributeError(name)
+            return peer.get(cls, name)
+
+        @property
+        def __dict__(cls) -> Any:  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+            own = _own(cls)
+            return Attributes(peer, cls, own) if peer.stands_for(cls) else own  # none yet while it is made
+
+        @property
+        def __annotations__(cls) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+            return peer.ask("get", cls, "__annotations__")
+
+        def __setattr__(cls, name: str, value: Any) -> None:
+            if name.startswith(("__abs", "_abc")) or not peer.stands_for(cls):
+                return super().__setattr__(name, value)
+            return peer.ask("set", cls, name, value)
+
+        def __delattr__(cls, name: str) -> None:
+            peer.ask("del", cls, name)
+
+        def __iter__(cls) -> Any:
+            return iter(peer.ask("iterate", cls))
+
+        def __len__(cls) -> int:
+            return peer.ask("size", cls)
+
+        def __getitem__(cls, place: Any) -> Any:
+            return peer.ask("item", cls, place)
+
+        def __dir__(cls) -> Any:
+            return peer.ask("names", cls)
+
+        def __bool__(cls) -> bool:
+            return True
+
+    return Meta
+
+
+def _root(peer: Peer) -> dict[str, Any]:
+    """What every stand-in for an object has, besides what its class has."""
+
+    def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807
+        if name in _LOCAL:
+            return object.__getattribute__(self, name)
+        return peer.get(self, name)
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
+        peer.ask("set", self, name, value)
+
+    def __delattr__(self: Any, name: str) -> None:  # noqa: N807
+        peer.ask("del", self, name)
+
+    def __copy__(self: Any) -> Any:  # noqa: N807
+        return peer.ask("copy", self)
+
+    def __deepcopy__(self: Any, memo: Any) -> Any:  # noqa: N807
+        return peer.ask("deepcopy", self)
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807
+        peer.cannot("an object of the other side, as a pickle")
+
+    return {
+        "__slots__": ("__weakref__",),
+        "__getattribute__": __getattribute__,
+        "__setattr__": __setattr__,
+        "__delattr__": __delattr__,
+        "__copy__": __copy__,
+        "__deepcopy__": __deepcopy__,
+        "__reduce_ex__": __reduce_ex__,
+        **{name: forwarded(peer, name) for name in ALWAYS},
+    }
+
+
+def _of_natives(peer: Peer) -> dict[str, Any]:
+    """What a stand-in that is an exception, or data, does not have itself, it asks for."""
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
+        return peer.get(self, name)
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
+        if name.startswith("__"):
+            return object.__setattr__(self, name, value)
+        return peer.ask("set", self, name, value)
+
+    return {"__getattr__": __getattr__, "__setattr__": __setattr__}
+
+
+class Forwarded:
+    """An attribute that is looked up on the other side, though there is one of that name here."""
+
+    def __init__(self, peer: Peer, name: str) -> None:
+        self._peer = peer
+        self._name = name
+
+    def __get__(self, thing: Any, kind: Any = None) -> Any:
+        return self._peer.get(kind if thing is None else thing, self._name)
+
+
+class Attributes(Mapping[str, Any]):
+    """What the other side's class has itself, as it stands there."""
+
+    def __init__(self, peer: Peer, kind: Any, own: Any) -> None:
+        self._peer = peer
+        self._kind = kind
+        self._own = own
+
+    def __getitem__(self, name: str) -> Any:
+        if name in SPECIAL:
+            return self._own[name]
+        try:
+            return self._peer.ask("raw", self._kind, name)
+        except KeyError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._peer.ask("raws", self._kind))
+
+    def __len__(self) -> int:
+        return len(list(self))
+
+
+def forwarded(peer: Peer, name: str) -> Any:
+    def method(self: Any, *args: Any, **keywords: Any) -> Any:
+        return peer.ask("special", name, self, *args, keywords=keywords)
+
+    method.__name__ = method.__qualname__ = name
+    return method

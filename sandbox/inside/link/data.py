@@ -1,0 +1,97 @@
+"""What goes by value besides what both sides share: numbers, text, dates and the like."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .names import of_python
+
+_SCALARS = frozenset({int, float, complex, bytes, range})
+_LATE = frozenset({("decimal", "Decimal"), ("fractions", "Fraction")})
+"""Of modules that may never be imported."""
+_REDUCED: dict[str, frozenset[str]] = {
+    "datetime": frozenset({"date", "datetime", "time", "timedelta", "timezone"}),
+    "uuid": frozenset({"UUID"}),
+    "pathlib": frozenset({"PosixPath", "PurePosixPath", "PureWindowsPath"}),
+    "ipaddress": frozenset({"IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"}),
+    "zoneinfo": frozenset({"ZoneInfo"}),
+    "builtins": frozenset({"slice"}),
+}
+"""Classes whose objects are what ``_PARTS``, or else a pickle, says they are made of, and never change."""
+_PARTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "slice": lambda value: (value.start, value.stop, value.step),
+    "UUID": lambda value: (value.hex,),
+    "timezone": lambda value: value.__getinitargs__(),
+    "PosixPath": lambda value: (str(value),),
+    "PurePosixPath": lambda value: (str(value),),
+    "PureWindowsPath": lambda value: (str(value),),
+    "ZoneInfo": lambda value: (value.key,),
+}
+_VIEWS: dict[Any, str] = {type(getattr({}, name)()): name for name in ("keys", "values", "items")}
+_CONSTANTS = {"NotImplemented": NotImplemented, "Ellipsis": ...}
+
+
+_BASES: dict[Any, Callable[[Any], Any]] = {
+    bool: bool,
+    int: int.__int__,
+    float: float.__float__,
+    complex: lambda value: complex(value.real, value.imag),
+    str: str.__str__,
+    bytes: lambda value: b"".join([value]),
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+}
+"""Types whose objects never change, and how what an object of a subclass holds is taken."""
+BASES = (*_BASES, bytearray, dict, list, set)
+"""Types whose subclasses hold data themselves."""
+
+
+def data_of(kind: Any) -> Callable[[Any], Any] | None:
+    """How the data are taken from an object of this class; None: there are none, or they change."""
+    return next((_BASES[base] for base in kind.__mro__ if base in _BASES), None)
+
+
+def data_base(kind: Any) -> Any:
+    """The type whose data objects of this class hold."""
+    return next(base for base in kind.__mro__ if base in _BASES)
+
+
+def is_scalar(value: Any, kind: Any) -> bool:
+    """What ``values`` has, and holds nothing that changes."""
+    if kind in _SCALARS:
+        return True
+    module = kind.__module__
+    if module == "numpy":
+        numpy: Any = sys.modules.get("numpy")
+        return isinstance(value, numpy.generic) or (kind is numpy.ndarray and value.dtype.kind in "biufcUS")
+    return (module, kind.__name__) in _LATE and of_python(module, kind.__name__) is kind
+
+
+def constant(value: Any) -> str | None:
+    return next((name for name, each in _CONSTANTS.items() if each is value), None)
+
+
+def made(value: Any, kind: Any) -> tuple[str, str, Any] | None:
+    """Module and name of its class, and what it is made of; None: it is no such thing."""
+    module, name = kind.__module__, kind.__name__
+    if name not in _REDUCED.get(module, ()) or of_python(module, name) is not kind:
+        return None
+    args = _PARTS[name](value) if name in _PARTS else value.__reduce_ex__(2)[1]
+    return module, name, args
+
+
+def make(module: Any, name: Any, args: Any) -> Any:
+    """Raises anything that is an Exception."""
+    if name not in _REDUCED.get(module, ()):
+        raise ValueError("data of no known class")
+    return of_python(module, name)(*args)
+
+
+def view(value: Any, kind: Any) -> tuple[str, Any] | None:
+    """The name of a view of a dict, and a dict that has it."""
+    if (name := _VIEWS.get(kind)) is None:
+        return None
+    mapping = value.mapping
+    return name, mapping if type(mapping) is dict else dict(mapping)

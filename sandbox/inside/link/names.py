@@ -1,0 +1,78 @@
+"""Special methods, and what of Python's own both sides have by name."""
+
+from __future__ import annotations
+
+import sys
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+DECIDING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __bool__ __contains__ __hash__".split())
+"""What comes of them is a truth value, or decides one."""
+_OPERATORS = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
+ARITHMETIC = frozenset(f"__{prefix}{name}__" for name in _OPERATORS for prefix in ("", "r", "i"))
+DIFFERENCES = frozenset({"__sub__", "__rsub__", "__isub__"})
+SPECIAL = frozenset(
+    [
+        *DECIDING,
+        *ARITHMETIC,
+        *"__call__ __len__ __length_hint__ __getitem__ __setitem__ __delitem__ __missing__ __iter__ __next__".split(),
+        *"__reversed__ __bytes__ __int__ __float__ __complex__ __index__ __round__ __trunc__ __floor__".split(),
+        *"__neg__ __pos__ __abs__ __invert__ __enter__ __exit__ __aenter__ __aexit__ __await__ __aiter__".split(),
+        *"__ceil__ __anext__ __get__ __set__ __delete__ __fspath__".split(),
+    ]
+)
+"""Those that a stand-in has where the class it stands for has them."""
+ALWAYS = ("__repr__", "__str__", "__format__", "__dir__")
+"""Those that every object has."""
+
+NAMED = (FunctionType, BuiltinFunctionType)
+"""What may go by the name that a module of Python has for it, besides classes."""
+DATA_MODULES = frozenset(
+    "abc array asyncio collections collections.abc copy dataclasses datetime decimal enum fractions functools "
+    "ipaddress itertools numbers pathlib queue random re string threading time typing uuid".split()
+)
+"""Their classes are the same on both sides, and may be called on either whatever they are called with."""
+_DATA = frozenset(
+    {
+        bool, bytearray, bytes, complex, dict, enumerate, filter, float, frozenset, int, list, map, object, property,
+        range, reversed, set, slice, str, tuple, zip, type(None),
+    }
+)  # fmt: skip
+_OWN_EXCEPTIONS = frozenset({"unittest", "pytest", "_pytest", "bdb", "doctest"})
+"""Modules whose exceptions tell what runs a test something."""
+_NEVER_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "turtledemo", "test", "__main__"})
+
+
+def of_python(module: Any, name: Any) -> Any:
+    """What a module of Python calls so; None where there is no such thing."""
+    if type(module) is not str or type(name) is not str:
+        return None
+    root = module.partition(".")[0]
+    if root not in sys.stdlib_module_names or root in _NEVER_IMPORTED:
+        return None
+    try:
+        thing: Any = sys.modules.get(module) or __import__(module, fromlist=("",))
+    except ImportError:
+        return None
+    for part in name.split("."):
+        held: dict[str, Any] = vars(thing) if hasattr(thing, "__dict__") else {}
+        thing = held.get(part)
+    return thing
+
+
+def place_of(thing: Any) -> tuple[str, str] | None:
+    """Module and name, by which ``of_python`` finds it."""
+    module: Any = getattr(thing, "__module__", None)
+    name: Any = getattr(thing, "__qualname__", None)
+    if thing is type(None):
+        return "types", "NoneType"
+    if of_python(module, name) is thing:
+        return module, name
+    return None
+
+
+def shared(kind: Any, module: str) -> bool:
+    """Whether a class of Python may go to the test as itself."""
+    if issubclass(kind, BaseException):
+        return module.partition(".")[0] not in _OWN_EXCEPTIONS
+    return kind in _DATA or module in DATA_MODULES

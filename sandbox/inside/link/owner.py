@@ -1,0 +1,154 @@
+"""The program's side: does what the test asks for.
+
+All that this process says it could say whatever its program is; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import sys
+from builtins import BaseException, MemoryError, isinstance, type  # noqa: UP029
+from typing import Any
+
+from .awaiting import steps
+from .classes import forwarded
+from .names import NAMED, place_of, shared
+from .operations import OPERATIONS, Operation
+from .output import Captured
+from .peer import Peer
+from .wire import Closed
+
+
+class Owner(Peer):
+    mine, theirs = "p", "t"
+
+    def __init__(self, scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
+        super().__init__(fd, scope, classes)
+        self._scope = scope
+        self._captured = Captured()
+        self._originals: dict[tuple[str, str], list[Any]] = {}
+        """Of what the test has patched: the value, or nothing."""
+        self._operations: dict[str, Operation] = {
+            **OPERATIONS,
+            "global": self._global,
+            "globals": self._globals,
+            "define": self._define,
+            "defined": lambda: [*self._scope],
+            **self.awaiting.operations(),
+            "patch": self._patch,
+            "restore": self._restore,
+            "python": self._python,
+        }
+
+    def serve_all(self) -> None:
+        """Until the test is done."""
+        self._captured.begin()
+        try:
+            self.send({"ready": True})
+            while True:
+                with self.lock:
+                    message = self.receive()
+                self.serve(message)
+        except Closed:
+            pass
+        finally:
+            self._captured.end()
+
+    def let_go(self) -> None:
+        """Of everything, so that nothing but the program's own is left for the end of its process."""
+        for part in (self.classes, self.things, self.surroundings, self.wire, self._captured, self):
+            part.__dict__.clear()
+
+    def fail(self, error: BaseException) -> None:
+        """The program's module has failed with this exception."""
+        try:
+            self.send({"raised": self.encode(error)})
+        except Closed:
+            pass
+
+    def operation(self, name: Any, given: list[Any]) -> Operation:
+        return self._operations[name]
+
+    def passes(self, error: BaseException) -> bool:
+        return isinstance(error, Closed | MemoryError)
+
+    def place(self, value: Any) -> tuple[str, str] | None:
+        if type(value) not in NAMED and not isinstance(value, type):
+            return None
+        place = place_of(value)
+        if place is None or place in self.handed:
+            return place
+        return place if isinstance(value, type) and shared(value, place[0]) else None
+
+    def known(self, module: str, name: str) -> Any:
+        self.handed.add((module, name))
+        return super().known(module, name)
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._captured.write(message)
+        super().send(message)
+
+    def special(self, name: str, kind: str) -> Any:
+        return (lambda thing: steps(self, thing)) if name == "__await__" else forwarded(self, name)
+
+    def get(self, thing: Any, name: str) -> Any:
+        return self.ask("get", thing, name)
+
+    def cannot(self, what: str) -> Any:
+        return self.ask("cannot", what)
+
+    # -- what only a program is asked for
+
+    def _global(self, name: str) -> Any:
+        if name not in self._scope:
+            raise NameError(f"name {name!r} is not defined")
+        return self._scope[name]
+
+    def _globals(self, names: Any) -> dict[str, Any]:
+        wanted = [name for name in self._scope if not name.startswith("__")] if names is None else names
+        return {name: self._scope[name] for name in wanted if name in self._scope}
+
+    def _define(self, name: str, *value: Any) -> None:
+        """What the program calls so becomes this, or nothing."""
+        if value:
+            self._scope[name] = value[0]
+        else:
+            del self._scope[name]
+
+    def _patch(self, module: str, name: str, *value: Any) -> None:
+        """An attribute of a module becomes this, or is taken away."""
+        target = self._module(module)
+        if (module, name) not in self._originals:
+            self._originals[module, name] = [vars(target)[name]] if name in vars(target) else []
+        if value:
+            setattr(target, name, *value)
+        else:
+            delattr(target, name)
+
+    def _restore(self, module: str, name: str) -> None:
+        """It becomes again what it was."""
+        target = self._module(module)
+        original = self._originals.pop((module, name))
+        if original:
+            setattr(target, name, *original)
+        elif name in vars(target):
+            delattr(target, name)
+
+    def _python(self, module: str, name: str, *args: Any, **keywords: Any) -> None:
+        """Have a function of Python do here what it did there."""
+        getattr(self._module(module), name)(*args, **keywords)
+
+    def _module(self, name: str) -> Any:
+        return sys.modules.get(name) or __import__(name, fromlist=("",))
+
+
+def serve(scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
+    """Until the test is done. ``scope``: of the program's module, which has run; ``classes``: those that the prelude
+    defines, ``objects.classes_in``."""
+    owner = Owner(scope, fd, classes)
+    owner.serve_all()
+    owner.let_go()
+
+
+def fail(error: BaseException, fd: int) -> None:
+    """Tell the test that the program's module has failed with this exception."""
+    Owner({}, fd).fail(error)
