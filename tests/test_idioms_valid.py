@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
 from microcoder.bench.idioms import idioms, plain
+
+
+def run(cases: Sequence[plain.Case]) -> list[plain.End]:
+    """One after the other."""
+    done = subprocess.run(
+        [sys.executable, "-m", plain.__name__],
+        input=msgspec.json.encode(cases),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+    )
+    return [plain.End(*end) for end in msgspec.json.decode(done.stdout, type=list[tuple[bool, str]])]
 
 
 def test_python_passes_the_right_programs_only() -> None:
     judged = [(idiom, name, right, source) for idiom in idioms() for name, source, right in idiom.programs]
-    ends = plain.run([plain.case(idiom, source) for idiom, _, _, source in judged])
+    ends = run([plain.Case(idiom.test, source, idiom.prelude) for idiom, _, _, source in judged])
     bad = [
         f"{idiom.name}, {name}: {'passes' if end.passed else 'fails'}\n{end.words}"
         for (idiom, name, right, _), end in zip(judged, ends, strict=True)

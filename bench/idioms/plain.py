@@ -15,16 +15,12 @@ import os
 import re
 import runpy
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-
-from . import Idiom
 
 PATIENCE = 60
 """Seconds that a program may take."""
@@ -42,23 +38,6 @@ class End(NamedTuple):
     passed: bool
     words: str
     """The last of what it printed."""
-    seconds: float
-
-
-def case(idiom: Idiom, program: str) -> Case:
-    return Case(idiom.test, program, idiom.prelude)
-
-
-def run(cases: Sequence[Case]) -> list[End]:
-    """One after the other."""
-    done = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=msgspec.json.encode(cases),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-        check=True,
-    )
-    return [End(*end) for end in msgspec.json.decode(done.stdout, type=list[tuple[bool, str, float]])]
 
 
 def is_suite(test: str) -> bool:
@@ -86,7 +65,6 @@ def command(each: Case) -> list[str]:
 
 def _main() -> None:
     import asyncio  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    import time
     import unittest.mock  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     import numpy  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -99,13 +77,12 @@ def _main() -> None:
     ends: list[End] = []
     for each in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Case]):
         with tempfile.TemporaryDirectory(prefix="idiom-") as folder:
-            begun = time.monotonic()
             child = os.fork()
             if not child:
                 os._exit(_run(each, Path(folder)))
             _, status = os.waitpid(child, 0)
             words = Path(folder, "printed").read_text(errors="replace")[-1000:]
-            ends.append(End(status == 0, words, time.monotonic() - begun))
+            ends.append(End(status == 0, words))
     sys.stdout.buffer.write(msgspec.json.encode(ends))
 
 

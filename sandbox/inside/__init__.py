@@ -1,4 +1,4 @@
-"""The part that runs inside the jail. Standard library only; the launcher starts it by path.
+"""The part that runs inside the jail. Standard library only, and pytest for tests; the launcher starts it by path.
 
 The host imports none of it but `values` and `outline`.
 
@@ -31,7 +31,6 @@ further lanes.
     eligibility    which programs may have lanes
     codes          what code objects hold
     program        one program: having its tests run, watching the test processes
-    linked         the same where a test uses the program's objects: in a process beside it, or in its own
     zygote         where they are forked
     ahead          which modules the zygotes hold
     state          what importing them changes otherwise, put back
@@ -39,13 +38,11 @@ further lanes.
     surroundings   what every test process finds
     lane           tests that share a process, and what it tells of them
     testing        the test process: confinement, then the program
-    trial          the test process of a test that is linked to the program's
-    guard          what it does not execute
     ending         whether anybody would see the interpreter end
     executable     test processes that become an executable instead: compiled programs, compilers
     files          what a test finds in its folder, what of it goes back
     cleaning       nothing is left of a program
-    late           the modules below that few test processes need: leetcode, calls, replay, objects
+    late           the modules below that few test processes need: leetcode, calls
     plain          returned values as JSON data
     leetcode       nodes, design problems and results in place, around a function that is called
     calls          of a program, for a test of assertions that is not run
@@ -57,7 +54,7 @@ further lanes.
     guard          no test runs what a program has written
     suite, pytests, ends   running a test: its statements, unittest, pytest; and what came of that
     outline        which tests a text has
-    objects        those of classes that both sides have, as data
+    objects        those of classes that both sides have
     values         what goes between them, as JSON. The host imports this file and outline, too
     kernel         what the standard library has no call for: prctl, seccomp; and the limits
 """

@@ -145,7 +145,7 @@ class Snapshot:
             elif (
                 not isinstance(value, type | ModuleType | FunctionType) and type(getattr(value, "__dict__", 0)) is dict
             ):
-                self._names.append(_names(f"{name}.{attribute}", cast("Any", value).__dict__, None, wholly=True))
+                self._names.append(_names(f"{name}.{attribute}", value.__dict__, None, wholly=True))
 
     def put_back(self, streams: Streams) -> list[str]:
         """Of what the program has done to the interpreter. What was exchanged, as far as that is worth telling."""

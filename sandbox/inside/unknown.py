@@ -184,8 +184,8 @@ class Unknown:
         pass
 
     def __await__(self) -> Iterator[Any]:
+        yield from ()
         return self
-        yield
 
     def __eq__(self, other: object) -> bool:
         self._test.guess()

@@ -18,7 +18,6 @@ from typing import Any, cast
 
 DEPTH = 200
 """Of what a program returns. What a test makes of it and hands back may be as deep again."""
-HANDED = -DEPTH
 DIGITS = 1000
 """Decimal digits, about, above which integers travel in hexadecimal: that is linear, decimal is not."""
 ITEMS = 100_000
@@ -37,9 +36,7 @@ def no_other(value: Any) -> object:
 
 
 def encode(value: Any, other: Other = no_other, depth: int = 0) -> object:
-    """JSON data. Raises TypeError for what ``other`` does not take, ValueError for what is nested too deep.
-
-    ``depth`` is how deep it is already; ``HANDED`` where a test hands it to the program."""
+    """JSON data. Raises TypeError for what ``other`` does not take, ValueError for what is nested too deep."""
     kind = cast("Any", type(value))
     if value is None or kind is bool or kind is str:
         return value

@@ -91,6 +91,15 @@ def steps(peer: Peer, awaitable: Any) -> Generator[Any, Any, Any]:
     return peer.ask("finish", number)
 
 
+def awaited(peer: Peer) -> Callable[[Any], Generator[Any, Any, Any]]:
+    """The ``__await__`` of stand-ins."""
+
+    def __await__(self: Any) -> Generator[Any, Any, Any]:  # noqa: N807
+        return steps(peer, self)
+
+    return __await__
+
+
 async def coroutine() -> None:
     """One of no content."""
 
@@ -124,5 +133,5 @@ def of_coroutines(peer: Peer, local: frozenset[str]) -> dict[str, Any]:
     return {
         **_SHOWN,
         "__getattribute__": __getattribute__, "send": send, "throw": throw, "close": close,
-        "__await__": lambda self: steps(peer, self),
+        "__await__": awaited(peer),
     }  # fmt: skip

@@ -21,7 +21,7 @@ from types import (
     GeneratorType,
     MethodType,
 )
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .awaiting import of_coroutines
 from .data import BASES, data_base
@@ -43,9 +43,9 @@ _NATIVE = (*BASES, BaseException, Enum, deque)
 """What they do is done by the stand-in itself, unless a class of the other side says otherwise."""
 
 
-def describe(kind: type, encode: Callable[[Any], Any]) -> dict[str, Any]:
+def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
     """What ``Classes.make`` has to know."""
-    own = vars(kind)
+    own: dict[str, Any] = kind.__dict__
     native: Any = next((base for base in kind.__mro__ if base in _NATIVE), None)
     if issubclass(kind, Enum):
         native = Enum
@@ -58,7 +58,8 @@ def describe(kind: type, encode: Callable[[Any], Any]) -> dict[str, Any]:
         if place is None or shared(base, place[0]):
             bases.append(encode(base))
         if place is not None and native is None:
-            special.update(*(SPECIAL & vars(each).keys() for each in base.__mro__ if each is not object))
+            for each in base.__mro__[:-1]:  # object is the last
+                special |= SPECIAL & vars(each).keys()
     described: dict[str, Any] = {
         "name": kind.__name__,
         "qualname": kind.__qualname__,
@@ -148,13 +149,15 @@ class Classes:
             if name.startswith("__"):
                 raise ValueError("an attribute of no name")
             type.__setattr__(kind, name, Forwarded(self._peer, name))
-        type.__setattr__(kind, "__getattr__", lambda member, name: self._attribute(member, name))
-        return kind
 
-    def _attribute(self, member: Any, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"{type(member).__name__!r} object has no attribute {name!r}", name=name, obj=member)
-        return self._peer.get(member, name)
+        def __getattr__(member: Any, name: str) -> Any:  # noqa: N807
+            if name.startswith("_"):
+                name_of_kind = cast("Any", type(member)).__name__
+                raise AttributeError(f"{name_of_kind!r} object has no attribute {name!r}", name=name, obj=member)
+            return self._peer.get(member, name)
+
+        type.__setattr__(kind, "__getattr__", __getattr__)
+        return kind
 
     def _class(self, name: str, parents: list[Any], namespace: dict[str, Any]) -> Any:
         if any(issubclass(each, _NATIVE) for each in parents):
@@ -240,10 +243,10 @@ def _root(peer: Peer) -> dict[str, Any]:
     def __copy__(self: Any) -> Any:  # noqa: N807
         return peer.ask("copy", self)
 
-    def __deepcopy__(self: Any, memo: Any) -> Any:  # noqa: N807
+    def __deepcopy__(self: Any, _: Any) -> Any:  # noqa: N807
         return peer.ask("deepcopy", self)
 
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807
+    def __reduce_ex__(self: Any, _: Any) -> Any:  # noqa: N807
         peer.cannot("an object of the other side, as a pickle")
 
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from .names import of_python
 
@@ -32,7 +32,7 @@ _PARTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
 _VIEWS: dict[Any, str] = {type(getattr({}, name)()): name for name in ("keys", "values", "items")}
 _CONSTANTS = {"NotImplemented": NotImplemented, "Ellipsis": ...}
 
-
+_tuple, _frozenset = cast("Any", tuple), cast("Any", frozenset)
 _BASES: dict[Any, Callable[[Any], Any]] = {
     bool: bool,
     int: int.__int__,
@@ -40,8 +40,8 @@ _BASES: dict[Any, Callable[[Any], Any]] = {
     complex: lambda value: complex(value.real, value.imag),
     str: str.__str__,
     bytes: lambda value: b"".join([value]),
-    tuple: lambda value: tuple(tuple.__iter__(value)),
-    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+    tuple: lambda value: _tuple(_tuple.__iter__(value)),
+    frozenset: lambda value: _frozenset(_frozenset.__iter__(value)),
 }
 """Types whose objects never change, and how what an object of a subclass holds is taken."""
 BASES = (*_BASES, bytearray, dict, list, set)
@@ -94,4 +94,4 @@ def view(value: Any, kind: Any) -> tuple[str, Any] | None:
     if (name := _VIEWS.get(kind)) is None:
         return None
     mapping = value.mapping
-    return name, mapping if type(mapping) is dict else dict(mapping)
+    return name, mapping if cast("Any", type(mapping)) is dict else dict(mapping)

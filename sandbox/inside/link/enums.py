@@ -12,8 +12,7 @@ Code = Callable[[Any], Any]
 def describe_members(kind: Any, encode: Code) -> dict[str, Any]:
     """Members with their values, and the names of what else the class has."""
     members: dict[str, Any] = kind.__members__
-    own: dict[str, Any] = vars(kind)
-    others = [name for name in own if not name.startswith("_") or name == "_missing_"]
+    others = [name for name in cast("dict[str, Any]", vars(kind)) if not name.startswith("_") or name == "_missing_"]
     return {
         "members": [[name, encode(each._value_)] for name, each in members.items()],
         "others": [name for name in others if name not in members],

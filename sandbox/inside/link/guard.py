@@ -22,8 +22,11 @@ from .names import ALWAYS, SPECIAL
 from .operations import OPERATIONS, Operation
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
-_RUNNING = {GeneratorType: ("send", "throw", "close"), CoroutineType: ("send", "throw", "close"),
-            AsyncGeneratorType: ("asend", "athrow", "aclose")}  # fmt: skip
+_RUNNING: dict[Any, tuple[str, ...]] = {
+    GeneratorType: ("send", "throw", "close"),
+    CoroutineType: ("send", "throw", "close"),
+    AsyncGeneratorType: ("asend", "athrow", "aclose"),
+}
 _CLOSED = (ModuleType, FrameType, CodeType, TracebackType)
 """Nothing of these is for a program."""
 _OF_TESTS = frozenset({"fields", "raw", "raws"})

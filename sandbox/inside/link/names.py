@@ -55,8 +55,7 @@ def of_python(module: Any, name: Any) -> Any:
     except ImportError:
         return None
     for part in name.split("."):
-        held: dict[str, Any] = vars(thing) if hasattr(thing, "__dict__") else {}
-        thing = held.get(part)
+        thing = getattr(thing, "__dict__", {}).get(part)
     return thing
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import operator
 import sys
 from builtins import delattr, dir, getattr, iter, len, list, setattr, type  # noqa: UP029
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from .names import ALWAYS, SPECIAL
 
@@ -23,7 +24,7 @@ def special(name: str, thing: Any, *args: Any, **keywords: Any) -> Any:
     """As Python looks it up: in the class."""
     if name not in SPECIAL and name not in ALWAYS:
         raise ValueError(f"no special method {name!r}")
-    return getattr(type(thing), name)(thing, *args, **keywords)
+    return getattr(cast("Any", type(thing)), name)(thing, *args, **keywords)
 
 
 def parameters(function: Any) -> list[list[Any]] | None:
@@ -57,6 +58,16 @@ def fields(thing: Any) -> list[list[Any]] | None:
     ]  # fmt: skip
 
 
+def raw(kind: Any, name: str) -> Any:
+    """What a class has itself, as it stands there."""
+    return kind.__dict__[name]
+
+
+def raws(kind: Any) -> list[str]:
+    """Names of what it has itself."""
+    return [*vars(kind)]
+
+
 OPERATIONS: dict[str, Operation] = {
     "call": call,
     "get": getattr,
@@ -68,9 +79,9 @@ OPERATIONS: dict[str, Operation] = {
     "names": dir,
     "parameters": parameters,
     "fields": fields,
-    "raw": lambda kind, name: vars(kind)[name],
-    "raws": lambda kind: [*vars(kind)],
+    "raw": raw,
+    "raws": raws,
     "iterate": iter,
     "size": len,
-    "item": lambda thing, place: thing[place],
+    "item": operator.getitem,
 }

@@ -9,7 +9,7 @@ import sys
 from builtins import BaseException, MemoryError, isinstance, type  # noqa: UP029
 from typing import Any
 
-from .awaiting import steps
+from .awaiting import awaited
 from .classes import forwarded
 from .names import NAMED, place_of, shared
 from .operations import OPERATIONS, Operation
@@ -88,7 +88,7 @@ class Owner(Peer):
         super().send(message)
 
     def special(self, name: str, kind: str) -> Any:
-        return (lambda thing: steps(self, thing)) if name == "__await__" else forwarded(self, name)
+        return awaited(self) if name == "__await__" else forwarded(self, name)
 
     def get(self, thing: Any, name: str) -> Any:
         return self.ask("get", thing, name)

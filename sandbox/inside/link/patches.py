@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .standins import Link
@@ -62,12 +62,12 @@ class Patches:
 
     def _refuse(self, kind: Any, name: str) -> None:
         """What the program logs stays with it."""
-        self._refused.append((kind, name, vars(kind)[name]))
+        self._refused.append((kind, name, kind.__dict__[name]))
         setattr(kind, name, property(lambda _: self._link.cannot(f"a test that looks at logs by {name}")))
 
     def watch(self, name: str, module: Any) -> None:
         # Modules are made of the class that ``sys`` has.
-        if type(module) not in (ModuleType, self._watched) or name.partition(".")[0] in _OURS:
+        if cast("Any", type(module)) not in (ModuleType, self._watched) or name.partition(".")[0] in _OURS:
             return
         for each, function in _SEEDS:
             if each == name and hasattr(module, function):

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 from weakref import ref
 
-from .awaiting import is_running, steps
+from .awaiting import awaited, is_running
 from .classes import forwarded
 from .guard import allowed, place_of_target
 from .names import ARITHMETIC, DECIDING, DIFFERENCES, NAMED, place_of, shared
@@ -26,7 +26,22 @@ from .wire import Closed, Garbled
 
 _OF_DIFFERENCES = ("__abs__", "__float__", "__int__", "__index__", "__round__")
 _COMPARISONS = ("__eq__", "__ne__")
-PLAIN = (bool, bytes, bytearray, complex, dict, float, frozenset, int, list, range, set, str, tuple, type(None))
+PLAIN: tuple[Any, ...] = (
+    bool,
+    bytes,
+    bytearray,
+    complex,
+    dict,
+    float,
+    frozenset,
+    int,
+    list,
+    range,
+    set,
+    str,
+    tuple,
+    type(None),
+)
 _OF_NOTHING = ("step", "finish", "cancel")
 """What a program may ask for that has to do with a task, which it knows by number."""
 PATIENCE = 1.0
@@ -185,7 +200,7 @@ class Link(Peer):
         if name == "__aexit__":
             return _aexit(self)
         if name == "__await__":
-            return lambda thing: steps(self, thing)
+            return awaited(self)
         return forwarded(self, name)
 
     def is_named(self, kind: str) -> bool:
@@ -277,12 +292,12 @@ class Link(Peer):
             raise AttributeError("__signature__")
         empty = inspect.Parameter.empty
         *parameters, (_, _, _, returned) = told
-        kinds = list(inspect._ParameterKind)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+        kinds: Any = type(inspect.Parameter.VAR_KEYWORD)
         return inspect.Signature(
             [
                 inspect.Parameter(
                     name,
-                    kinds[kind],
+                    kinds(kind),
                     default=default[0] if default else empty,
                     annotation=annotation[0] if annotation else empty,
                 )

@@ -6,9 +6,9 @@ import os
 import sys
 from os import environ, getcwd
 from sys import getrecursionlimit
-from typing import Any
+from typing import Any, cast
 
-_variables: dict[bytes, bytes] = environ._data  # pyright: ignore[reportAttributeAccessIssue]
+_variables: dict[bytes, bytes] = cast("Any", environ)._data
 _LEFT_OUT = ("PYTHON", "LD_", "MALLOC_")
 """Variables that say how programs are run."""
 

@@ -51,6 +51,10 @@ class Kind(NamedTuple):
     fill: Callable[[Any, Any, Code], object]
 
 
+def _empty(kind: Any) -> Callable[[Any], Any]:
+    return lambda _: kind()
+
+
 _list, _dict, _set, _bytearray = cast("Any", list), cast("Any", dict), cast("Any", set), cast("Any", bytearray)
 _deque, _ordered, _counter = cast("Any", deque), cast("Any", OrderedDict), cast("Any", Counter)
 _default = cast("Any", defaultdict)
@@ -92,8 +96,20 @@ def _fill_list(thing: Any, content: Any, decode: Code) -> None:
     _list.__setitem__(thing, slice(None), items)
 
 
+def _hex(thing: Any, _: Code) -> str:
+    return _bytearray.hex(thing)
+
+
 def _fill_bytes(thing: Any, content: Any, decode: Code) -> None:
     _bytearray.__setitem__(thing, slice(None), bytes.fromhex(content))
+
+
+def _empty_deque(content: Any) -> Any:
+    return _deque(maxlen=content[0])
+
+
+def _deque_items(thing: Any, encode: Code) -> list[Any]:
+    return [thing.maxlen, [encode(item) for item in _deque.__iter__(thing)]]
 
 
 def _fill_deque(thing: Any, content: Any, decode: Code) -> None:
@@ -102,12 +118,20 @@ def _fill_deque(thing: Any, content: Any, decode: Code) -> None:
     _deque.extend(thing, items)
 
 
+def _ordered_pairs(thing: Any, encode: Code) -> list[list[Any]]:
+    return [[encode(key), encode(item)] for key, item in _ordered.items(thing)]
+
+
 def _fill_ordered(thing: Any, content: Any, decode: Code) -> None:
     pairs = [(decode(key), decode(item)) for key, item in content]
     values.check_hashes([key for key, _ in pairs])
     _ordered.clear(thing)
     for key, item in pairs:
         _ordered.__setitem__(thing, key, item)
+
+
+def _default_pairs(thing: Any, encode: Code) -> list[Any]:
+    return [encode(thing.default_factory), _pairs(thing, encode)]
 
 
 def _fill_default(thing: Any, content: Any, decode: Code) -> None:
@@ -121,30 +145,19 @@ def in_order(items: Any, encode: Code) -> list[Any]:
     return sorted([encode(item) for item in items], key=repr)
 
 
+def _set_items(thing: Any, encode: Code) -> list[Any]:
+    return in_order(_set.__iter__(thing), encode)
+
+
 KINDS: dict[str, Kind] = {
-    "list": Kind(_list, lambda _: _list(), _items, _fill_list),
-    "dict": Kind(_dict, lambda _: _dict(), _pairs, _fill_dict),
-    "set": Kind(_set, lambda _: _set(), lambda thing, encode: in_order(_set.__iter__(thing), encode), _fill_set),
-    "bytearray": Kind(_bytearray, lambda _: _bytearray(), lambda thing, _: _bytearray.hex(thing), _fill_bytes),
-    "deque": Kind(
-        _deque,
-        lambda content: _deque(maxlen=content[0]),
-        lambda thing, encode: [thing.maxlen, [encode(item) for item in _deque.__iter__(thing)]],
-        _fill_deque,
-    ),
-    "OrderedDict": Kind(
-        _ordered,
-        lambda _: _ordered(),
-        lambda thing, encode: [[encode(key), encode(item)] for key, item in _ordered.items(thing)],
-        _fill_ordered,
-    ),
-    "Counter": Kind(_counter, lambda _: _counter(), _pairs, _fill_dict),
-    "defaultdict": Kind(
-        _default,
-        lambda _: _default(),
-        lambda thing, encode: [encode(thing.default_factory), _pairs(thing, encode)],
-        _fill_default,
-    ),
+    "list": Kind(_list, _empty(_list), _items, _fill_list),
+    "dict": Kind(_dict, _empty(_dict), _pairs, _fill_dict),
+    "set": Kind(_set, _empty(_set), _set_items, _fill_set),
+    "bytearray": Kind(_bytearray, _empty(_bytearray), _hex, _fill_bytes),
+    "deque": Kind(_deque, _empty_deque, _deque_items, _fill_deque),
+    "OrderedDict": Kind(_ordered, _empty(_ordered), _ordered_pairs, _fill_ordered),
+    "Counter": Kind(_counter, _empty(_counter), _pairs, _fill_dict),
+    "defaultdict": Kind(_default, _empty(_default), _default_pairs, _fill_default),
 }
 _NAMES: dict[type, str] = {kind.type: name for name, kind in KINDS.items()}
 
