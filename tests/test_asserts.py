@@ -91,6 +91,8 @@ LIFTED: dict[str, tuple[str, str, Status]] = {
         A,
     ),
     "counter": ("assert f() == {'a': 2}", "from collections import Counter\ndef f(): return Counter('aa')", A),
+    "deeper than what travels": ("assert len(f(3000)) == 1", "def f(n):\n    x = []\n    for _ in range(n): x = [x]\n    return x", A),
+    "iterator that fails at its end": ("assert f(1)", "def f(x):\n    yield x\n    raise ValueError", A),
     "numpy scalar": ("assert f() == 3", "import numpy\ndef f(): return numpy.int64(3)", A),
 }  # fmt: skip
 REPLAYED: dict[str, tuple[str, str, Status]] = {
@@ -150,6 +152,16 @@ REPLAYED: dict[str, tuple[str, str, Status]] = {
     "deep": (
         "x = f(190)\nassert g([[[x]]]) == 193",
         "def f(n): return [f(n - 1)] if n else []\ndef g(x): return 1 + g(x[0]) if x else 0",
+        A,
+    ),
+    "deep tuples": (
+        "x = f(450)\nn = 0\nwhile x:\n    x = x[0]\n    n += 1\nassert n == 450",
+        "def f(n):\n    x = ()\n    for _ in range(n): x = x,\n    return x",
+        A,
+    ),
+    "deep tuples, handed on": (
+        "x = ()\nfor _ in range(450): x = x,\nassert f(x) == 450",
+        "def f(x):\n    n = 0\n    while x:\n        x = x[0]\n        n += 1\n    return n",
         A,
     ),
     "random numbers": (

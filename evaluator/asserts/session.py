@@ -29,7 +29,7 @@ from .perturb import passes_wrongly, trials
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
-SEALED = "it can only be judged in the process of the program, which assert_trust sealed leaves out"
+SEALED = "the test can only be judged in the process of the program, which assert_trust sealed leaves out, because of"
 
 
 End = Literal[
@@ -101,7 +101,7 @@ class Session:
             return None, Ruling(Status.CHECKER_ERROR, message=fault)
         execution, told = await self._linked(test)
         if told.end == "undecided" and self._trust == "sealed":
-            return execution, Ruling(Status.CHECKER_ERROR, message=f"{told.words}: {SEALED}")
+            return execution, Ruling(Status.CHECKER_ERROR, message=f"{SEALED} {told.words}")
         rule = "assert replayed"
         if told.end == "undecided":
             execution, told = await self._together(test)
@@ -132,9 +132,8 @@ class Session:
             return None
         alone = _read_alone(execution.result)
         if not alone.asks:
-            return (
-                f"the test asks nothing of the program: {f'it failed: {alone.error}' if alone.error else 'it passed'}"
-            )
+            what = f"it fails by itself: {alone.error}" if alone.error else "it passes without one"
+            return f"the test asks nothing of the program: {what}"
         own = await in_thread(test.reading.own_doing, assuming, alone.caught) if alone.caught else None
         return f"whatever a program returns, the test raises {own}" if own is not None else None
 
@@ -165,7 +164,7 @@ class Session:
         copies = await in_thread(trials, reading.source, secrets.token_bytes(16), names, test.function)
         tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
         if passes_wrongly(copies, [_passed(each) for _, each in tried]):
-            told = _Told("failed", "what the test expects makes no difference to whether it passes")
+            told = _Told("failed", "the program passes whatever the test expects")
         return execution, told
 
     async def _beside(self, test: Assertion, sources: Sequence[str]) -> list[tuple[Execution, _Told]]:
@@ -200,7 +199,7 @@ def _shown(execution: Execution, word: str) -> _Told:
     """What a process told that shows this word."""
     shown, _, report = execution.result.partition(b"\n")
     if execution.outcome is not Outcome.FINISHED or shown != word.encode():
-        return _Told("ended", "the process ended before the test did")
+        return _Told("ended", "the process of the program ended before the test did")
     return _of_process(msgspec.structs.replace(execution, result=report))
 
 
@@ -215,10 +214,10 @@ def _of_process(execution: Execution) -> _Told:
         try:
             return _read_told(execution.result)
         except msgspec.MsgspecError:
-            return _Told("crashed", "the process of the test ended without a word")
+            return _Told("crashed", "the process of the test ended without a result")
     if execution.limit:
         return _Told(
-            _EARLY[execution.outcome], f"{execution.limit} exceeded while the test looked at what was returned"
+            _EARLY[execution.outcome], f"{execution.limit} exceeded by the test, while it used what the program gave"
         )
     lines = execution.stderr[-1000:].decode(errors="replace").strip().splitlines()
     return _Told("crashed", f"the process of the test crashed: {lines[-1] if lines else execution.signal}"[:300])

@@ -30,14 +30,24 @@ def serve(scope: dict[str, Any], lines: Iterable[bytes], write: Write) -> None:
             if name not in scope:
                 raise NameError(undefined(name))
             value = scope[name](*map(decode, args), **{key: decode(item) for key, item in keywords.items()})
-            record = [0, encode(value, _no_data)]
         except MemoryError:
             raise
         except Exception as error:
             record = [1, _text(error)]
+        else:
+            record = [0, _data(value)]
         write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
         if record[0]:
             break
+
+
+def _data(value: Any) -> object:
+    try:
+        return encode(value, _no_data)
+    except MemoryError:
+        raise
+    except Exception:  # it is nested too deep, or an iterator that fails: the test itself has to see that
+        return _no_data(value)
 
 
 def _no_data(value: Any) -> object:

@@ -27,6 +27,7 @@ PICKLED = {
 """What a pickle may name, by module: what makes data, and does nothing else."""
 WRITING = frozenset(("_pytest", "attr", "attrs", "collections", "dataclasses", "unittest"))
 """Packages that execute text of their own making."""
+TEXT = "a test that executes a text of its own"
 OWN = __name__.partition(".")[0]
 IMPORTING = frozenset(("_frozen_importlib", "_frozen_importlib_external", "importlib", "zipimport"))
 
@@ -61,23 +62,23 @@ class Guard:
     def execute(self, code: CodeType) -> str | None:
         file, who = code.co_filename, _caller()
         if self._writable(file):
-            return f"the test executes {file}, which the program may have written"
+            return f"a test that executes {file}, which the program may have written"
         if who in IMPORTING:
-            return None if os.path.isabs(file) or file.startswith("<frozen ") else "the test executes a text"
-        return None if who in WRITING or who == OWN or _imports() else "the test executes a text"
+            return None if os.path.isabs(file) or file.startswith("<frozen ") else TEXT
+        return None if who in WRITING or who == OWN or _imports() else TEXT
 
     def load(self, file: object) -> str | None:
         wrong = isinstance(file, str | bytes) and self._writable(os.fsdecode(file))
-        return f"the test loads {file!r}, which the program may have written" if wrong else None
+        return f"a test that loads {file!r}, which the program may have written" if wrong else None
 
     def load_extension(self, _: str, file: object, *__: object) -> str | None:
         return self.load(file)
 
     def read_code(self, _: object) -> str | None:
-        return None if _caller() in IMPORTING else "the test reads marshalled code"
+        return None if _caller() in IMPORTING else "a test that reads marshalled code"
 
     def find(self, module: str, name: str) -> str | None:
-        return None if name in PICKLED.get(module, ()) else f"the test unpickles {module}.{name}"
+        return None if name in PICKLED.get(module, ()) else f"a test that unpickles {module}.{name}"
 
     def _writable(self, file: str) -> bool:
         return os.path.isabs(file) and os.path.realpath(file).startswith(self._folders)

@@ -156,7 +156,10 @@ class _Session:
             outcome = "xfailed" if hasattr(report, "wasxfail") else "skipped"
         else:
             outcome = "faulty" if isinstance(error, pytest.FixtureLookupError) else "failed"
-        words = words_of(error) if error else str(report.longrepr or "")
+        if isinstance(error, pytest.FixtureLookupError):
+            words = f"fixture {error.argname!r}: {error.msg or 'there is none'}"
+        else:
+            words = words_of(error) if error else str(report.longrepr or "")
         self._tally.add(name, outcome, f"{parameters} {words}".strip() if words else "", error)
 
 

@@ -40,9 +40,8 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     except Stop:
         pass
     except BaseException as error:  # of the program's module
-        return write(
-            json.dumps({"end": "ended", "words": f"the program does not start: {type(error).__name__}"}).encode()
-        )
+        words = f"the program ended with {type(error).__name__} before the test began"
+        return write(json.dumps({"end": "ended", "words": words}).encode())
     told: dict[str, Any] = {}
     try:
         module = linked.module()
@@ -53,7 +52,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     except Stop:
         pass
     except Exception as error:  # of what runs the test
-        told = {"end": "undecided", "words": f"the test cannot run apart: {type(error).__name__}: {error}"}
+        told = {"end": "undecided", "words": f"an error of the judge: {type(error).__name__}: {error}"}
     linked.close()
     return write(json.dumps(told | (stopped(linked) or {})).encode())
 
@@ -63,9 +62,9 @@ def stopped(linked: Link) -> dict[str, str] | None:
     if linked.undecided is not None:
         return {"end": "undecided", "words": linked.undecided}
     if linked.garbled is not None:
-        return {"end": "garbled", "words": f"what came back is no answer: {linked.garbled}"}
+        return {"end": "garbled", "words": f"the program's process does not answer as it should: {linked.garbled}"}
     if linked.ended is not None:
-        return {"end": "ended", "words": f"the process ended during {linked.ended}"}
+        return {"end": "ended", "words": f"the process of the program ended during {linked.ended}"}
     return None
 
 

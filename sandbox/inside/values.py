@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 DEPTH = 200
-"""Of what a program returns. What a test makes of it and hands back may be as deep again."""
+"""How deep lists and the like may be nested."""
 DIGITS = 1000
 """Decimal digits, about, above which integers travel in hexadecimal: that is linear, decimal is not."""
 ITEMS = 100_000
@@ -103,12 +103,13 @@ def _no_numpy(other: Other, outer: Any) -> Other:
 
 
 def decode(data: Any, other: Callable[[Any], Any] = no_other, depth: int = 0) -> Any:
-    """The value. Raises ValueError (TypeError, OverflowError) for what ``encode`` does not write."""
+    """The value. Raises RecursionError for what is nested too deep, ValueError (TypeError, OverflowError) for whatever else
+    ``encode`` does not write."""
     kind = cast("Any", type(data))
     if kind is not list and kind is not dict:
         return data
     if depth > 2 * DEPTH:
-        raise ValueError("nested too deep")
+        raise RecursionError("nested too deep")
     if kind is list:
         return [decode(item, other, depth + 1) for item in data]
     if len(data) != 1:

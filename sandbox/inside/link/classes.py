@@ -177,7 +177,7 @@ def _metaclass(peer: Peer) -> Any:
     class Meta(type):
         def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> Any:
             if not ours:
-                peer.cannot(f"a class {name!r} of one side with a base of the other")
+                peer.cannot(f"a class {name!r} with a base of {peer.other}")
             return super().__new__(cls, name, bases, namespace)
 
         def __init__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> None:
@@ -247,7 +247,7 @@ def _root(peer: Peer) -> dict[str, Any]:
         return peer.ask("deepcopy", self)
 
     def __reduce_ex__(self: Any, _: Any) -> Any:  # noqa: N807
-        peer.cannot("an object of the other side, as a pickle")
+        peer.cannot(f"a pickle of an object of {peer.other}")
 
     return {
         "__slots__": ("__weakref__",),

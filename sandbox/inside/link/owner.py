@@ -6,7 +6,7 @@ All that this process says it could say whatever its program is; nothing is deci
 from __future__ import annotations
 
 import sys
-from builtins import BaseException, MemoryError, isinstance, type  # noqa: UP029
+from builtins import BaseException, MemoryError, RecursionError, isinstance, type  # noqa: UP029
 from typing import Any
 
 from .awaiting import awaited
@@ -14,12 +14,12 @@ from .classes import forwarded
 from .names import NAMED, place_of, shared
 from .operations import OPERATIONS, Operation
 from .output import Captured
-from .peer import Peer
+from .peer import TOO_DEEP, Peer
 from .wire import Closed
 
 
 class Owner(Peer):
-    mine, theirs = "p", "t"
+    mine, theirs, other = "p", "t", "the test"
 
     def __init__(self, scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
         super().__init__(fd, scope, classes)
@@ -67,6 +67,12 @@ class Owner(Peer):
 
     def operation(self, name: Any, given: list[Any]) -> Operation:
         return self._operations[name]
+
+    def request(self, message: dict[str, Any]) -> tuple[Operation, list[Any], dict[str, Any]]:
+        try:
+            return super().request(message)
+        except RecursionError:
+            return self.cannot(TOO_DEEP)
 
     def passes(self, error: BaseException) -> bool:
         return isinstance(error, Closed | MemoryError)

@@ -52,12 +52,15 @@ KEPT = 10_000
 """Numbers and the like of the other side's classes that are known: nobody can watch them for their end."""
 RAISED = 4
 """The same of exceptions of Python's own classes."""
+TOO_DEEP = "values that are nested too deep to be handed over"
 
 
 class Peer:
     mine: str
     """What stands for this side's objects; and the other's."""
     theirs: str
+    other: str
+    """What people call the other side."""
 
     def __init__(self, fd: int, scope: dict[str, Any], shared: frozenset[str]) -> None:
         self.wire = Wire(fd)
@@ -118,8 +121,10 @@ class Peer:
         """The value as the other side is told it."""
         try:
             return self.encode(value)
-        except (ValueError, TypeError, RecursionError) as error:
-            return self.cannot(f"a value that cannot travel: {error}")
+        except RecursionError:
+            return self.cannot(TOO_DEEP)
+        except (ValueError, TypeError) as error:
+            return self.cannot(f"a value that cannot be handed over: {error}")
 
     def cannot(self, what: str) -> Any:
         """The test is undecided."""
@@ -239,7 +244,7 @@ class Peer:
             self._new.append([number, told])
             return number
         if self.classes.made(kind):
-            self.cannot("an exception of the program that has long gone")
+            self.cannot(f"an exception of {self.other} that is no longer known")
         told = {"of": self.encode(kind)}
         if number not in self._described:
             self._described.add(number)

@@ -21,7 +21,7 @@ from .names import ARITHMETIC, DECIDING, DIFFERENCES, NAMED, place_of, shared
 from .operations import Operation
 from .output import deliver
 from .patches import Patches
-from .peer import Peer
+from .peer import TOO_DEEP, Peer
 from .wire import Closed, Garbled
 
 _OF_DIFFERENCES = ("__abs__", "__float__", "__int__", "__index__", "__round__")
@@ -65,7 +65,7 @@ class _TooDeep(BaseException):
 
 
 class Link(Peer):
-    mine, theirs = "t", "p"
+    mine, theirs, other = "t", "p", "the program"
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class Link(Peer):
         try:
             return what()
         except _TooDeep:
-            return self.cannot("a test, or values, too deep for the way between two processes")
+            return self.cannot(TOO_DEEP)
         except Closed:
             if self.undecided is not None:
                 raise Undecided(self.undecided) from None
@@ -229,7 +229,7 @@ class Link(Peer):
         except RecursionError:
             raise _TooDeep from None
         except Exception as error:
-            raise Garbled(f"what was asked for is nothing: {_text(error)}") from None
+            raise Garbled(f"a question that cannot be read: {_text(error)}") from None
 
     def _check_target(self, message: dict[str, Any]) -> None:
         """Only what the test has handed over can be asked for anything. Raises ValueError."""
@@ -247,7 +247,7 @@ class Link(Peer):
         except RecursionError:
             raise _TooDeep from None
         except Exception as error:
-            raise Garbled(f"an answer that is none: {_text(error)}") from None
+            raise Garbled(f"an answer that cannot be read: {_text(error)}") from None
 
     def raised(self, message: dict[str, Any]) -> BaseException:
         try:
@@ -267,7 +267,7 @@ class Link(Peer):
         except RecursionError:
             raise _TooDeep from None
         except Exception as error:
-            raise Garbled(f"a message of another form: {_text(error)}") from None
+            raise Garbled(f"a message that cannot be read: {_text(error)}") from None
         return message
 
     def place(self, value: Any) -> tuple[str, str] | None:
@@ -445,12 +445,22 @@ def _aexit(link: Link) -> Any:
 
 
 def _shown(operation: str, given: tuple[Any, ...]) -> str:
-    """What the program is asked for, in a few words."""
-    if operation == "global":
-        return f"{given[0]}"
-    if operation == "globals":
-        return "the names of the program"
-    return operation
+    """What the test asks the program for, in a few words."""
+    match operation:
+        case "call":
+            return "a call"
+        case "special":
+            return "a call" if given[0] == "__call__" else f"{given[0]}"
+        case "get" | "set" | "del":
+            return f"the use of an attribute {given[1]!r}"
+        case "global" | "define":
+            return f"the use of {given[0]}"
+        case "start" | "step" | "finish" | "cancel":
+            return "an await"
+        case "copy" | "deepcopy":
+            return f"copy.{operation}"
+        case _:
+            return "a question of the test"
 
 
 def _text(error: BaseException) -> str:

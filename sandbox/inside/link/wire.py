@@ -55,7 +55,7 @@ class Wire:
         except ValueError:
             raise Garbled("a message that is no JSON") from None
         if cast("Any", type(message)) is not dict:
-            raise Garbled("a message of another form")
+            raise Garbled("a message that is no object")
         return message
 
     def end(self) -> None:
