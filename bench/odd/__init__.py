@@ -5,10 +5,12 @@ Each file holds programs of one kind, each below a line ``== name``.
     endings    destructors, generators, streams that nobody closed, exit handlers, hooks
     holders    what may hold a stream to the end; each once with every one of STREAMS
     exits      exit codes, exceptions that nobody catches, exit handlers
+    lasting    what caches, registries, classes, generators, frames and the library hold when a program ends
     streams    standard streams replaced, wrapped, closed and read by every name; encodings, locales, large outputs
     running    recursion, threads, asyncio, signals, tracing, modules, hashes, memory
     known      what is not as in a plain process, and will not be: frames of ours below a program's, the recursion limit
-               of threads, what of the heap is the zygote's, a signal that limits need, destructors in a list or cycle
+               of threads, what of the heap is the zygote's, a signal that limits need, destructors in a list or cycle,
+               modules of the interpreter that were exchanged for others, what profilers see of the end
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def programs() -> dict[str, str]:
         f"{stream} held by {name}": f"import io, os, sys\n{code.replace('STREAM', stream)}"
         for stream, (name, code) in itertools.product(STREAMS, _read("holders").items())
     }
-    for kind in ("endings", "exits", "streams", "running"):
+    for kind in ("endings", "exits", "lasting", "running", "streams"):
         found |= {f"{kind}: {name}": code for name, code in _read(kind).items()}
     return found
 

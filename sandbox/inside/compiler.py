@@ -38,12 +38,14 @@ OUT_OF_TIME = signal.SIGPROF
 """As an exit code; see kernel.die_of_sigprof."""
 STREAM_NAMES = re.compile(rb"\b(?:dev(?!/(?:null|urandom|random)\b)|proc)\b")
 """Whoever opens a standard stream by a name has one of these in the text."""
-ENDED_NAMES = b"__del__", b"__hash__", b"KeyboardInterrupt", b"addaudithook", b"_clear", b"setattr"
+ENDED_NAMES = (
+    b"__del__", b"__hash__", b"KeyboardInterrupt", b"addaudithook", b"_clear", b"setattr", b"_shutdown",
+    b"get_objects", b"gc.garbage", b"set_debug", b"ctypes", b"interpreters",
+)  # fmt: skip
 """Whoever has one of these in the text may do what cannot be seen in what the interpreter holds: give a class of the
 library a destructor, or a standard stream a method; have types compared in a way of its own; be interrupted in a text
-that is executed; listen to the end; exchange exit handlers."""
-STREAM_METHODS = b".close =", b".close=", b".flush =", b".flush="
-"""Whoever has none of these in the text, nor the above, leaves the methods of the standard streams as they are."""
+that is executed; listen to the end; exchange exit handlers; see what is ours, or have the collector tell of it; write
+by what is no Python of this interpreter."""
 NOTED = frozenset({"__stderr__", "__stdout__", "named streams", "open", "os", "random", "stderr", "stdout"})
 NODES = "ListNode", "Node", "TreeNode"
 """Noted, too, where they stand in the source: in annotations they may be text."""
@@ -133,7 +135,7 @@ class Compiler:
                 noted |= {"random"}
             if (b"dev" in source or b"proc" in source) and STREAM_NAMES.search(source):
                 noted |= {"named streams"}
-            if any(name in source for name in STREAM_METHODS):
+            if (b"close" in source or b"flush" in source) and code_of.exchanges_methods(codes, names):
                 noted |= {"stream methods"}
             if b"Node" in source or b"Node" in prelude:
                 noted |= {name for name in NODES if name.encode() in source + prelude}

@@ -51,6 +51,12 @@ def loses_order(codes: list[CodeType]) -> bool:
     return any(_loses_order(code) for code in codes)
 
 
+def exchanges_methods(codes: list[CodeType], names: frozenset[str]) -> bool:
+    """Whether it may give a standard stream a ``close`` or ``flush`` of its own."""
+    written = {name for code in codes for _, name in attribute_writes(code)}
+    return not written.isdisjoint(("close", "flush")) or not names.isdisjoint(("__dict__", "vars"))
+
+
 def names_random(names: frozenset[str], modules: frozenset[str]) -> bool:
     """Whether a program that mentions these names, and imports these modules, may use a random generator."""
     return "random" in names or any("random" in module.split(".") for module in modules)

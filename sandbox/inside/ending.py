@@ -50,14 +50,33 @@ class Ending:
         kinds = (kind for kind in every_type() if not issubclass(kind, type) and not acts(kind))
         self._idle: frozenset[Any] = frozenset(kinds)
         self._handlers = atexit._ncallbacks()  # pyright: ignore[reportPrivateUsage]
-        self._nothing_else = False
-        """It has been seen that there are no handlers, threads and the like."""
         self.take_streams()
 
     def take_streams(self) -> None:
         """The present ones are those that the interpreter has made itself."""
         self._stdout: Any = sys.stdout
         self._stderr: Any = sys.stderr
+
+    def begin(self) -> None:
+        """Of a test. What the one before left is nothing to it."""
+        self._mark = Mark()
+        self._flushed = False
+        self._nothing_else = False
+        """It has been seen that there are no handlers, threads and the like."""
+
+    def frozen(self) -> bool:
+        """Whether the program has taken what there is away from the collector; at the end it leaves that alone."""
+        return all(thing is not self._mark for thing in gc.get_objects())
+
+    def flush(self) -> None:
+        """As the interpreter does, once, after the last line of a file, before it looks at how that ended."""
+        if not self._flushed:
+            self._flushed = True
+            for name in ("stderr", "stdout"):
+                try:
+                    getattr(sys, name).flush()
+                except BaseException:
+                    pass
 
     def unseen(self, traced: bool) -> bool:
         """Whether that is so; then the streams are flushed. What the zygote holds is not looked at: it is frozen.
@@ -79,9 +98,9 @@ class Ending:
                 return False
             things = gc.get_objects()
             kinds: set[Any] = set(map(type, things))
-            if kinds <= self._idle or all(map(_rests, self._doubtful(things, kinds))):
-                stdout.flush()
+            if Mark in kinds and (kinds <= self._idle or all(map(_rests, self._doubtful(things, kinds)))):
                 stderr.flush()
+                stdout.flush()
                 return True
         except BaseException:  # whatever the program has put in the place of something
             pass
@@ -137,7 +156,7 @@ class Ending:
         if threading._threading_atexits or (traced and threads()):
             return False
         if threads():
-            flush()
+            self.flush()
             threading._shutdown()
         return atexit._ncallbacks() == self._handlers  # pyright: ignore[reportPrivateUsage]
 
@@ -148,6 +167,10 @@ class Ending:
         if len(found) > LOOKED_AT:
             raise ValueError("too many")
         return found
+
+
+class Mark:
+    """Is among what the collector looks at, unless the program has frozen that."""
 
 
 class Last:
@@ -161,15 +184,6 @@ class Last:
         if self._ending.unseen(traced=False):
             _exit(self._code)
         gc.unfreeze()
-
-
-def flush() -> None:
-    """As the interpreter does after the last line of a file, before it looks at how that ended."""
-    for name in ("stderr", "stdout"):
-        try:
-            getattr(sys, name).flush()
-        except BaseException:
-            pass
 
 
 def own_methods() -> bool:
@@ -233,8 +247,12 @@ def _usual(defaults: tuple[Any, ...] | None) -> bool:
 
 
 def _generator(thing: GeneratorType[Any, Any, Any]) -> bool:
-    """One that was not run to its end goes on where a handler or a ``with`` waits. Since Python 3.12 each has one."""
-    return thing.gi_frame is None or not (thing.gi_running or thing.gi_code.co_exceptiontable)
+    """One that was not run to its end goes on where a handler or a ``with`` waits, and closes what it yields from.
+    Since Python 3.12 each has a handler."""
+    if thing.gi_frame is None:
+        return True
+    inner = thing.gi_yieldfrom
+    return not (thing.gi_running or thing.gi_code.co_exceptiontable) and (inner is None or type(inner) is GeneratorType)
 
 
 def _memory(thing: io.BytesIO | io.StringIO) -> bool:
@@ -242,7 +260,7 @@ def _memory(thing: io.BytesIO | io.StringIO) -> bool:
 
 
 def _file(thing: io.FileIO) -> bool:
-    return len(vars(thing)) <= 1 and (thing.closed or not thing.writable())
+    return vars(thing).keys() <= {"name"} and (thing.closed or not thing.writable())
 
 
 def _reader(thing: io.BufferedReader) -> bool:
@@ -250,7 +268,7 @@ def _reader(thing: io.BufferedReader) -> bool:
 
 
 def _text(thing: io.TextIOWrapper) -> bool:
-    return len(vars(thing)) <= 1 and type(thing.buffer) in (io.BufferedReader, io.BytesIO)
+    return vars(thing).keys() <= {"mode"} and type(thing.buffer) in (io.BufferedReader, io.BytesIO)
 
 
 _making: Any = WeakSet[Any].__init__

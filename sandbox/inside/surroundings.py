@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from collections.abc import Sequence
 from copy import copy
 from importlib.machinery import SourceFileLoader
+from types import FunctionType
 from typing import Any
 
 from .compiler import SOURCE
@@ -68,4 +70,9 @@ def _leave_out_our_frames() -> None:
     def setrecursionlimit(limit: Any, /) -> None:
         put(limit + FRAMES if isinstance(limit, int) and 0 < limit <= HIGHEST - FRAMES else limit)
 
-    sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
+    # With names of their own: what sys holds is the last to go, and so would be all that this module imports.
+    scope = {"__builtins__": builtins, "__name__": "sys", "FRAMES": FRAMES, "HIGHEST": HIGHEST}
+    sys.getrecursionlimit, sys.setrecursionlimit = (
+        FunctionType(each.__code__, scope, each.__name__, None, each.__closure__)
+        for each in (getrecursionlimit, setrecursionlimit)
+    )

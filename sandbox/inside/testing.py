@@ -11,13 +11,14 @@ import sys
 import time
 
 # Whatever the program makes of the builtins.
-from builtins import BaseException, MemoryError, OSError, SystemExit, getattr, int, isinstance, print, type  # noqa: UP029
+from builtins import BaseException, MemoryError, OSError, SystemExit, getattr, int, isinstance, issubclass, print, type  # noqa: UP029
 from functools import partial
+from os import _exit
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from .compiler import NODES, SOURCE, load, load_prelude
-from .ending import Ending, flush, own_methods
+from .ending import Ending, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
 from .late import Late
@@ -38,6 +39,8 @@ _STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
 _HIGHEST = 2**31 - 1
 """Of the exit codes whose last eight bits count; what else may be given is the interpreter's affair."""
 _leetcode, _calls = Late("leetcode"), Late("calls")
+_HERE = os.path.dirname(__file__)
+_traceback: Any = BaseException.__dict__["__traceback__"]
 _stop_profiling = partial(sys.setprofile, None)
 """Is not seen by a profiler, as a call of the function itself would be."""
 
@@ -85,7 +88,10 @@ class TestProcess:
     trace: Any = None
     """What the program has given sys.settrace. It sees nothing of ours."""
     stop: BaseException | None = None
-    """What the program ends with. No frame of ours has it: its frames would have themselves."""
+    """What the program ends with, where the interpreter has more to do to find the exit code. No frame of ours has it:
+    its frames would have themselves."""
+    exit_code: int | None = 0
+    """The exit code, if it is known."""
 
     def __init__(self, surroundings: Surroundings, code: int) -> None:
         self.surroundings = surroundings
@@ -141,7 +147,7 @@ class TestProcess:
             code = self.code_of()
             if code is None:
                 self.end()
-            os._exit(code)
+            _exit(code)
         self.modules = len(sys.modules) + (0 if task.mode == "stdio" else 1)  # "solution" comes with the first call
         self.names = self.names_in_modules()
         place = written = 0
@@ -168,7 +174,7 @@ class TestProcess:
             except BaseException:  # the program took away what this needs, which is no fault of the test
                 more = False
             if not more:
-                os._exit(code)
+                _exit(code)
 
     def confine(self) -> None:
         for which, most in self.task.limits:
@@ -211,7 +217,8 @@ class TestProcess:
         """The state of one test, whose files, streams and module are there."""
         scope = self.main.__dict__
         state: int = CLEAN
-        self.stop = None
+        self.stop, self.exit_code = None, 0
+        self.ending.begin()
         try:
             if self.task.mode != "stdio":
                 scope["__name__"] = "solution"
@@ -228,33 +235,35 @@ class TestProcess:
             self.trace = trace
         if self.stop is not None:
             strip(self.stop)
-            if not isinstance(self.stop, SystemExit):
-                flush()
-                state = OUT_OF_MEMORY if isinstance(self.stop, MemoryError) else FAILED
+            self.ending.flush()
+            if not issubclass(type(self.stop), SystemExit):
+                state = OUT_OF_MEMORY if issubclass(type(self.stop), MemoryError) else FAILED
                 self.stop = report(self.stop)
+            self.exit_code = plain_code(self.stop)
+            if self.exit_code is not None:
+                self.stop = None  # with what its frames hold, before anything is waited for
         return state
 
     def code_of(self) -> int | None:
         """The exit code, where nobody would see the interpreter end; the streams are flushed then. None: it has to."""
-        code = 0 if self.stop is None else plain_code(self.stop)
-        if code is None or self.task.ends or ("stream methods" in self.task.noted and not own_methods()):
+        if self.exit_code is None or self.task.ends or ("stream methods" in self.task.noted and not own_methods()):
             return None
-        return code if self.ending.unseen(self.trace is not None) else None
+        return self.exit_code if self.ending.unseen(self.trace is not None) else None
 
     def end(self) -> NoReturn:
         """As every interpreter ends. Up to its start there is nothing on the way that does anything."""
-        flush()
-        code = None if self.task.ends or self.trace is not None else plain_code(self.stop)
+        self.ending.flush()
         try:
-            left_out = code is not None and self.ending.leave_out(self.main, code)
+            may = self.exit_code is not None and not self.task.ends and self.trace is None
+            left_out = may and self.ending.leave_out(self.main, self.exit_code or 0)
         except BaseException:  # whatever the program has put in the place of something
             left_out = False
-        if not left_out:
+        if not left_out and not self.ending.frozen():
             gc.unfreeze()
         sys.settrace(self.trace)
         stop, self.stop = self.stop, None
         try:
-            raise stop or Finished
+            raise stop or (SystemExit(self.exit_code) if self.exit_code else Finished)
         finally:
             del stop  # what its frames hold goes when it goes
 
@@ -262,11 +271,11 @@ class TestProcess:
         """The program's own, with nothing in it."""
         self.main = sys.modules["__main__"] = ModuleType("__main__")
         self.main.__dict__.update(
+            __loader__=self.surroundings.loader,
+            __annotations__={},
             __builtins__=sys.modules["builtins"],
             __file__=self.surroundings.argv[0],
             __cached__=None,
-            __loader__=self.surroundings.loader,
-            __annotations__={},
         )
 
     def open_streams(self, names: Container[str] = ("stdout", "stderr")) -> None:
@@ -356,8 +365,8 @@ class TestProcess:
         with open(0, "rb", closefd=False) as request:
             given = request.read()
         trial.run(given, self.prelude, self.told, self.surroundings.folders, write)
-        flush()
-        os._exit(0)
+        self.ending.flush()
+        _exit(0)
 
     def ask(self) -> bytes:
         """The text of the test, which the runner gives when this process says that the program has come to its end."""
@@ -418,16 +427,15 @@ def tell_lack_of_memory() -> None:
 
 def strip(error: BaseException) -> None:
     """Of the frames of this package, in its traceback."""
-    here = os.path.dirname(__file__)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
+    trace = _traceback.__get__(error)
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
         trace = trace.tb_next
-    error.__traceback__ = trace
+    _traceback.__set__(error, trace)
 
 
 def report(error: BaseException) -> BaseException:
     """As the interpreter does: the traceback. What it ends with then."""
-    kind, trace = type(error), error.__traceback__
+    kind, trace = type(error), _traceback.__get__(error)
     sys.__dict__.update(last_type=kind, last_value=error, last_traceback=trace)
     if sys.version_info >= (3, 12):
         sys.__dict__["last_exc"] = error

@@ -103,8 +103,8 @@ def _no_numpy(other: Other, outer: Any) -> Other:
 
 
 def decode(data: Any, other: Callable[[Any], Any] = no_other, depth: int = 0) -> Any:
-    """The value. Raises RecursionError for what is nested too deep, ValueError (TypeError, OverflowError) for whatever else
-    ``encode`` does not write."""
+    """The value. Raises RecursionError for what is nested too deep, ValueError (TypeError, OverflowError) for whatever
+    else ``encode`` does not write."""
     kind = cast("Any", type(data))
     if kind is not list and kind is not dict:
         return data

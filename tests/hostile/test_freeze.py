@@ -26,8 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ONE_JAIL = pytest.mark.parametrize("jail", ["auto"], indirect=True, scope="session")
 """For what is done to the judge itself, which is the same whatever jail the program is in."""
-LONGEST = 0.05
-"""Processor seconds between two turns. What goes on in one is 20 ms at most; several may come between."""
+LONGEST = 0.25
+"""Processor seconds between two turns. What goes on in one is 20 ms at most, as bench/freeze measures; several may come
+between, and on a machine that is shared the clock of a processor runs while another machine has it."""
 
 
 class Watch:
@@ -220,14 +221,14 @@ COUNTS = "def check(input, output, expected):\n    return sum(1 for _ in range(i
 async def test_a_checker_takes_no_longer_than_the_expected_output_asks_for(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "FLOOR", 0.3)
+    monkeypatch.setattr(service, "FLOOR", 1.0)
     checker = Checker(type="python", source=COUNTS, limits=Limits(cpu_time=20))
     for expected, floor in (("1\n", True), ("3000000\n", False)):
         problem = Problem(problem_id=f"counts {expected}", tests=(TestCase("", expected),), checker=checker)
         report = await judged(arena, problem, "print(10 ** 12)")
         assert report.status is Status.WRONG_ANSWER, report
         words = "for this output the checker takes more than "
-        assert words in str(report.message) and (f"{words}0.3 s" in str(report.message)) is floor
+        assert words in str(report.message) and (f"{words}1 s" in str(report.message)) is floor
         assert (await judged(arena, problem, f"print({int(expected) * 4})")).accepted
 
 
