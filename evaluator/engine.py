@@ -80,7 +80,7 @@ class Evaluator(Streams):
     preset      rule that replaces that of every problem without a checker program: kattis, lcb, codeforces:rcmp6, ...
     keep_outputs  bytes of each output that reports keep, so that rejudge can compare them again; 0: none
     benefit_of_doubt  no verdict instead of a rejection where a program broke its worker, or made a checker crash
-    assert_trust  any, or sealed: no verdict on a test of assertions that could only be judged beside the program
+    assert_trust  any, or sealed: no verdict on a test of assertions that only the program's process could judge
     cache       verdicts remembered, so that identical programs of a problem are judged once; 0: none
     memory      bytes that are kept of problems, verdicts and checkers
 

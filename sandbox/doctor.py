@@ -202,7 +202,7 @@ def _interpreter(interpreter: Interpreter) -> Iterator[Finding]:
     if len(places) == len(TESTING):
         yield Finding("ok", "pytest", str(Path(places[-1]).parent))
     else:
-        advice = "tests of pytest fail every program: pip install pytest"
+        advice = "tests that need pytest fail every program: pip install pytest"
         yield Finding("FAIL", "pytest", "not all of it is installed", advice)
 
 

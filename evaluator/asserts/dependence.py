@@ -32,7 +32,7 @@ _WORD = re.compile(r"\w+")
 
 
 class Caught(NamedTuple):
-    """What the rewritten test raised, as sandbox/inside/replay.py tells it."""
+    """What the rewritten test raised, as sandbox/inside/unknown.py tells it."""
 
     words: str
     places: list[tuple[int, int, int, int]]

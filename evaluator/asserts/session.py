@@ -52,7 +52,7 @@ class _Alone(msgspec.Struct):
 
 
 class _Told(msgspec.Struct):
-    """What became of a test, as sandbox/inside/linked.py tells it."""
+    """What became of a test, as sandbox/inside/trial.py tells it."""
 
     end: End
     words: str = ""

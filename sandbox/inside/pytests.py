@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 import unittest
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ class _Session:
 
     def run(self, suite: Suite, tally: Tally, done: Callable[[], bool]) -> None:
         self._suite, self._tally = suite, tally
-        if suite.uses_asyncio:
+        if suite.uses_asyncio and "pytest_asyncio" in sys.modules:
             self._config.pluginmanager.import_plugin("pytest_asyncio.plugin")
         module: _Module = cast("Any", _Module).from_parent(self._session, path=Path(f"/{MODULE}.py"))
         module.made = suite.module
