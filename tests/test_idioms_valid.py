@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
-
-import msgspec
-
 from microcoder.bench.idioms import idioms, plain
 
-
-def run(cases: Sequence[plain.Case]) -> list[plain.End]:
-    """One after the other."""
-    done = subprocess.run(
-        [sys.executable, "-m", plain.__name__],
-        input=msgspec.json.encode(cases),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-        check=True,
-    )
-    return [plain.End(*end) for end in msgspec.json.decode(done.stdout, type=list[tuple[bool, str]])]
+from .in_python import run
 
 
 def test_python_passes_the_right_programs_only() -> None:

@@ -28,6 +28,8 @@ from microcoder.evaluator.asserts.perturb import (
     trials,
 )
 
+from .in_python import run
+
 DATA = Path(__file__).parents[1].resolve() / "../shared/data"
 SETS = "humaneval_base", "mbpp_base", "mbpp_plus", "transcoder", "p3"
 EVERY = {"humaneval_base": 12, "mbpp_base": 60, "mbpp_plus": 30, "transcoder": 40, "p3": 80}
@@ -362,7 +364,7 @@ IDIOMS = idioms()[::8]
 def test_right_programs_of_idioms_do_not_pass_wrongly() -> None:
     tried = [(idiom, trials(idiom.test, b"seed")) for idiom in IDIOMS]
     cases = [plain.Case(copy.code, idiom.right, idiom.prelude) for idiom, copies in tried for copy in copies]
-    ends = iter(plain.run(cases))
+    ends = iter(run(cases))
     wrong = {
         idiom.name: copies for idiom, copies in tried if passes_wrongly(copies, [next(ends).passed for _ in copies])
     }

@@ -53,7 +53,7 @@ class Ours:
         self.process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, cwd=folder, env=KEPT)
 
     def run(self, text: str, function: str | None = None, prelude: str = "") -> Any:
-        """Results, missing names, milliseconds."""
+        """Results: name, outcome, words, class of the error."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps([text, function, prelude]) + "\n")
         self.process.stdin.flush()
@@ -78,8 +78,7 @@ Run = Callable[..., list[list[str]]]
 
 @pytest.fixture(scope="module")
 def one(ours: Ours) -> Run:
-    """Results of one text: name, outcome, words, class of the error."""
-    return lambda *given, **named: ours.run(*given, **named)[0]
+    return ours.run
 
 
 def outcomes(results: list[list[str]]) -> dict[str, str]:
@@ -231,10 +230,9 @@ def test_names_that_nobody_gives_are_the_programs(one: Run) -> None:
     assert one("def test_a():\n    assert Stack([1]).pop() == 1")[0][1] == "passed"
 
 
-def test_names_that_the_program_does_not_have_are_told(ours: Ours) -> None:
-    back = ours.run("add\ntry:\n    a_name\nexcept NameError:\n    pass\nother_name")
-    assert back[0] == [["", "failed", "NameError: name 'other_name' is not defined (line 6)", "NameError"]]
-    assert back[1] == ["a_name", "other_name"]
+def test_names_that_the_program_does_not_have_are_told(one: Run) -> None:
+    told = one("add\ntry:\n    a_name\nexcept NameError:\n    pass\nother_name")
+    assert told == [["", "failed", "NameError: name 'other_name' is not defined (line 6)", "NameError"]]
 
 
 def test_what_the_prelude_gives_is_the_tests(one: Run) -> None:
@@ -317,7 +315,7 @@ def test_files_of_a_folder_that_programs_can_write_to_are_not_read(tmp_path: Pat
     (tmp_path / "setup.cfg").write_text("[tool:pytest]\naddopts = --collect-only\n")
     before = sorted(tmp_path.iterdir())
     with Ours(tmp_path) as ours:
-        assert outcomes(ours.run(FAILS)[0]) == {"test_a": "failed"}
+        assert outcomes(ours.run(FAILS)) == {"test_a": "failed"}
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -325,4 +323,4 @@ def test_variables_of_the_environment_are_not_read(tmp_path: Path, monkeypatch: 
     monkeypatch.setitem(KEPT, "PYTEST_ADDOPTS", "--collect-only")
     monkeypatch.setitem(KEPT, "PYTEST_PLUGINS", "no_such_plugin")
     with Ours(tmp_path) as ours:
-        assert outcomes(ours.run(FAILS)[0]) == {"test_a": "failed"}
+        assert outcomes(ours.run(FAILS)) == {"test_a": "failed"}

@@ -165,15 +165,11 @@ class Names(dict[str, Any]):
     def __init__(self, program: ModuleType, forced: Collection[str]) -> None:
         super().__init__((name, value) for name, value in vars(builtins).items() if name not in forced)
         self._program = program
-        self.missing: list[str] = []
-        """What was looked up and the program does not define."""
 
     def __missing__(self, name: str) -> Any:
         try:
             return getattr(self._program, name)
         except AttributeError:
-            if name not in self.missing:
-                self.missing.append(name)
             raise KeyError(name) from None
 
 

@@ -30,7 +30,6 @@ class Owner(Peer):
         self._operations: dict[str, Operation] = {
             **OPERATIONS,
             "global": self._global,
-            "globals": self._globals,
             "define": self._define,
             "defined": lambda: [*self._scope],
             **self.awaiting.operations(),
@@ -108,10 +107,6 @@ class Owner(Peer):
         if name not in self._scope:
             raise NameError(f"name {name!r} is not defined")
         return self._scope[name]
-
-    def _globals(self, names: Any) -> dict[str, Any]:
-        wanted = [name for name in self._scope if not name.startswith("__")] if names is None else names
-        return {name: self._scope[name] for name in wanted if name in self._scope}
 
     def _define(self, name: str, *value: Any) -> None:
         """What the program calls so becomes this, or nothing."""

@@ -83,9 +83,6 @@ class Link(Peer):
         """What the program was asked for when its process ended."""
         self.garbled: str | None = None
         """What is wrong with what the program's side has said."""
-        self.missing: str | None = None
-        """A name that the program does not define."""
-        self.asked = 0
         self.differences = _Differences()
         """What has come of subtracting."""
         self._named = named
@@ -109,29 +106,11 @@ class Link(Peer):
     def end(self) -> None:
         self._patches.end()
 
-    def names(self, names: Any = None) -> dict[str, Any]:
-        """What the program calls so; of all that it defines without ``names``. What it does not define is left out."""
-        return {**self.ask("globals", None if names is None else [*names])}
-
-    def value(self, name: str) -> Any:
-        """What the program calls so at the moment. Raises NameError."""
-        try:
-            return self.ask("global", name)
-        except NameError:
-            self.missing = name
-            raise
-
     def module(self, name: str = "solution") -> ModuleType:
         """Stands for the program's."""
         if self._module is None:
             self._module = _Module(self, name)
         return self._module
-
-    def report(self) -> dict[str, Any]:
-        return {
-            "undecided": self.undecided, "ended": self.ended, "garbled": self.garbled, "missing": self.missing,
-            "asked": self.asked,
-        }  # fmt: skip
 
     def close(self) -> None:
         self.wire.close()
@@ -144,7 +123,6 @@ class Link(Peer):
             self.wire.end()
             self.cannot("several threads of the test that wait for each other")
         try:
-            self.asked += 1
             self._doing = _shown(operation, given)
             return self._heard(lambda: super(Link, self).ask(operation, *given, keywords=keywords))
         finally:
@@ -340,8 +318,6 @@ class _Module(ModuleType):
         try:
             return link.ask("global", name)
         except NameError:
-            if not name.startswith("__"):
-                link.missing = name
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
