@@ -7,7 +7,8 @@ standins      the test's side: ``Link``
 guard         what the program may do with what the test has handed to it
 classes       types that stand for the other side's classes
 exceptions    exceptions with their true arguments
-things        lists, dicts, sets and objects of the prelude: both sides have them
+things        lists, dicts, sets, arrays and objects of the prelude: both sides have them
+arrays        those of numpy, and its numbers
 data          what goes by value besides
 names         special methods; what both sides know by name
 operations    what can be asked of an object

@@ -26,12 +26,11 @@ from typing import TYPE_CHECKING, Any, cast
 from .awaiting import of_coroutines
 from .data import BASES, data_base
 from .enums import describe_members, make_enum
-from .names import ALWAYS, SPECIAL, of_python, place_of, shared
+from .names import ALWAYS, SPECIAL, of_python, own_of, place_of, shared
 
 if TYPE_CHECKING:
     from .peer import Peer
 
-_own: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 _claimed: tuple[Any, ...] = (
     AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType,
 )  # fmt: skip
@@ -193,7 +192,7 @@ def _metaclass(peer: Peer) -> Any:
 
         @property
         def __dict__(cls) -> Any:  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
-            own = _own(cls)
+            own = own_of(cls)
             return Attributes(peer, cls, own) if peer.stands_for(cls) else own  # none yet while it is made
 
         @property
@@ -307,6 +306,22 @@ class Attributes(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(list(self))
+
+
+class Special(Forwarded):
+    """A special method, which Python looks up in the class: of the class itself it is what stands there on the other
+    side."""
+
+    def __init__(self, peer: Peer, name: str) -> None:
+        super().__init__(peer, name)
+        self._method = forwarded(peer, name)
+
+    def __get__(self, thing: Any, kind: Any = None) -> Any:
+        return super().__get__(None, kind) if thing is None else MethodType(self._method, thing)
+
+    def __call__(self, *args: Any) -> Any:
+        """Python calls a ``__get__`` without binding it."""
+        return self._method(*args)
 
 
 def forwarded(peer: Peer, name: str) -> Any:

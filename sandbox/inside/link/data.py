@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -58,15 +57,12 @@ def data_base(kind: Any) -> Any:
     return next(base for base in kind.__mro__ if base in _BASES)
 
 
-def is_scalar(value: Any, kind: Any) -> bool:
+def is_scalar(kind: Any) -> bool:
     """What ``values`` has, and holds nothing that changes."""
     if kind in _SCALARS:
         return True
-    module = kind.__module__
-    if module == "numpy":
-        numpy: Any = sys.modules.get("numpy")
-        return isinstance(value, numpy.generic) or (kind is numpy.ndarray and value.dtype.kind in "biufcUS")
-    return (module, kind.__name__) in _LATE and of_python(module, kind.__name__) is kind
+    place = kind.__module__, kind.__name__
+    return place in _LATE and of_python(*place) is kind
 
 
 def constant(value: Any) -> str | None:

@@ -17,7 +17,7 @@ FIELDS = frozenset({
 
 
 def facts(error: BaseException, encode: Code) -> list[Any]:
-    """[arguments, attributes, links]"""
+    """[arguments, attributes, links, what it cannot be made without]"""
     try:
         args = [encode(part) for part in error.args]
     except (TypeError, ValueError, RecursionError):
@@ -28,15 +28,14 @@ def facts(error: BaseException, encode: Code) -> list[Any]:
             attributes.append([name, encode(part)])
         except (TypeError, ValueError, RecursionError):
             continue
-    return [args, attributes, [encode(getattr(error, name)) for name in LINKS]]
+    links = [encode(getattr(error, name)) for name in LINKS]
+    needed = ("message", "exceptions") if isinstance(error, BaseExceptionGroup) else ()
+    return [args, attributes, links, [encode(getattr(error, name)) for name in needed]]
 
 
 def new(kind: Any, told: Any, decode: Code) -> BaseException:
     """One that ``fill`` has yet to make what it is. Raises anything that is an Exception."""
-    base = _base(kind)
-    if issubclass(kind, BaseExceptionGroup):  # which takes nothing later
-        return base.__new__(kind, *map(decode, told[0]))
-    return base.__new__(kind)
+    return _base(kind).__new__(kind, *map(decode, told[3]))
 
 
 def fill(error: BaseException, told: Any, decode: Code) -> None:

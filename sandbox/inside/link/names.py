@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -24,6 +25,9 @@ SPECIAL = frozenset(
 """Those that a stand-in has where the class it stands for has them."""
 ALWAYS = ("__repr__", "__str__", "__format__", "__dir__")
 """Those that every object has."""
+
+own_of: Callable[[type], Any] = type.__dict__["__dict__"].__get__
+"""The attributes that a class has itself, whatever its metaclass says."""
 
 NAMED = (FunctionType, BuiltinFunctionType)
 """What may go by the name that a module of Python has for it, besides classes."""

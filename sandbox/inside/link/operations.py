@@ -9,7 +9,7 @@ from builtins import delattr, dir, getattr, iter, len, list, setattr, type  # no
 from collections.abc import Callable
 from typing import Any, cast
 
-from .names import ALWAYS, SPECIAL
+from .names import ALWAYS, SPECIAL, own_of
 
 Operation = Callable[..., Any]
 FLAGS = ("init", "repr", "hash", "compare", "kw_only")
@@ -24,7 +24,11 @@ def special(name: str, thing: Any, *args: Any, **keywords: Any) -> Any:
     """As Python looks it up: in the class."""
     if name not in SPECIAL and name not in ALWAYS:
         raise ValueError(f"no special method {name!r}")
-    return getattr(cast("Any", type(thing)), name)(thing, *args, **keywords)
+    kind = cast("Any", type(thing))
+    found: Any = next((held[name] for held in map(own_of, kind.__mro__) if name in held), None)
+    if (bind := getattr(cast("Any", type(found)), "__get__", None)) is not None:
+        found = bind(found, thing, kind)
+    return found(*args, **keywords)
 
 
 def parameters(function: Any) -> list[list[Any]] | None:

@@ -10,7 +10,7 @@ from builtins import BaseException, MemoryError, RecursionError, isinstance, typ
 from typing import Any
 
 from .awaiting import awaited
-from .classes import forwarded
+from .classes import Special
 from .names import NAMED, place_of, shared
 from .operations import OPERATIONS, Operation
 from .output import Captured
@@ -93,7 +93,7 @@ class Owner(Peer):
         super().send(message)
 
     def special(self, name: str, kind: str) -> Any:
-        return awaited(self) if name == "__await__" else forwarded(self, name)
+        return awaited(self) if name == "__await__" else Special(self, name)
 
     def get(self, thing: Any, name: str) -> Any:
         return self.ask("get", thing, name)

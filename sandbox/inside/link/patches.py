@@ -40,6 +40,8 @@ class Patches:
         self._watched = _class(self)
         self._finder = _Finder(self)
         self._refused: list[tuple[Any, str, Any]] = []
+        self.importing = 0
+        """Modules that are being executed: what these set is no patch."""
 
     def begin(self) -> None:
         """Watch the modules that there are, and those to come."""
@@ -76,7 +78,7 @@ class Patches:
 
     def set(self, module: ModuleType, name: str, before: Any) -> None:
         """The attribute has been set, or deleted; ``before``: what it was."""
-        if name.startswith("__") or (module is sys and not self._mirrors(name)):
+        if self.importing or name.startswith("__") or (module is sys and not self._mirrors(name)):
             return
         place = module.__name__, name
         now: Any = vars(module).get(name, _ABSENT)
@@ -146,5 +148,9 @@ class _Loader:
 
     def exec_module(self, module: Any) -> None:
         module.__spec__.loader = module.__loader__ = self.loader
-        self.loader.exec_module(module)
+        self.patches.importing += 1
+        try:
+            self.loader.exec_module(module)
+        finally:
+            self.patches.importing -= 1
         self.patches.watch(module.__name__, module)

@@ -12,11 +12,12 @@ answers come in the opposite order of what was asked for.
 
 Values are as in ``values``; what stands in {"other": ...} there is one of
 
-    ["#", number]                  a list, dict, set, an object of the prelude's classes: ``things``
+    ["#", number]                  a list, dict, set, array, an object of the prelude's classes: ``things``
     ["p", number]                  an object of the program             ["t", number]       an object of the test
     ["py", module, name]           what a module of Python calls so     ["module", name]    a module of Python
     ["constant", name]             NotImplemented, Ellipsis             ["view", name, thing]       of a dict
     ["made", module, name, args]   an object of a class of Python that is data (a date), as a pickle would make it
+    ["number", type, bytes]        a number of numpy
     ["member", class, value]       a member of an enum, or several of a flag
 
 "new" introduces the objects of the sender that the message mentions: [number, {"class": description}] or
@@ -37,7 +38,7 @@ from typing import Any, cast
 from weakref import ref
 
 from .. import values
-from . import exceptions
+from . import arrays, exceptions
 from .awaiting import Awaiting
 from .classes import Classes, describe
 from .data import constant, data_of, is_scalar, made, make, view
@@ -171,15 +172,15 @@ class Peer:
 
     def receive(self) -> dict[str, Any]:
         message = self.wire.receive()
-        for number in message.get("gone", ()):
-            if (thing := self._exports.pop(number, self)) is not self:
-                del self._export_numbers[id(thing)]
-                self._described.discard(number)
         if "new" in message:
             message["alive"] = self._meet(message["new"])
         self.things.read(message)
         if "new" in message:
             self._complete(message["new"])
+        for number in message.get("gone", ()):  # what things have held until they were told
+            if (thing := self._exports.pop(number, self)) is not self:
+                del self._export_numbers[id(thing)]
+                self._described.discard(number)
         self.surroundings.read(message)
         return message
 
@@ -189,7 +190,7 @@ class Peer:
         kind = cast("Any", type(value))
         if value is None or kind is str or kind is bool:
             return value
-        if is_scalar(value, kind):
+        if is_scalar(kind):
             return values.encode(value)
         if kind is tuple:
             return {"tuple": [self.encode(item) for item in value]}
@@ -210,6 +211,8 @@ class Peer:
             return member(value, self.encode)
         if isinstance(value, ModuleType) and of_python(value.__name__, "__name__") is not None:
             return ["module", value.__name__]
+        if arrays.is_number(value, kind):
+            return ["number", *arrays.number(value)]
         if (parts := made(value, kind)) is not None:
             return ["made", *parts[:2], self.encode(parts[2])]
         if (parts := view(value, kind)) is not None:
@@ -274,6 +277,8 @@ class Peer:
             return self.module_of_python(first)
         if tag == "made":
             return make(first, rest[0], self.decode(rest[1]))
+        if tag == "number":
+            return arrays.make_number(first, *rest)
         if tag == "member":
             return member_of(self.decode(first), *rest)
         if tag == "view":

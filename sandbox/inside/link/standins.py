@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from weakref import ref
 
 from .awaiting import awaited, is_running
-from .classes import forwarded
+from .classes import Special, forwarded
 from .guard import allowed, place_of_target
 from .names import ARITHMETIC, DECIDING, DIFFERENCES, NAMED, place_of, shared
 from .operations import Operation
@@ -179,7 +179,7 @@ class Link(Peer):
             return _aexit(self)
         if name == "__await__":
             return awaited(self)
-        return forwarded(self, name)
+        return Special(self, name)
 
     def is_named(self, kind: str) -> bool:
         """Whether the test's text has the name of this class."""
@@ -356,11 +356,8 @@ def _arithmetic(link: Link, name: str, kind: str) -> Any:
 
     def method(self: Any, other: Any, *more: Any) -> Any:
         value = link.ask("special", name, self, other, *more)
-        if (
-            isinstance(value, PLAIN)
-            and value is not NotImplemented
-            and (name in DIFFERENCES or isinstance(other, PLAIN))
-        ):
+        told = value is not NotImplemented and not link.stands_for(value)
+        if told and (name in DIFFERENCES or not link.stands_for(other)):
             link.cannot(f"{name} of the program's {kind}")
         if name in DIFFERENCES:
             link.differences.add(value)

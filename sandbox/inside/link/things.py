@@ -1,4 +1,4 @@
-"""What both sides hold, each its own copy: lists, dicts, sets, and objects of classes that the prelude defines.
+"""What both sides hold, each its own copy: lists, dicts, sets, arrays, and objects of classes that the prelude defines.
 
 A thing that has gone from one side to the other has a number there and here. Before a side says anything it looks at
 all that it shares: what has changed since goes with the message, so that the other finds its copy changed when it goes
@@ -33,18 +33,21 @@ from sys import getrefcount
 from typing import Any, NamedTuple, cast
 
 from .. import objects, values
+from . import arrays
 
 Code = Callable[[Any], Any]
 """Of a value within a thing: from or to JSON data."""
 _AS_THEY_ARE = frozenset({bool, str, type(None)})
 _LARGE = 1 << 2 * values.DIGITS
 """Integers below this are JSON data, and may be looked at together."""
+_ARRAY = "ndarray"
 HELD = 3
 """References to a thing that nobody but ``Things.send`` holds."""
 
 
 class Kind(NamedTuple):
     type: Any
+    """None: of a module that may never be imported."""
     new: Callable[[Any], Any]
     """An empty one, for this content."""
     content: Callable[[Any, Code], Any]
@@ -158,8 +161,9 @@ KINDS: dict[str, Kind] = {
     "OrderedDict": Kind(_ordered, _empty(_ordered), _ordered_pairs, _fill_ordered),
     "Counter": Kind(_counter, _empty(_counter), _pairs, _fill_dict),
     "defaultdict": Kind(_default, _empty(_default), _default_pairs, _fill_default),
+    _ARRAY: Kind(None, arrays.new, arrays.content, arrays.fill),
 }
-_NAMES: dict[type, str] = {kind.type: name for name, kind in KINDS.items()}
+_NAMES: dict[type, str] = {kind.type: name for name, kind in KINDS.items() if kind.type is not None}
 
 
 def base_of(kind: type) -> str | None:
@@ -191,6 +195,8 @@ class Things:
         kind = cast("Any", type(value))
         if (name := _NAMES.get(kind)) is not None:
             return name
+        if arrays.is_array(value, kind):
+            return _ARRAY
         if self._classes and self._class(name := kind.__name__) is kind:
             return name
         return None
