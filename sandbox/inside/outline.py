@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 PROGRAM_MODULES = ("solution", "__main__")
 """What the module of the program is called."""
+MODULE = "test_solution"
+"""What a text with test functions is called as a module."""
 FIXTURES = frozenset(
     "caplog capfd capfdbinary capsys capsysbinary capteesys doctest_namespace monkeypatch pytestconfig record_property "
     "record_testsuite_property record_xml_attribute recwarn request subtests testdir tmp_path tmp_path_factory tmpdir "

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Sequence
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Literal, NamedTuple, cast
 
-from .outline import PROGRAM_MODULES, Function, Outline, imported, mentions, outline, statements
+from .outline import MODULE, PROGRAM_MODULES, Function, Outline, imported, mentions, outline, statements
 
 Outcome = Literal["skipped", "xfailed", "passed", "empty", "exited", "faulty", "failed"]
 """passed     and "xfailed": failed, as the test itself expects
@@ -36,8 +36,6 @@ ORDER: tuple[Outcome, ...] = ("skipped", "xfailed", "passed", "empty", "exited",
 """From the best to the worst: of several runs of one function, the worst counts."""
 
 FILE = "<test>"
-MODULE = "test_solution"
-"""What a text with test functions is called as a module."""
 WORDS = 300
 LINE = 120
 """Characters of a line that is told of."""

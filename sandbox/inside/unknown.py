@@ -87,6 +87,7 @@ class Test:
                 continue
             if _is_changeable(value):
                 self.handed[id(value)] = value
+                waiting.append(_memory(value))
             if issubclass(kind, dict):
                 waiting += [*value.keys(), *value.values()]
             elif issubclass(kind, (list, tuple, set, frozenset)):
@@ -103,7 +104,7 @@ class Test:
         places, names = places_of(error, code)
         if not places:
             return None
-        handed = [name for name, value in names.items() if id(value) in self.handed]
+        handed = [name for name, value in names.items() if id(_memory(value)) in self.handed]
         if self.called:
             handed += [*FOR_BOTH, *(name for name, value in names.items() if is_for_both(value))]
         holding = [name for name, value in names.items() if self.holds(value)]
@@ -283,6 +284,16 @@ def is_for_both(value: Any) -> bool:
 def _is_changeable(value: Any) -> bool:
     kind = cast("Any", type(value))
     return issubclass(kind, set) or hasattr(kind, "__setitem__")
+
+
+def _memory(value: Any) -> Any:
+    """Whose memory it shows: its own, or that of which an array or a memoryview is a part."""
+    kind = cast("Any", type(value))
+    if kind is memoryview:
+        return _memory(value.obj)
+    if (kind.__module__, kind.__name__) == ("numpy", "ndarray") and value.base is not None:
+        return _memory(value.base)
+    return value
 
 
 def _is_iterator(value: Any) -> bool:

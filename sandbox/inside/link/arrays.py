@@ -19,15 +19,34 @@ _OBJECTS = "O"
 
 def is_array(value: Any, kind: Any) -> bool:
     numpy = _loaded(kind)
-    if numpy is None or kind is not numpy.ndarray:
-        return False
-    return value.dtype.kind in _KINDS + _OBJECTS and value.dtype.itemsize > 0
+    return numpy is not None and kind is numpy.ndarray and _is_known(value.dtype)
 
 
 def is_number(value: Any, kind: Any) -> bool:
     """Or a time, or text: anything that an array may hold, of a class of numpy."""
     numpy = _loaded(kind)
     return numpy is not None and isinstance(value, numpy.generic) and value.dtype.kind in _KINDS
+
+
+def is_dtype(value: Any, kind: Any) -> bool:
+    numpy = _loaded(kind)
+    return numpy is not None and isinstance(value, numpy.dtype) and _is_known(value)
+
+
+def is_other(value: Any, kind: Any) -> bool:
+    """Whether functions of numpy take it, but no stand-in for it: of a type that consists of others."""
+    numpy = _loaded(kind)
+    return numpy is not None and (kind is numpy.ndarray or isinstance(value, numpy.generic | numpy.dtype))
+
+
+def is_type(kind: Any) -> bool:
+    """Whether it is the class of arrays, of their types, or of what they may hold."""
+    numpy = _loaded(kind)
+    return numpy is not None and (kind is numpy.ndarray or issubclass(kind, numpy.generic | numpy.dtype))
+
+
+def _is_known(dtype: Any) -> bool:
+    return dtype.kind in _KINDS + _OBJECTS and dtype.itemsize > 0
 
 
 def number(value: Any) -> list[str]:
@@ -42,7 +61,7 @@ def number(value: Any) -> list[str]:
 
 def make_number(dtype: Any, data: Any) -> Any:
     """Raises anything that is an Exception."""
-    kind = _type(dtype)
+    kind = dtype_of(dtype)
     match kind.kind:
         case "U":
             return kind.type(bytes.fromhex(data).decode("utf-8", "surrogatepass"))
@@ -61,7 +80,7 @@ def new(told: Any) -> Any:
     """Raises anything that is an Exception."""
     import numpy
 
-    kind, shape, data = _type(told[0]), _shape(told[1]), told[3]
+    kind, shape, data = dtype_of(told[0]), _shape(told[1]), told[3]
     if not kind.itemsize or prod(shape) * (1 if kind.kind == _OBJECTS else 2 * kind.itemsize) != len(data):
         raise ValueError("an array of another size")
     return numpy.empty(shape, kind)
@@ -69,7 +88,7 @@ def new(told: Any) -> Any:
 
 def fill(thing: Any, told: Any, decode: Code) -> None:
     """Raises anything that is an Exception."""
-    kind, shape, data = _type(told[0]), _shape(told[1]), told[3]
+    kind, shape, data = dtype_of(told[0]), _shape(told[1]), told[3]
     made = _of_items([decode(item) for item in data]) if kind.kind == _OBJECTS else _of_bytes(kind, shape, data)
     if not thing.flags.writeable:
         thing.flags.writeable = True
@@ -81,10 +100,11 @@ def fill(thing: Any, told: Any, decode: Code) -> None:
 
 def _loaded(kind: Any) -> Any:
     """numpy, where the class is one of its own."""
-    return sys.modules.get("numpy") if kind.__module__ == "numpy" else None
+    return sys.modules.get("numpy") if kind.__module__ in ("numpy", "numpy.dtypes") else None
 
 
-def _type(name: Any) -> Any:
+def dtype_of(name: Any) -> Any:
+    """Raises anything that is an Exception."""
     import numpy
 
     found = numpy.dtype(name) if type(name) is str else None

@@ -23,6 +23,7 @@ from types import (
 )
 from typing import TYPE_CHECKING, Any, cast
 
+from .arrays import is_type
 from .awaiting import of_coroutines
 from .data import BASES, data_base
 from .enums import describe_members, make_enum
@@ -54,7 +55,7 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
         if base is object:
             continue
         place = place_of(base)
-        if place is None or shared(base, place[0]):
+        if place is None or (shared(base, place[0]) and not is_type(base)):
             bases.append(encode(base))
         if place is not None and native is None:
             for each in base.__mro__[:-1]:  # object is the last

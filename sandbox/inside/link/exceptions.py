@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any
+from typing import Any, cast
 
 Code = Callable[[Any], Any]
 
@@ -29,7 +29,7 @@ def facts(error: BaseException, encode: Code) -> list[Any]:
         except (TypeError, ValueError, RecursionError):
             continue
     links = [encode(getattr(error, name)) for name in LINKS]
-    needed = ("message", "exceptions") if isinstance(error, BaseExceptionGroup) else ()
+    needed = ("message", "exceptions") if issubclass(cast("Any", type(error)), BaseExceptionGroup) else ()
     return [args, attributes, links, [encode(getattr(error, name)) for name in needed]]
 
 

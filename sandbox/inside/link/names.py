@@ -7,6 +7,9 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
+from ..outline import MODULE, PROGRAM_MODULES
+from .arrays import is_type
+
 DECIDING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __bool__ __contains__ __hash__".split())
 """What comes of them is a truth value, or decides one."""
 _OPERATORS = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
@@ -44,18 +47,22 @@ _DATA = frozenset(
 )  # fmt: skip
 _OWN_EXCEPTIONS = frozenset({"unittest", "pytest", "_pytest", "bdb", "doctest"})
 """Modules whose exceptions tell what runs a test something."""
-_NEVER_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "turtledemo", "test", "__main__"})
+_NEVER_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "turtledemo", "test"})
+_ONE_SIDED = frozenset({*PROGRAM_MODULES, MODULE, "_pytest", "pluggy", "pytest", __name__.partition(".")[0]})
+"""Modules that are others on the other side, or that only one side has."""
 
 
 def of_python(module: Any, name: Any) -> Any:
-    """What a module of Python calls so; None where there is no such thing."""
+    """What a module of Python calls so, or one of a library that is loaded; None where there is no such thing."""
     if type(module) is not str or type(name) is not str:
         return None
     root = module.partition(".")[0]
-    if root not in sys.stdlib_module_names or root in _NEVER_IMPORTED:
+    if root in _NEVER_IMPORTED or root in _ONE_SIDED:
         return None
+    thing: Any = sys.modules.get(module)
     try:
-        thing: Any = sys.modules.get(module) or __import__(module, fromlist=("",))
+        if thing is None and root in sys.stdlib_module_names:
+            thing = __import__(module, fromlist=("",))
     except ImportError:
         return None
     for part in name.split("."):
@@ -78,4 +85,4 @@ def shared(kind: Any, module: str) -> bool:
     """Whether a class of Python may go to the test as itself."""
     if issubclass(kind, BaseException):
         return module.partition(".")[0] not in _OWN_EXCEPTIONS
-    return kind in _DATA or module in DATA_MODULES
+    return kind in _DATA or module in DATA_MODULES or is_type(kind)

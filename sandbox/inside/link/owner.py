@@ -86,6 +86,7 @@ class Owner(Peer):
 
     def known(self, module: str, name: str) -> Any:
         self.handed.add((module, name))
+        self._module(module)
         return super().known(module, name)
 
     def send(self, message: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ Values are as in ``values``; what stands in {"other": ...} there is one of
     ["py", module, name]           what a module of Python calls so     ["module", name]    a module of Python
     ["constant", name]             NotImplemented, Ellipsis             ["view", name, thing]       of a dict
     ["made", module, name, args]   an object of a class of Python that is data (a date), as a pickle would make it
-    ["number", type, bytes]        a number of numpy
+    ["number", type, bytes]        a number of numpy                    ["dtype", type]
     ["member", class, value]       a member of an enum, or several of a flag
 
 "new" introduces the objects of the sender that the message mentions: [number, {"class": description}] or
@@ -213,6 +213,10 @@ class Peer:
             return ["module", value.__name__]
         if arrays.is_number(value, kind):
             return ["number", *arrays.number(value)]
+        if arrays.is_dtype(value, kind):
+            return ["dtype", value.str]
+        if arrays.is_other(value, kind):
+            self.cannot("an array of a type that consists of others")
         if (parts := made(value, kind)) is not None:
             return ["made", *parts[:2], self.encode(parts[2])]
         if (parts := view(value, kind)) is not None:
@@ -279,6 +283,8 @@ class Peer:
             return make(first, rest[0], self.decode(rest[1]))
         if tag == "number":
             return arrays.make_number(first, *rest)
+        if tag == "dtype":
+            return arrays.dtype_of(first)
         if tag == "member":
             return member_of(self.decode(first), *rest)
         if tag == "view":
