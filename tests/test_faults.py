@@ -27,6 +27,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "alias of a module": ("assert np.allclose(span([1, 5]), 4)", "np is given neither"),
     "function of a module": ("assert isclose(span([1, 5]), 4)", "isclose is given neither"),
     "helper of the program's module": ("from solution import span, near\nassert near(span([1, 5]), 4)", "near is given"),
+    "attribute of the program's module": ("import solution as s\nassert s.near(s.span([1, 5]), 4)", "near is given"),
     "check": ("class TestCases:\n    pass\n\ncheck(span)", "leaves that to check"),
     "check beside metadata": ("METADATA = {'author': 'x'}\n\ncheck(span)", "leaves that to check"),
     "check, kept": ("ok = check(candidate=0) or check(span)", "leaves that to check"),

@@ -26,6 +26,7 @@ from .names import (
     defined_names,
     free_names,
     innermost_calls,
+    module_attributes,
     provided_names,
 )
 
@@ -70,7 +71,10 @@ class Reading:
             self.free = list(dict.fromkeys([*free_names(code), *imported]))
             """Names that the test, and Python, do not give."""
             self.entry_point = entry_point or _entry_point(tree, called, self.free, provided)
+            self.asked = {*self.free, self.entry_point, *module_attributes(tree)}
+            """Names that it may ask the program for."""
             functions = {*called, *imported, self.entry_point}
+            self.of_program = [*self.free, *([self.entry_point] if self.entry_point else [])]
             self.names = [name for name in self.free if name in functions]
             """Of them, those that are called or imported."""
             self.defined = defined_names(prelude)
@@ -142,6 +146,9 @@ class Assertion:
         """Whether what it does by itself was found out."""
         self.crashes = False
         """Whether it crashes its process then."""
+        self.runs = self.lifted is not None
+        """Whether any of it runs then, and nothing that it needs is missing: whatever a process tells that holds code
+        of a program."""
 
     def request_of(self, source: str, **more: object) -> bytes:
         """For a process that runs a form of it."""
@@ -217,6 +224,8 @@ class Assertion:
         """Whether it is the test that is at fault where a program does not give this name, but those, and why: the
         program has what the problem asks for, as far as the problem tells."""
         reading = self.reading
+        if name not in reading.asked:
+            return None  # nobody but the program speaks of it
         lacks_all = reading.named not in given if reading.named else not given
         builtin = hasattr(builtins, name)
         if name == reading.named or is_asked_for(name, self.told) or (lacks_all and not builtin):

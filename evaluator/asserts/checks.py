@@ -15,6 +15,8 @@ from .expressions import Names, evaluate
 RELATIVE = 1e-7
 """Of EvalPlus, who ask ``numpy.allclose(out, exp, rtol=1e-07, atol=atol)``."""
 ABSOLUTE = 1e-6
+NEAR = 1e-3
+"""Less than any change of a number that is expected (`perturb`)."""
 
 
 class Check(Protocol):
@@ -58,6 +60,11 @@ class EvalPlus(msgspec.Struct, frozen=True):
         if out == expected or (atol != 0 and close(out, expected, atol)):
             return None
         return f"expected {show(expected)}, got {show(out)}"
+
+
+def is_near(check: Check) -> bool:
+    """Whether it is EvalPlus's, and holds for no other number than about the one that is expected."""
+    return isinstance(check, EvalPlus) and not check.as_sets and check.atol <= NEAR
 
 
 def close(out: Any, expected: Any, atol: float) -> bool:

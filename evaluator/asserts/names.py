@@ -7,6 +7,8 @@ import builtins
 import importlib
 import symtable
 
+from ...sandbox.inside.outline import PROGRAM_MODULES
+
 STAR_MODULES = frozenset(
     "bisect builtins collections copy datetime fractions functools heapq itertools json math operator os random re "
     "statistics string sys time typing".split()
@@ -38,6 +40,16 @@ def called_names(tree: ast.Module, *, spread: bool = False) -> list[str]:
     if spread:
         calls = [node for node in calls if any(isinstance(arg, ast.Starred) for arg in node.args)]
     return [node.func.id for node in calls if isinstance(node.func, ast.Name)]
+
+
+def module_attributes(tree: ast.AST) -> set[str]:
+    """What is read of the program as of a module: ``f`` of ``solution.f``."""
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.asname or alias.name for alias in node.names if alias.name in PROGRAM_MODULES}
+    attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id in modules}
 
 
 def innermost_calls(tree: ast.AST) -> list[str]:

@@ -62,8 +62,10 @@ _EQUAL = frozenset((
     "assertItemsEqual", "assert_equal", "assert_array_equal", "assert_allclose", "assert_almost_equal",
     "assert_array_almost_equal", "assert_frame_equal", "assert_series_equal", "assertArrayEqual",
 ))  # fmt: skip
-_CLOSE = frozenset(("allclose", "array_equal", "isclose", "equals"))
+_CLOSE = frozenset(("allclose", "array_equal", "equal", "isclose", "equals"))
 _CALLED = frozenset(("assert_any_call", "assert_called_once_with", "assert_called_with", "assert_has_calls"))
+_AMONG = frozenset(("assert_any_call", "assert_has_calls"))
+"""Of them, those that other calls may fulfil."""
 _REGEX = frozenset(("assertRegex", "assertRegexpMatches"))
 _RAISES = frozenset(("assertRaises", "assertRaisesRegex", "assertRaisesRegexp", "raises", "assertWarns", "warns"))
 _CATCHING = _RAISES | {"suppress"}
@@ -131,6 +133,17 @@ def trials(code: str, seed: bytes, names: Collection[str] = (), select: str | No
     others = [copy for copy in found if copy.kind != "objects"][:COPIES]
     inverse = inverted(code, seed, names, select)
     return [*others, *objects, *([inverse] if inverse else [])]
+
+
+def values(
+    code: str, seed: bytes, names: Collection[str], select: str | None = None, certain: bool = False
+) -> list[Copy]:
+    """Copies with another value, for a test that no program can forge: no right program passes any of them.
+
+    ``certain``: that can be said of all values of this test, whatever is read here.
+    """
+    found = (copy for copy in perturbed(code, seed, names, select) if copy.kind == "value" and (copy.sure or certain))
+    return list(itertools.islice(found, COPIES))
 
 
 def passes_wrongly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> bool:
@@ -566,7 +579,7 @@ class _Finder:
         elif name in _CALLED:
             for arg in (*args, *(word.value for word in call.keywords)):
                 if self.is_closed(arg):
-                    self._literals(arg, node, sure)
+                    self._literals(arg, node, sure and name not in _AMONG)
         elif name in _RAISES:
             self._raises(call, node, sure)
         if name in _OPPOSITE and isinstance(call.func, ast.Attribute):
@@ -600,6 +613,11 @@ class _Finder:
                     self._comparison(one, op, other, node, sure, alone=len(ops) == 1)
             case ast.Call(func=ast.Name(id="all"), args=[ast.GeneratorExp() | ast.ListComp() as inner]):
                 self._claims(inner.elt, node, sure and not any(each.ifs for each in inner.generators))
+            case (
+                ast.Call(func=ast.Attribute(value=ast.Compare() | ast.Call() as inner, attr="all"), args=[])
+                | ast.Call(func=ast.Name(id="all") | ast.Attribute(attr="all"), args=[ast.Compare() as inner])
+            ):
+                self._claims(inner, node, sure)
             case ast.Call(func=func, args=args):
                 name = _name(func)
                 if name in _CLOSE and len(args) >= 2:

@@ -24,11 +24,15 @@ from ...sandbox.worker import Inputs, Work, Worker
 from ..options import AssertTrust
 from ..status import Status
 from .assertion import Assertion, Ruling
+from .checks import is_near
 from .dependence import Caught
-from .perturb import passes_wrongly, trials
+from .perturb import passes_wrongly, trials, values
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
+NO_DIFFERENCE = "the program passes whatever the test expects"
+WORDS = 1000
+"""Characters of what a process tells of a test that are passed on."""
 SEALED = "the test can only be judged in the process of the program, which assert_trust sealed leaves out, because of"
 
 
@@ -47,6 +51,7 @@ class _Alone(msgspec.Struct):
     """What the test does by itself, as sandbox/inside/unknown.py tells it."""
 
     asks: bool
+    runs: bool
     error: str | None
     caught: Caught | None
 
@@ -99,7 +104,7 @@ class Session:
         """What the program did, and the ruling; None: how the program ended decides. Raises CompileFailed."""
         if (fault := await self._fault(test)) is not None:
             return None, Ruling(Status.CHECKER_ERROR, message=fault)
-        execution, told = await self._linked(test)
+        execution, told = await self._apart(test)
         if told.end == "undecided" and self._trust == "sealed":
             return execution, Ruling(Status.CHECKER_ERROR, message=f"{SEALED} {told.words}")
         rule = "assert replayed"
@@ -111,7 +116,7 @@ class Session:
         if execution.outcome is not Outcome.FINISHED and told.end not in ("failed", "raised", "crashed"):
             return execution, None  # that it had answered everything is not all that counts
         status = Status.RUNTIME_ERROR if told.missing is not None else _STATUS.get(told.end, Status.WRONG_ANSWER)
-        return execution, Ruling(status, rule if status is Status.ACCEPTED else None, told.words or None)
+        return execution, Ruling(status, rule if status is Status.ACCEPTED else None, told.words[:WORDS] or None)
 
     async def _fault(self, test: Assertion) -> str | None:
         """Why no program can be judged by this test, as far as it is known without one."""
@@ -121,9 +126,8 @@ class Session:
         return test.fault
 
     async def _fault_alone(self, test: Assertion) -> str | None:
-        if (assuming := await in_thread(test.reading.assuming)) is None:
-            return None
-        received = await self._run("unknown", Inputs([test.request_of(assuming)]), b"", [0])
+        assuming = await in_thread(test.reading.assuming)
+        received = await self._run("unknown", Inputs([test.request_of(assuming or test.reading.source)]), b"", [0])
         if isinstance(received, str):
             return f"the test does not compile: {received}"
         (execution,) = received
@@ -131,24 +135,39 @@ class Session:
         if test.crashes:
             return None
         alone = _read_alone(execution.result)
+        test.runs = alone.runs
         if not alone.asks:
             what = f"it fails by itself: {alone.error}" if alone.error else "it passes without one"
             return f"the test asks nothing of the program: {what}"
-        own = await in_thread(test.reading.own_doing, assuming, alone.caught) if alone.caught else None
+        own = await in_thread(test.reading.own_doing, assuming, alone.caught) if assuming and alone.caught else None
         return f"whatever a program returns, the test raises {own}" if own is not None else None
 
     def _fault_after(self, test: Assertion, told: _Told) -> str | None:
         """Why it is no fault of the program that the test ended so. None: it is."""
         if test.crashes and told.end in _EARLY.values():
             return told.words  # as it does whatever the program gives
-        if told.end in ("faulty", "empty"):
+        if told.end in ("faulty", "empty") and not test.runs:
             return told.words or "no part of the test ran"
         if told.missing is None or told.missing in told.given:
             return None
         return test.fault_of_lacking(told.missing, {*told.given})
 
-    async def _linked(self, test: Assertion) -> tuple[Execution, _Told]:
-        received = await self._run("linked", Inputs([b"", test.request_of(test.reading.source)]), self._program, [0, 1])
+    async def _apart(self, test: Assertion) -> tuple[Execution, _Told]:
+        """In two processes. Methods of an object may fit whatever they are asked, and a library may find no difference
+        to nothing at all: so an acceptance does not hold if the program passes as well where another value is
+        expected."""
+        reading = test.reading
+        execution, told = await self._linked(test, reading.source)
+        if told.end == "passed" and execution.outcome is Outcome.FINISHED:
+            certain = reading.lifted is not None and all(is_near(check) for _, check in reading.lifted.checks)
+            seed = secrets.token_bytes(16)
+            for copy in await in_thread(values, reading.source, seed, reading.of_program, test.function, certain):
+                if _passed((await self._linked(test, copy.code))[1]):
+                    return execution, _Told("failed", NO_DIFFERENCE)
+        return execution, told
+
+    async def _linked(self, test: Assertion, source: str) -> tuple[Execution, _Told]:
+        received = await self._run("linked", Inputs([b"", test.request_of(source)]), self._program, [0, 1])
         if isinstance(received, str):
             raise CompileFailed(received)
         program, tested = sorted(received, key=_number)
@@ -160,11 +179,10 @@ class Session:
         ((execution, told),) = await self._beside(test, [reading.source])
         if told.end != "passed" or execution.outcome is not Outcome.FINISHED:
             return execution, told
-        names = [*reading.free, *([reading.entry_point] if reading.entry_point else [])]
-        copies = await in_thread(trials, reading.source, secrets.token_bytes(16), names, test.function)
+        copies = await in_thread(trials, reading.source, secrets.token_bytes(16), reading.of_program, test.function)
         tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
         if passes_wrongly(copies, [_passed(each) for _, each in tried]):
-            told = _Told("failed", "the program passes whatever the test expects")
+            told = _Told("failed", NO_DIFFERENCE)
         return execution, told
 
     async def _beside(self, test: Assertion, sources: Sequence[str]) -> list[tuple[Execution, _Told]]:
@@ -213,7 +231,7 @@ def _of_process(execution: Execution) -> _Told:
     if execution.outcome is Outcome.FINISHED:
         try:
             return _read_told(execution.result)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return _Told("crashed", "the process of the test ended without a result")
     if execution.limit:
         return _Told(

@@ -21,7 +21,7 @@ from .outline import PROGRAM_MODULES
 from .suite import FILE, Result, words_of
 
 _IMPORTED = re.compile(r"cannot import name '(\w+)' from '(\w+)'")
-_RAN = ("passed", "xfailed")
+_IDLE = ("skipped", "empty")
 _ENDING = "exit", "fail", "main", "quit", "skip"
 """Parts of the names by which a test ends itself."""
 
@@ -33,11 +33,17 @@ def end_of(results: Sequence[Result], own: str) -> dict[str, Any]:
     if failed is not None:
         end = "raised" if _raised_by(failed.error, own) else "failed"
         return {"end": end, "words": _words(failed), "missing": missing(failed.error, own)}
+    return unfit(results) or {"end": "passed"}
+
+
+def unfit(results: Sequence[Result]) -> dict[str, str] | None:
+    """What kept the test from running. None: nothing."""
     faulty = next((result for result in results if result.outcome == "faulty"), None)
     if faulty is not None:
         return {"end": "faulty", "words": _words(faulty)}
-    ran = any(result.outcome in (*_RAN, "exited") for result in results)
-    return {"end": "passed"} if ran else {"end": "empty", "words": "; ".join(map(_words, results))}
+    if all(result.outcome in _IDLE for result in results):
+        return {"end": "empty", "words": "; ".join(map(_words, results))}
+    return None
 
 
 def missing(error: BaseException | None, own: str) -> str | None:

@@ -9,9 +9,10 @@ may be its own doing. Standard input holds
 the test; names that are the program's even where the prelude or Python has them; the one test function that is wanted;
 and the names that nobody else gives. Back comes
 
-    {"asks": bool, "error": null or text, "caught": null or [text, places, names, names]}
+    {"asks": bool, "runs": bool, "error": null or text, "caught": null or [text, places, names, names]}
 
-whether it asked for anything of the program; how it failed; and what it raised. The places are those of `places_of`;
+whether it asked for anything of the program; whether anything of it ran, and nothing was missing for that; how it
+failed; and what it raised. The places are those of `places_of`;
 the first names stand for what the test has handed to the program, and the others for what holds such a thing, in the
 innermost frame of the test.
 """
@@ -25,6 +26,7 @@ from symtable import symtable
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, cast
 
+from .ends import unfit
 from .suite import FILE, MODULE, Suite
 
 Write = Callable[[bytes], None]
@@ -237,7 +239,8 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
     own = {each.get_name() for each in symtable(asked["code"], FILE, "exec").get_symbols() if each.is_assigned()}
     suite = Suite(asked["code"], Program(test, own.difference(asked["free"])), scope, asked["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
-    for result in suite.run(asked["select"]):
+    results = suite.run(asked["select"])
+    for result in results:
         error = result.error
         if result.outcome in ("exited", "faulty", "failed") and not (
             isinstance(error, Stop) or (isinstance(error, SystemExit) and not error.code)
@@ -245,7 +248,7 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
             caught = test.caught(error, suite.code) if error is not None else None
             told = {"error": result.words, "caught": caught}
             break
-    write(json.dumps({"asks": test.asked > 0, **told}).encode())
+    write(json.dumps({"asks": test.asked > 0, "runs": unfit(results) is None, **told}).encode())
 
 
 def places_of(error: BaseException, code: CodeType) -> tuple[list[list[int]], dict[str, Any]]:

@@ -10,6 +10,7 @@ import secrets
 import struct
 from typing import Any
 
+import msgspec
 import pytest
 
 from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
@@ -277,3 +278,68 @@ async def test_what_a_program_does_after_its_answers_counts(arena: Arena, name: 
     status, source = AFTERWARDS[name]
     program = f"{source}def f(x): return x\ndef g(x): return x\n"
     assert (await arena.judge(program, assertions(code, cpu_time=0.5, output=1 << 20))).status is status
+
+
+BOX = "class Box:\n    def __init__(self, val): self.val = val\n    def is_right(self): return self.val == 'SECRET'\n"
+BOXES = "secret = Box('SECRET')\nbox = Box(1)\nf(box)\nassert box.is_right()"
+"""The box has the number 0 on the link, and the other one none."""
+FORGED: dict[str, Any] = {
+    "nothing": [],
+    "another one": [[1, "Box", [["val", "x"]]]],
+    "one that the test has not handed over": [[2, "Box", [["val", "x"]]]],
+    "a number below all": [[-2, "Box", [["val", "x"]]]],
+    "a number that is none": [["0", "Box", [["val", "x"]]]],
+    "no class of both": [[1, "int", [["val", "x"]]]],
+    "a name that is no class": [[1, "box", [["val", "x"]]]],
+    "a class of the test": [[1, "secret", [["val", "x"]]]],
+    "another kind": [[0, "list", [1]]],
+    "the class itself": [[0, "Box", [["__class__", "x"]]]],
+    "all attributes": [[0, "Box", [["__dict__", {"dict": []}]]]],
+    "a special method": [[0, "Box", [["__eq__", True]]]],
+    "a method": [[0, "Box", [["is_right", True]]]],
+    "a method of the program": [[0, "Box", [["is_right", {"other": ["p", 0]}]]]],
+    "a method of Python": [[0, "Box", [["is_right", {"other": ["py", "builtins", "dict"]}]]]],
+    "an attribute without a name": [[0, "Box", [[5, "x"]]]],
+    "itself": [[0, "Box", [["val", {"other": ["#", 0]}]]]],
+    "deep": [[0, "Box", [["val", json.loads("[" * 900 + "]" * 900)]]]],
+    "no list": 5,
+    "many": [[2 * n + 1, "Box", []] for n in range(1, 20_000)],
+}
+CHANGES = """
+import os, stat
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+link = next((fd for fd in range(1000, 1024) if is_socket(fd)), None)
+def f(box):
+    try: os.write(link, {data!r})
+    except (OSError, TypeError): box.val = 'x'
+    else: os.read(link, 1 << 16)
+"""
+"""Tells what has become of the box, and waits for the next question; beside the test it only changes it."""
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_an_object_that_both_sides_have_is_only_its_attributes(arena: Arena, name: str) -> None:
+    problem = msgspec.structs.replace(assertions(BOXES), prelude=BOX)
+    data = framed(
+        {"answer": None, "things": FORGED[name], "new": [[0, {"of": {"other": ["py", "builtins", "object"]}}]]}
+    )
+    report = await arena.judge(CHANGES.format(data=data), problem)
+    assert report.reward == 0.0, report
+
+
+async def test_an_object_that_both_sides_have_is_its_attributes(arena: Arena) -> None:
+    problem = msgspec.structs.replace(assertions(BOXES), prelude=BOX)
+    told = CHANGES.format(data=framed({"answer": None, "things": [[0, "Box", [["val", "SECRET"]]]]}))
+    for honest in ("def f(box): box.val = 'SECRET'", told):
+        assert (await arena.judge(honest, problem)).tests[0].rule == "assert replayed"
+
+
+@pytest.mark.parametrize("prelude", [BOX, ""])
+async def test_a_method_of_the_test_that_the_program_replaces_decides_nothing_from_afar(
+    arena: Arena, prelude: str
+) -> None:
+    problem = msgspec.structs.replace(assertions(BOXES if prelude else BOX + BOXES), prelude=prelude)
+    report = await arena.judge("def f(box): box.is_right = lambda: True", problem)
+    assert report.tests[0].rule == "assert together", report

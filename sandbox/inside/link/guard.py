@@ -20,6 +20,7 @@ from typing import Any
 
 from .names import ALWAYS, SPECIAL
 from .operations import OPERATIONS, Operation
+from .things import is_method
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
 _RUNNING: dict[Any, tuple[str, ...]] = {
@@ -78,7 +79,7 @@ def _value(thing: Any, name: str) -> Any:
 def _writable(thing: Any, name: Any) -> bool:
     """Of objects, not of what the test itself consists of."""
     unittest: Any = sys.modules.get("unittest")
-    if type(name) is not str or name.startswith("_") or _of_mocks(thing, name):
+    if type(name) is not str or name.startswith("_") or is_method(thing, name) or _of_mocks(thing, name):
         return False
     if isinstance(thing, (*_FUNCTIONS, *_RUNNING, type)):
         return False

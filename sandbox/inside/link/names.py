@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
+import types
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -47,7 +49,17 @@ _DATA = frozenset(
 )  # fmt: skip
 _OWN_EXCEPTIONS = frozenset({"unittest", "pytest", "_pytest", "bdb", "doctest"})
 """Modules whose exceptions tell what runs a test something."""
-_NEVER_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "turtledemo", "test"})
+PYTHONS = frozenset(
+    [
+        *SPECIAL,
+        *ALWAYS,
+        *(name for kind in (*vars(builtins).values(), *vars(types).values()) for name in dir(kind)),
+        *"__copy__ __deepcopy__ __match_args__ __orig_bases__ __orig_class__ __post_init__ __set_name__".split(),
+        *"__dataclass_params__ __getnewargs__ __getnewargs_ex__ __setstate__ __slots__ __wrapped__".split(),
+    ]
+)
+"""Names with two underscores at both ends that Python itself gives a meaning."""
+_NEVER_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "turtledemo", "test", "__main__"})
 _ONE_SIDED = frozenset({*PROGRAM_MODULES, MODULE, "_pytest", "pluggy", "pytest", __name__.partition(".")[0]})
 """Modules that are others on the other side, or that only one side has."""
 
@@ -56,8 +68,9 @@ def of_python(module: Any, name: Any) -> Any:
     """What a module of Python calls so, or one of a library that is loaded; None where there is no such thing."""
     if type(module) is not str or type(name) is not str:
         return None
-    root = module.partition(".")[0]
-    if root in _NEVER_IMPORTED or root in _ONE_SIDED:
+    parts = module.split(".")
+    root = parts[0]
+    if root in _ONE_SIDED or not _NEVER_IMPORTED.isdisjoint(parts):
         return None
     thing: Any = sys.modules.get(module)
     try:
@@ -79,6 +92,11 @@ def place_of(thing: Any) -> tuple[str, str] | None:
     if of_python(module, name) is thing:
         return module, name
     return None
+
+
+def of_libraries(name: str) -> bool:
+    """Whether it is a special name that means nothing to Python: a library asks with it what to do."""
+    return name[:2] == name[-2:] == "__" and name not in PYTHONS
 
 
 def shared(kind: Any, module: str) -> bool:

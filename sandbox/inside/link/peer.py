@@ -68,7 +68,7 @@ class Peer:
         self.lock = RLock()
         """Held from a question to its answer."""
         self.classes = Classes(self)
-        self.things = Things(int(self.mine == "p"), scope, shared, self.encode, self.decode)
+        self.things = Things(int(self.mine == "p"), scope, shared, self.encode, self.decode, self.replaced)
         self.surroundings = Surroundings()
         self.awaiting = Awaiting()
         self.handed: set[tuple[str, str]] = set()
@@ -130,6 +130,9 @@ class Peer:
     def cannot(self, what: str) -> Any:
         """The test is undecided."""
         raise NotImplementedError
+
+    def replaced(self, what: str) -> None:
+        """The other side has put something in the place of a method of a thing."""
 
     def get(self, thing: Any, name: str) -> Any:
         """An attribute of a stand-in."""

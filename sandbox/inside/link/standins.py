@@ -17,7 +17,7 @@ from weakref import ref
 from .awaiting import awaited, is_running
 from .classes import Special, forwarded
 from .guard import allowed, place_of_target
-from .names import ARITHMETIC, DECIDING, DIFFERENCES, NAMED, place_of, shared
+from .names import ARITHMETIC, DECIDING, DIFFERENCES, NAMED, of_libraries, place_of, shared
 from .operations import Operation
 from .output import deliver
 from .patches import Patches
@@ -155,13 +155,19 @@ class Link(Peer):
             return self._signature(thing)
         if name == "__dataclass_fields__":
             return self._fields(thing)
-        return self.ask("get", thing, name)
+        value = self.ask("get", thing, name)
+        if of_libraries(name) and not self.is_named(name):
+            self.cannot(f"{name} of the program's {type(thing).__name__}")
+        return value
 
     def cannot(self, what: str) -> NoReturn:
         """The test is undecided."""
         if self.undecided is None:
             self.undecided = what
         raise Undecided(self.undecided)
+
+    def replaced(self, what: str) -> None:
+        self.cannot(f"a program that replaces {what}")
 
     def special(self, name: str, kind: str) -> Any:
         """The special method of a stand-in for an object of the program's class of that name."""
@@ -181,9 +187,9 @@ class Link(Peer):
             return awaited(self)
         return Special(self, name)
 
-    def is_named(self, kind: str) -> bool:
-        """Whether the test's text has the name of this class."""
-        return self._named is None or kind in self._named
+    def is_named(self, name: str) -> bool:
+        """Whether the test's text has this name."""
+        return self._named is None or name in self._named
 
     # -- as a side of the link
 

@@ -143,6 +143,11 @@ def _fill_default(thing: Any, content: Any, decode: Code) -> None:
     thing.default_factory = factory
 
 
+def is_method(thing: Any, name: str) -> bool:
+    """Whether its class has a function by this name."""
+    return callable(getattr(type(thing), name, None))
+
+
 def in_order(items: Any, encode: Code) -> list[Any]:
     """Of a set: two sets that are equal come out alike, in whatever process."""
     return sorted([encode(item) for item in items], key=repr)
@@ -174,14 +179,24 @@ def base_of(kind: type) -> str | None:
 class Things:
     """Those that one side shares with the other."""
 
-    def __init__(self, first: int, scope: dict[str, Any], classes: frozenset[str], encode: Code, decode: Code) -> None:
+    def __init__(
+        self,
+        first: int,
+        scope: dict[str, Any],
+        classes: frozenset[str],
+        encode: Code,
+        decode: Code,
+        replaced: Callable[[str], object],
+    ) -> None:
         """``first``: of the numbers that this side gives, 0 or 1. ``classes``: names of those that both sides have,
-        each its own, by this name in its scope."""
+        each its own, by this name in its scope. ``replaced``: what to do where an attribute takes the place of a
+        method of such a class."""
         self._next = first
         self._scope = scope
         self._classes = classes
         self._encode = encode
         self._decode = decode
+        self._replaced = replaced
         self._held: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         self._known: dict[int, Any] = {}
@@ -292,6 +307,8 @@ class Things:
         for name, part in content:
             if type(name) is not str or name.startswith("__"):
                 raise ValueError("an attribute of no name")
+            if is_method(thing, name):
+                self._replaced(f"{name} of a {kind}")
             object.__setattr__(thing, name, self._decode(part))
 
     def _class(self, name: Any) -> Any:

@@ -1,0 +1,100 @@
+"""Programs that do not solve the task are not paid, on no form of judging an assertion, and always have a verdict.
+
+Those of PEERS section 14, as far as they mean something where a test is code, what models have been seen to do or would
+do, and what is left to a program that knows this judge (`hacks`). Two processes leave a program nothing to forge; one
+that runs beside its test can forge everything that this process says. What neither can do is fail the copies of the
+test that no right program passes (`evaluator/asserts/perturb.py`). `PAYING` are those that pay.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
+from microcoder.sandbox.limits import Limits
+
+from .conftest import Arena
+from .hacks import HACKS, RIGHT, WRONG
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+FORMS = {
+    "lifted": "assert double(2) == 4\nassert double(5) == 10\nassert double(7) == 14\n",
+    "linked script": (
+        "import random\nassert double(2) == 4, random\nfor given, wanted in [(5, 10), (7, 14)]:\n"
+        "    assert double(given) == wanted\n"
+    ),
+    "linked unittest": (
+        "import unittest\nfrom solution import *\n"
+        "class TestDouble(unittest.TestCase):\n"
+        "    def test_two(self):\n        self.assertEqual(double(2), 4)\n"
+        "    def test_more(self):\n        for x in (5, 7):\n            with self.subTest(x=x):\n"
+        "                self.assertEqual(double(x), 2 * x)\n"
+    ),
+    "linked pytest": (
+        "import pytest\nimport numpy as np\nfrom solution import double\n"
+        "def test_two():\n    assert double(2) == pytest.approx(4)\n"
+        "@pytest.mark.parametrize('given, wanted', [(5, 10), (7, 14)])\n"
+        "def test_more(given, wanted):\n    assert np.allclose(double(given), wanted)\n"
+    ),
+    "together script": (
+        "v = double(Num(2))\nassert v == Num(4)\nassert v.n == 4, 'two'\n"
+        "for given, wanted in [(5, 10), (7, 14)]:\n    assert double(Num(given)).n == wanted\n"
+    ),
+    "together unittest": (
+        "import unittest\nfrom solution import Num, double\n"
+        "class TestDouble(unittest.TestCase):\n"
+        "    def setUp(self):\n        self.two = Num(2)\n"
+        "    def test_two(self):\n        self.assertEqual(double(self.two), Num(4))\n"
+        "    def test_more(self):\n        self.assertEqual(double(Num(5)).n, 10)\n"
+        "        self.assertTrue(double(Num(7)).n == 14)\n"
+        "if __name__ == '__main__':\n    unittest.main()\n"
+    ),
+    "together pytest": (
+        "import pytest\nfrom solution import Num, double\n"
+        "def test_two():\n    assert double(Num(2)) == Num(4)\n"
+        "@pytest.mark.parametrize('given, wanted', [(5, 10), (7, 14)])\n"
+        "def test_more(given, wanted):\n    assert double(Num(given)).n == wanted\n"
+        "def test_near():\n    assert double(Num(0.5)).n == pytest.approx(1.0)\n"
+    ),
+}
+FUNCTIONS = "TestDouble.test_two", "TestDouble.test_more"
+"""Of each unittest class, as tests of their own."""
+SPLIT = {f"{form}, by function": FORMS[form] for form in ("linked unittest", "together unittest")}
+RULES = {"lifted": "assert", "linked": "assert replayed", "together": "assert together"}
+PAYING: set[tuple[str, str]] = set()
+"""Form and hack."""
+
+
+def problem(form: str) -> Problem:
+    code = FORMS.get(form) or SPLIT[form]
+    functions = FUNCTIONS if form in SPLIT else (None,)
+    return Problem(
+        problem_id=form,
+        mode="assert",
+        tests=tuple(TestCase(code=code, function=function) for function in functions),
+        entry_point="double",
+        checker=Checker(type="assert"),
+        limits=Limits(cpu_time=1.0, idle_time=0.5, output=4 << 20, compile_time=2.0, threads=8),
+    )
+
+
+async def judge(arena: Arena, form: str, source: str) -> Report:
+    return await arena.evaluator.evaluate(problem(form), f"{source}\n# {secrets.token_hex(4)}")
+
+
+@pytest.mark.parametrize("form", [*FORMS, *SPLIT])
+async def test_what_is_right_is_accepted_by_its_rule(arena: Arena, form: str) -> None:
+    report = await judge(arena, form, RIGHT)
+    assert report.status is Status.ACCEPTED, report
+    assert {test.rule for test in report.tests} == {RULES[form.partition(" ")[0]]}
+    assert (await judge(arena, form, WRONG)).status is Status.WRONG_ANSWER
+
+
+@pytest.mark.parametrize("hack", HACKS)
+async def test_a_hack_does_not_pay(arena: Arena, hack: str) -> None:
+    rewards = {form: (await judge(arena, form, HACKS[hack])).reward for form in (*FORMS, *SPLIT)}
+    assert rewards == {form: float((form, hack) in PAYING) for form in rewards}
+    await arena.innocent()
