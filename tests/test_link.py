@@ -115,6 +115,35 @@ def test_a_program_that_does_not_start():
     assert (end, said) == ("failed", "ZeroDivisionError: division by zero")
 
 
+# Around the depths at which one side can write what the other cannot read, as deep as Python's stack lets it.
+DEEP = "def deep(n):\n    t = ()\n    for _ in range(n): t = (t,)\n    return t\n"
+TOO_MUCH = {
+    "a deep answer": (DEEP, "deep({n})"),
+    "a deep answer in a list": (f"{DEEP}def f(n): return [deep(n)]", "f({n})"),
+    "a deep argument": ("def f(x): pass", DEEP + "f(deep({n}))"),
+    "a deep argument in a list": ("def f(x): pass", DEEP + "f([deep({n})])"),
+    "a deep answer of the test": (f"def f(g): return len(g())\n{DEEP}", DEEP + "f(lambda: deep({n}))"),
+    "a deep argument for the test": (f"{DEEP}def f(g, n): return g(deep(n))", "f(lambda t: len(t), {n})"),
+    "a deep exception": (f"{DEEP}def f(n): raise ValueError(deep(n))", "f({n})"),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_what_is_too_deep_for_the_link_is_undecided(name: str):
+    program, code = TOO_MUCH[name]
+    depths = (420, *range(480, 500), 600)
+    found = ends([(program, code.replace("{n}", str(n))) for n in depths])
+    assert {end for end, _ in found} == {"undecided"}, found
+
+
+@pytest.mark.parametrize(
+    ("program", "code"), [("def f(): return 'x' * (1 << 27)", "f()"), ("def f(x): pass", "f('x' * (1 << 27))")]
+)
+def test_what_is_too_large_for_the_link_is_undecided(program: str, code: str):
+    ((end, said),) = ends([(program, code)])
+    assert end == "undecided" and "128 MiB" in said
+
+
 # -- a program's side that says what it likes
 
 

@@ -18,19 +18,14 @@ FIELDS = frozenset({
 
 def facts(error: BaseException, encode: Code) -> list[Any]:
     """[arguments, attributes, links, what it cannot be made without]"""
-    try:
-        args = [encode(part) for part in error.args]
-    except (TypeError, ValueError, RecursionError):
-        args = []
-    attributes: list[list[Any]] = []
-    for name, part in {**_fields(error), **getattr(error, "__dict__", {})}.items():
-        try:
-            attributes.append([name, encode(part)])
-        except (TypeError, ValueError, RecursionError):
-            continue
-    links = [encode(getattr(error, name)) for name in LINKS]
+    attributes = _fields(error) | getattr(error, "__dict__", {})
     needed = ("message", "exceptions") if issubclass(cast("Any", type(error)), BaseExceptionGroup) else ()
-    return [args, attributes, links, [encode(getattr(error, name)) for name in needed]]
+    return [
+        [encode(part) for part in error.args],
+        [[name, encode(part)] for name, part in attributes.items()],
+        [encode(getattr(error, name)) for name in LINKS],
+        [encode(getattr(error, name)) for name in needed],
+    ]
 
 
 def new(kind: Any, told: Any, decode: Code) -> BaseException:

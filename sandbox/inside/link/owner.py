@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from builtins import BaseException, MemoryError, RecursionError, isinstance, type  # noqa: UP029
-from typing import Any
+from typing import Any, NoReturn
 
 from .awaiting import awaited
 from .classes import Special
@@ -60,18 +60,24 @@ class Owner(Peer):
     def fail(self, error: BaseException) -> None:
         """The program's module has failed with this exception."""
         try:
-            self.send({"raised": self.encode(error)})
+            self.send({"raised": self.told(error)})
         except Closed:
             pass
 
     def operation(self, name: Any, given: list[Any]) -> Operation:
         return self._operations[name]
 
-    def request(self, message: dict[str, Any]) -> tuple[Operation, list[Any], dict[str, Any]]:
+    def receive(self) -> dict[str, Any]:
         try:
-            return super().request(message)
+            return super().receive()
         except RecursionError:
-            return self.cannot(TOO_DEEP)
+            self.cannot(TOO_DEEP)
+
+    def decode(self, data: Any) -> Any:
+        try:
+            return super().decode(data)
+        except RecursionError:
+            self.cannot(TOO_DEEP)
 
     def passes(self, error: BaseException) -> bool:
         return isinstance(error, Closed | MemoryError)
@@ -99,8 +105,10 @@ class Owner(Peer):
     def get(self, thing: Any, name: str) -> Any:
         return self.ask("get", thing, name)
 
-    def cannot(self, what: str) -> Any:
-        return self.ask("cannot", what)
+    def cannot(self, what: str) -> NoReturn:
+        """The test is told, and ends."""
+        self.wire.send({"ask": "cannot", "of": [what]})
+        raise Closed
 
     # -- what only a program is asked for
 

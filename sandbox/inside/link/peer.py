@@ -53,6 +53,7 @@ KEPT = 10_000
 """Numbers and the like of the other side's classes that are known: nobody can watch them for their end."""
 RAISED = 4
 """The same of exceptions of Python's own classes."""
+NOT_HANDED_OVER = "a value that cannot be handed over"
 TOO_DEEP = "values that are nested too deep to be handed over"
 
 
@@ -125,7 +126,7 @@ class Peer:
         except RecursionError:
             return self.cannot(TOO_DEEP)
         except (ValueError, TypeError) as error:
-            return self.cannot(f"a value that cannot be handed over: {error}")
+            return self.cannot(f"{NOT_HANDED_OVER}: {error}")
 
     def cannot(self, what: str) -> Any:
         """The test is undecided."""
@@ -164,6 +165,14 @@ class Peer:
         return error
 
     def send(self, message: dict[str, Any]) -> None:
+        try:
+            self._send(message)
+        except RecursionError:
+            self.cannot(TOO_DEEP)
+        except (ValueError, TypeError) as error:
+            self.cannot(f"{NOT_HANDED_OVER}: {error}")
+
+    def _send(self, message: dict[str, Any]) -> None:
         self.things.write(message)
         self.surroundings.write(message)
         if self._gone:

@@ -36,7 +36,7 @@ class Wire:
         """Raises Closed; ValueError for what is too large."""
         data = _encode(message).encode()
         if len(data) > MOST:
-            raise ValueError("too much at once between a test and its program")
+            raise ValueError(f"it takes more than {MOST >> 20} MiB")
         data = _pack(len(data)) + data
         try:
             sent = write(self._fd, data)
