@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from microcoder.evaluator import Checker, Evaluator, Problem, Status, TestCase
+from microcoder.evaluator import Checker, Evaluator, JudgeOptions, Problem, Status, TestCase
 from microcoder.evaluator.asserts.assertion import Reading
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -199,6 +199,29 @@ async def test_verdict(evaluator: Evaluator, name: str) -> None:
     assert (Reading(code, "", None).lifted is not None) == (name in LIFTED)
     report = await evaluator.evaluate(problem(code), program)
     assert report.status is verdict, report.tests
+
+
+TALKING = {
+    "calls": ("import re\nfor i in range(100_000): assert f(i) == 2 * i", "def f(x): return 2 * x"),
+    "objects": (
+        "assert sum(a.v for a in f()) == 100_000",
+        "class A: v = 1\ndef f(): return [A() for _ in range(100_000)]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TALKING)
+async def test_the_time_that_talking_takes_is_no_fault_of_a_program(evaluator: Evaluator, name: str) -> None:
+    code, program = TALKING[name]
+    report = await evaluator.evaluate(problem(code, time_limit=0.5), program)
+    assert (report.status, report.rule) == (A, "assert together"), report.tests
+
+
+async def test_a_program_that_computes_for_ever_has_a_verdict_wherever_it_is_judged(evaluator: Evaluator) -> None:
+    test = problem("import re\nassert re.fullmatch('1', f(1))", time_limit=0.5)
+    for options in (JudgeOptions(), JudgeOptions(assert_trust="sealed")):
+        report = await evaluator.evaluate(test, "def f(x):\n    while True: pass", options)
+        assert report.status is Status.TIME_LIMIT_EXCEEDED, report.tests
 
 
 @pytest.mark.parametrize("name", LIFTED)

@@ -30,6 +30,9 @@ from .perturb import passes_wrongly, trials, values
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
+TALKED = "more questions to the program than two processes answer within the limits"
+TALKING = 0.2
+"""Of the time of the one that is busier, how much the other has taken at least if they have talked all the time."""
 NO_DIFFERENCE = "the program passes whatever the test expects"
 WORDS = 1000
 """Characters of what a process tells of a test that are passed on."""
@@ -91,6 +94,10 @@ _EARLY: dict[Outcome, End] = {
     Outcome.OUTPUT_LIMIT: "output_limit",
 }
 """How the test's own process ends early."""
+
+
+_FOR_BOTH = ("cpu_time", "memory")
+"""Limits that a test comes to earlier with stand-ins than with what they stand for."""
 
 
 class Session:
@@ -171,6 +178,11 @@ class Session:
         if isinstance(received, str):
             raise CompileFailed(received)
         program, tested = sorted(received, key=_number)
+        if any(each.limit in _FOR_BOTH for each in (program, tested)):
+            # Stand-ins and messages take time and memory, too. With nothing else to judge by, a program that computed
+            # while the test did nothing has done that by itself.
+            if self._trust == "any" or _talked(program, tested):
+                return program, _Told("undecided", TALKED)
         return program, _of_process(tested)
 
     async def _together(self, test: Assertion) -> tuple[Execution, _Told]:
@@ -207,6 +219,12 @@ class Session:
         finally:
             self._worker.end()
         return executions
+
+
+def _talked(program: Execution, tested: Execution) -> bool:
+    """Whether they have talked for much of their time: that takes the time of both."""
+    less, more = sorted((program.cpu_time, tested.cpu_time))
+    return less > TALKING * more
 
 
 def _number(execution: Execution) -> int:

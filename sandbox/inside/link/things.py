@@ -145,7 +145,7 @@ def _fill_default(thing: Any, content: Any, decode: Code) -> None:
 
 def is_method(thing: Any, name: str) -> bool:
     """Whether its class has a function by this name."""
-    return callable(getattr(type(thing), name, None))
+    return callable(getattr(cast("Any", type(thing)), name, None))
 
 
 def in_order(items: Any, encode: Code) -> list[Any]:
