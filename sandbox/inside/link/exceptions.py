@@ -39,7 +39,7 @@ def fill(error: BaseException, told: Any, decode: Code) -> None:
         _base(type(error)).__init__(error, *args)
     except (TypeError, ValueError):  # it takes others
         pass
-    error.args = tuple(args)
+    object.__setattr__(error, "args", tuple(args))  # where a stand-in would ask
     for name, part in told[1]:
         if type(name) is not str or (name.startswith("__") and name != "__notes__"):
             raise ValueError("an attribute of no name")

@@ -80,8 +80,8 @@ class Peer:
         self._standins: dict[int, Any] = {}
         """By number: a weak reference, or what cannot have one in a tuple."""
         self._standin_numbers: dict[int, int] = {}
-        self._kept: deque[int] = deque(maxlen=KEPT)
-        self._raised_kept: deque[int] = deque(maxlen=RAISED)
+        self._kept: deque[int] = deque()
+        self._raised_kept: deque[int] = deque()
         self._gone: list[int] = []
         self._new: list[list[Any]] = []
         self._mentioned: set[int] = set()
@@ -184,6 +184,9 @@ class Peer:
 
     def receive(self) -> dict[str, Any]:
         message = self.wire.receive()
+        for known, most in ((self._kept, KEPT), (self._raised_kept, RAISED)):
+            while len(known) > most:  # but all that a message has brought while it is read
+                self._lose(known.popleft())
         if "new" in message:
             message["alive"] = self._meet(message["new"])
         self.things.read(message)
@@ -363,8 +366,6 @@ class Peer:
         if not weakly:
             self._standins[number] = (standin,)
             if among is not None:
-                if len(among) == among.maxlen:
-                    self._lose(among.popleft())
                 among.append(number)
             return standin
         place = id(standin)
