@@ -18,12 +18,18 @@ from .peer import TOO_DEEP, Peer
 from .wire import Closed
 
 
+PATIENCE = 0.05
+"""Seconds that a thread waits for its turn before it looks whether any will come."""
+
+
 class Owner(Peer):
     mine, theirs, other = "p", "t", "the test"
 
     def __init__(self, scope: dict[str, Any], fd: int, classes: frozenset[str] = frozenset()) -> None:
         super().__init__(fd, scope, classes)
         self._scope = scope
+        self._idle = False
+        """Waits for a question."""
         self._captured = Captured()
         self._originals: dict[tuple[str, str], list[Any]] = {}
         """Of what the test has patched: the value, or nothing."""
@@ -45,12 +51,25 @@ class Owner(Peer):
             self.send({"ready": True})
             while True:
                 with self.lock:
+                    self._idle = True
                     message = self.receive()
+                    self._idle = False
                 self.serve(message)
         except Closed:
             pass
         finally:
             self._captured.end()
+
+    def ask(self, operation: str, *given: Any, keywords: dict[str, Any] | None = None) -> Any:
+        told = False
+        while not self.lock.acquire(timeout=PATIENCE):
+            if self._idle and not told:  # the test asks for nothing, and so answers nothing
+                self.wire.send({"ask": "cannot", "of": ["a thread of the program that waits for the test"]})
+                told = True
+        try:
+            return super().ask(operation, *given, keywords=keywords)
+        finally:
+            self.lock.release()
 
     def let_go(self) -> None:
         """Of everything, so that nothing but the program's own is left for the end of its process."""

@@ -113,6 +113,9 @@ class Link(Peer):
         return self._module
 
     def close(self) -> None:
+        """The test has come to its end, perhaps because what it waited for a thread of the program had yet to do."""
+        if self.undecided is None and self.wire.has_message():
+            self.undecided = "a thread of the program that uses something of the test while that does something else"
         self.wire.close()
 
     # -- for stand-ins

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Whatever the program, or the test, makes of the modules.
-from builtins import OSError, ValueError, dict, len, min, type  # noqa: UP029
+from builtins import OSError, ValueError, bool, dict, len, min, type  # noqa: UP029
 from json import JSONDecoder, JSONEncoder
 from os import close, dup, read, write
 from struct import Struct
@@ -57,6 +57,16 @@ class Wire:
         if cast("Any", type(message)) is not dict:
             raise Garbled("a message that is no object")
         return message
+
+    def has_message(self) -> bool:
+        """Whether the other process has said what nobody has read."""
+        from socket import MSG_DONTWAIT, MSG_PEEK, socket
+
+        with socket(fileno=dup(self._fd)) as end:
+            try:
+                return bool(end.recv(1, MSG_PEEK | MSG_DONTWAIT))
+            except OSError:
+                return False
 
     def end(self) -> None:
         """For both sides, whoever reads at the moment."""
