@@ -17,7 +17,6 @@ from .output import Captured
 from .peer import TOO_DEEP, Peer
 from .wire import Closed
 
-
 PATIENCE = 0.05
 """Seconds that a thread waits for its turn before it looks whether any will come."""
 
