@@ -72,7 +72,7 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
     }
     if native is not None:
         special |= {name for name in ALWAYS if name in own and (native is not Enum or _written(own[name]))}
-        given = {name for base in kind.__mro__ if place_of(base) is not None for name in vars(base)}
+        given = {name for base in kind.__mro__ if place_of(base) is not None for name in dir(base)}
         described["covers"] = [name for name in own if not name.startswith("__") and name in given]
     if native is Enum:
         described |= describe_members(kind, encode)
