@@ -1,8 +1,10 @@
 """One program against the tests that nobody can read off: each is judged by the first way that can judge it.
 
 replayed   in two processes of one jail that talk: one has the program, the other the test (sandbox/inside/linked.py)
-together   in the process of the program, where its own code decides what the test asks, or a stand-in cannot do it; an
-           acceptance is then tried on copies of the test that ask for something else
+together   in the process of the program, where its own code decides what the test asks, or stand-ins cannot do it, or
+           not within the limits
+
+An acceptance is tried on copies of the test that ask for something else.
 
 Whose doing is it where nothing comes of that? What a test does whatever a program returns, no program can do anything
 about, and what a stand-in cannot do is ours: there is no verdict. The rest follows from what the program gave, and is a
@@ -178,11 +180,11 @@ class Session:
         if isinstance(received, str):
             raise CompileFailed(received)
         program, tested = sorted(received, key=_number)
-        if any(each.limit in _FOR_BOTH for each in (program, tested)):
-            # Stand-ins and messages take time and memory, too. With nothing else to judge by, a program that computed
-            # while the test did nothing has done that by itself.
-            if self._trust == "any" or _talked(program, tested):
-                return program, _Told("undecided", TALKED)
+        # Stand-ins and messages take time and memory, too. Where nothing else may judge, a program that computed while the
+        # test did nothing has done that by itself.
+        limited = any(each.limit in _FOR_BOTH for each in (program, tested))
+        if limited and (self._trust == "any" or _talked(program, tested)):
+            return program, _Told("undecided", TALKED)
         return program, _of_process(tested)
 
     async def _together(self, test: Assertion) -> tuple[Execution, _Told]:
