@@ -49,7 +49,7 @@ INVERTED = "inverted"
 
 _LIBRARIES = frozenset(("numpy", "np", "pandas", "pd", "pytest", "scipy", "sklearn", "sortedcontainers", "torch"))
 _KEEPING = frozenset((
-    "Counter", "DataFrame", "Decimal", "Fraction", "OrderedDict", "Series", "array", "bytearray", "bytes", "call",
+    "Counter", "DataFrame", "Decimal", "Fraction", "OrderedDict", "Path", "PurePath", "Series", "array", "bytearray", "bytes", "call",
     "date", "datetime", "dedent", "deque", "dict", "dumps", "encode", "frozenset", "join", "list", "loads", "set",
     "sorted", "splitlines", "strip", "timedelta", "tuple",
 ))  # fmt: skip

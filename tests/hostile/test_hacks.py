@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 FORMS = {
     "lifted": "assert double(2) == 4\nassert double(5) == 10\nassert double(7) == 14\n",
     "linked script": (
-        "import random\nassert double(2) == 4, random\nfor given, wanted in [(5, 10), (7, 14)]:\n"
+        "import random\nrandom.seed(1)\nassert double(2) == 4\nfor given, wanted in [(5, 10), (7, 14)]:\n"
         "    assert double(given) == wanted\n"
     ),
     "linked unittest": (
@@ -49,7 +49,7 @@ FORMS = {
         "    def setUp(self):\n        self.two = Num(2)\n"
         "    def test_two(self):\n        self.assertEqual(double(self.two), Num(4))\n"
         "    def test_more(self):\n        self.assertEqual(double(Num(5)).n, 10)\n"
-        "        self.assertTrue(double(Num(7)).n == 14)\n"
+        "        self.assertEqual(double(Num(7)), Num(14))\n"
         "if __name__ == '__main__':\n    unittest.main()\n"
     ),
     "together pytest": (

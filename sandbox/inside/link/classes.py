@@ -135,7 +135,10 @@ class Classes:
     def instance(self, kind: Any) -> Any:
         if not self.made(kind):
             raise ValueError("an object of a class that is not the other side's")
-        return object.__new__(kind)
+        try:
+            return object.__new__(kind)
+        except TypeError:  # it has a base that makes its objects itself: a date
+            return self._peer.cannot(f"objects of the class {kind.__name__}, which are made as those of its base")
 
     def data(self, kind: Any, data: Any) -> Any:
         """An object of a class that holds data which never change."""

@@ -61,6 +61,7 @@ def _empty(kind: Any) -> Callable[[Any], Any]:
 _list, _dict, _set, _bytearray = cast("Any", list), cast("Any", dict), cast("Any", set), cast("Any", bytearray)
 _deque, _ordered, _counter = cast("Any", deque), cast("Any", OrderedDict), cast("Any", Counter)
 _default = cast("Any", defaultdict)
+_factory, _most = _default.default_factory, _deque.maxlen
 
 
 def _pairs(thing: Any, encode: Code) -> list[list[Any]]:
@@ -112,13 +113,11 @@ def _empty_deque(content: Any) -> Any:
 
 
 def _deque_items(thing: Any, encode: Code) -> list[Any]:
-    return [thing.maxlen, [encode(item) for item in _deque.__iter__(thing)]]
+    return [_most.__get__(thing), [encode(item) for item in _deque.__iter__(thing)]]
 
 
 def _fill_deque(thing: Any, content: Any, decode: Code) -> None:
-    items = [decode(item) for item in content[1]]
-    _deque.clear(thing)
-    _deque.extend(thing, items)
+    _deque.__init__(thing, [decode(item) for item in content[1]], content[0])
 
 
 def _ordered_pairs(thing: Any, encode: Code) -> list[list[Any]]:
@@ -134,13 +133,13 @@ def _fill_ordered(thing: Any, content: Any, decode: Code) -> None:
 
 
 def _default_pairs(thing: Any, encode: Code) -> list[Any]:
-    return [encode(thing.default_factory), _pairs(thing, encode)]
+    return [encode(_factory.__get__(thing)), _pairs(thing, encode)]
 
 
 def _fill_default(thing: Any, content: Any, decode: Code) -> None:
     factory = decode(content[0])
     _fill_dict(thing, content[1], decode)
-    thing.default_factory = factory
+    _factory.__set__(thing, factory)
 
 
 def is_method(thing: Any, name: str) -> bool:
