@@ -49,9 +49,9 @@ INVERTED = "inverted"
 
 _LIBRARIES = frozenset(("numpy", "np", "pandas", "pd", "pytest", "scipy", "sklearn", "sortedcontainers", "torch"))
 _KEEPING = frozenset((
-    "Counter", "DataFrame", "Decimal", "Fraction", "OrderedDict", "Path", "PurePath", "Series", "array", "bytearray", "bytes", "call",
-    "date", "datetime", "dedent", "deque", "dict", "dumps", "encode", "frozenset", "join", "list", "loads", "set",
-    "sorted", "splitlines", "strip", "timedelta", "tuple",
+    "Counter", "DataFrame", "Decimal", "Fraction", "OrderedDict", "Path", "PurePath", "Series", "array", "bytearray",
+    "bytes", "call", "date", "datetime", "dedent", "deque", "dict", "dumps", "encode", "frozenset", "join", "list",
+    "loads", "set", "sorted", "splitlines", "strip", "timedelta", "tuple",
 ))  # fmt: skip
 """Functions that give different values for different arguments, mostly."""
 _NUMBERS = frozenset(("complex", "float", "int"))

@@ -9,10 +9,12 @@ test that no right program passes (`evaluator/asserts/perturb.py`). `PAYING` are
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 import pytest
 
 from microcoder.evaluator import Checker, Problem, Report, Status, TestCase
+from microcoder.evaluator.options import JudgeOptions
 from microcoder.sandbox.limits import Limits
 
 from .conftest import Arena
@@ -67,12 +69,43 @@ RULES = {"lifted": "assert", "linked": "assert replayed", "together": "assert to
 PAYING: set[tuple[str, str]] = set()
 """Form and hack."""
 
+WEAK = {
+    "a part of a text": (
+        "assert 'abc' in double(2), random",
+        "class V(str):\n    __contains__ = lambda s, o: True\ndef double(x): return V('x')",
+    ),
+    "a part of a set": (
+        "assert double(2) <= {4, 5}, random",
+        "class V(set):\n    __le__ = lambda s, o: True\ndef double(x): return V([1])",
+    ),
+    "a remainder": (
+        "assert double(2) % 4 == 0, random",
+        "class V:\n    __mod__ = lambda s, o: 0\ndef double(x): return V()",
+    ),
+    "a difference": (
+        "assert (double(2) - 4) == 0, random",
+        "class V:\n    __sub__ = lambda s, o: 0\ndef double(x): return V()",
+    ),
+    "a method of the test's own object": (
+        "class Box:\n    def is_right(self): return self.n == 4\nbox = Box()\ndouble(box)\nassert box.is_right()",
+        "def double(x): x.is_right = lambda: True",
+    ),
+    "what a mock tells of its calls": (
+        "from unittest.mock import Mock\nm = Mock()\ndouble(m)\nm.assert_called_once_with(4)",
+        "def double(m): m.configure_mock(call_count=1, call_args=((4,), {}))",
+    ),
+}
+"""Tests that ask what the program's own code decides, and expect nothing that can be changed, with programs that pass."""
+
 
 def problem(form: str) -> Problem:
     code = FORMS.get(form) or SPLIT[form]
-    functions = FUNCTIONS if form in SPLIT else (None,)
+    return asking(form, code, FUNCTIONS if form in SPLIT else (None,))
+
+
+def asking(name: str, code: str, functions: Sequence[str | None] = (None,)) -> Problem:
     return Problem(
-        problem_id=form,
+        problem_id=name,
         mode="assert",
         tests=tuple(TestCase(code=code, function=function) for function in functions),
         entry_point="double",
@@ -98,3 +131,12 @@ async def test_a_hack_does_not_pay(arena: Arena, hack: str) -> None:
     rewards = {form: (await judge(arena, form, HACKS[hack])).reward for form in (*FORMS, *SPLIT)}
     assert rewards == {form: float((form, hack) in PAYING) for form in rewards}
     await arena.innocent()
+
+
+@pytest.mark.parametrize("name", WEAK)
+async def test_what_is_paid_for_a_weak_test_is_told_by_its_rule(arena: Arena, name: str) -> None:
+    code, source = WEAK[name]
+    asked = asking(name, f"import random\nrandom.seed(1)\n{code}")
+    assert (await arena.judge(source, asked)).tests[0].rule == "assert together"
+    sealed = await arena.evaluator.evaluate(asked, source, JudgeOptions(assert_trust="sealed"))
+    assert sealed.reward is None
