@@ -180,8 +180,8 @@ class Session:
         if isinstance(received, str):
             raise CompileFailed(received)
         program, tested = sorted(received, key=_number)
-        # Stand-ins and messages take time and memory, too. Where nothing else may judge, a program that computed while the
-        # test did nothing has done that by itself.
+        # Stand-ins and messages take time and memory, too. Where nothing else may judge, a program that computed while
+        # the test did nothing has done that by itself.
         limited = any(each.limit in _FOR_BOTH for each in (program, tested))
         if limited and (self._trust == "any" or _talked(program, tested)):
             return program, _Told("undecided", TALKED)
