@@ -18,6 +18,7 @@ Each file holds idioms of one kind, each below a line ``== name``: the test, the
     patches       mocks, monkeypatch, the environment, random numbers, time
     suites        unittest and pytest, and tests that run themselves
     modules       imports of the program, several functions, state
+    reflection    what a test reads of classes, functions and modules, and does with them
     data          copies, pickle, numpy, much data, odd values
     shapes        whole tests, in the shapes that data sets have
 
@@ -34,7 +35,9 @@ import msgspec
 
 from ...evaluator.problem import Checker, Problem, TestCase
 
-FILES = "objects exceptions operators classes iteration functions output patches suites modules data shapes".split()
+FILES = (
+    "objects exceptions operators classes iteration functions output patches suites modules reflection data shapes"
+).split()
 TIME_LIMIT = 10.0
 """Processor seconds of each."""
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from ...sandbox.inside import values
 from ..encodable import Encodable
 from ..status import Status
-from .dependence import Caught, assuming, own_doing, program_names, statements
+from .dependence import Caught, assuming, names_program, own_doing, program_names, statements
 from .expressions import Outside
 from .faults import is_asked_for, judged_by_program
 from .functions import check as check_function
 from .lift import Lifted, Raises, lift
 from .names import (
+    ANY,
     asserted_builtins,
     called_names,
     defined_names,
@@ -232,6 +233,8 @@ class Assertion:
             return None
         if builtin:
             return f"the test asks nothing of the program: {name} is Python's"
+        if ANY in reading.free:  # imported from the program, as far as the test says
+            return None
         return f"{name} is given neither by the test nor by the prelude, and the problem asks for no such thing"
 
     def _call(self, place: int) -> str:
@@ -300,7 +303,7 @@ def _entry_point(tree: ast.Module, called: list[str], names: list[str], provided
     spread = set(called_names(tree, spread=True)) - bound
     if len(spread) == 1:
         return spread.pop()
-    if not provided.issuperset(names):
+    if not provided.issuperset(names) or names_program(tree):
         return None
     shared = [name for name in innermost_calls(tree) if name in names]
     return next(iter([*shared, *asserted_builtins(tree)]), None)

@@ -257,6 +257,11 @@ def program_names(tree: ast.Module) -> set[str]:
     return {name for name, module in imported(tree) if module in PROGRAM_MODULES}
 
 
+def names_program(tree: ast.Module) -> bool:
+    """Whether it has the name of the program's module as text: in ``import_module("solution")``, ``patch(…)``."""
+    return any(text.partition(".")[0] == PROGRAM_MODULES[0] for text in _texts(tree))
+
+
 def _names(node: ast.AST) -> Iterator[str]:
     return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
 

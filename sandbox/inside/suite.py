@@ -20,6 +20,7 @@ import linecache
 import sys
 import unittest
 from collections.abc import Callable, Collection, Sequence
+from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Literal, NamedTuple, cast
 
@@ -59,14 +60,20 @@ class Suite:
     """The tests of one text. Raises SyntaxError, or ValueError, where it is none."""
 
     def __init__(
-        self, text: str, program: ModuleType, scope: dict[str, Any] | None = None, forced: Collection[str] = ()
+        self,
+        text: str,
+        program: ModuleType,
+        run: Callable[[ModuleType], object],
+        scope: dict[str, Any] | None = None,
+        forced: Collection[str] = (),
     ) -> None:
-        """``scope``: what the prelude gives. ``forced``: names that are the program's even if the prelude or Python has
-        them, too."""
+        """``run``: runs the program in a module, for a text that reloads it, or imports it anew. ``scope``: what the
+        prelude gives. ``forced``: names that are the program's even if the prelude or Python has them, too."""
         tree = ast.parse(text)
         self.outline: Outline = outline(tree)
         self.code: CodeType = compile(text, FILE, "exec")
         self.program = program
+        self._finder = _Finder(run)
         self.names = Names(program, forced)
         self.script = self.outline.kind == "script"
         self.uses_pytest = self.outline.kind == "pytest" or mentions(tree, "pytest")
@@ -86,6 +93,7 @@ class Suite:
         scope |= self._given | own
         for name in PROGRAM_MODULES:
             sys.modules[name] = self.program
+        sys.meta_path.insert(0, self._finder)  # pyright: ignore[reportArgumentType]
         if self.script:
             return [self._statements()]
         sys.modules[MODULE] = self.module
@@ -148,6 +156,19 @@ class Suite:
         except BaseException as error:
             return Result("", outcome_of(error, importing=True), words_of(error), error)
         return None
+
+
+class _Finder:
+    """Of the program's module, where that is not in ``sys.modules``, or is to run again."""
+
+    def __init__(self, run: Callable[[ModuleType], object]) -> None:
+        self.exec_module = run
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in PROGRAM_MODULES else None  # pyright: ignore[reportArgumentType]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        pass
 
 
 _Defining = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass

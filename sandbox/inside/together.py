@@ -20,7 +20,8 @@ import sys
 # Whatever the program makes of the builtins.
 from builtins import OSError, int, isinstance, min, sorted, type, vars  # noqa: UP029
 from collections.abc import Callable
-from types import CodeType
+from functools import partial
+from types import CodeType, ModuleType
 from typing import Any
 
 from .ends import end_of
@@ -68,9 +69,14 @@ def run(scope: dict[str, Any], prelude: CodeType, program: CodeType, ask: Callab
     seed_random()
     kept, asked = _read(ask())
     given = sorted({*scope} & {*asked["free"]})
-    suite = Suite(asked["code"], module, scope_of(scope, prelude), asked["forced"])
+    suite = Suite(asked["code"], module, partial(_run, prelude, program), scope_of(scope, prelude), asked["forced"])
     told = {**end_of(suite.run(asked["select"]), program.co_filename), "given": given, "exchanged": exchanged}
     write(kept.text() + b"\n" + json.dumps(told).encode())
+
+
+def _run(prelude: CodeType, program: CodeType, module: ModuleType) -> None:
+    exec(prelude, vars(module))
+    exec(program, vars(module))
 
 
 def _read(request: bytes) -> tuple[Kept, dict[str, Any]]:

@@ -222,7 +222,12 @@ class Program(ModuleType):
     def __init__(self, test: Test, without: Collection[str]) -> None:
         """``without``: what the test itself calls so."""
         super().__init__("solution")
-        self.__dict__.update(_test=test, _without=without)
+        super().__getattribute__("__dict__").update(_test=test, _without=without)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("__dict__", "__doc__"):
+            return Unknown(self._test.asking(), like_object=True)
+        return super().__getattribute__(name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in self._without:
@@ -237,7 +242,8 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
     exec(prelude, scope)
     test = Test()
     own = {each.get_name() for each in symtable(asked["code"], FILE, "exec").get_symbols() if each.is_assigned()}
-    suite = Suite(asked["code"], Program(test, own.difference(asked["free"])), scope, asked["forced"])
+    program = Program(test, own.difference(asked["free"]))
+    suite = Suite(asked["code"], program, lambda _: test.asking(), scope, asked["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
     results = suite.run(asked["select"])
     for result in results:

@@ -6,6 +6,7 @@ says which of them do not, because nobody there may decide what comes of them.
 
 from __future__ import annotations
 
+import types
 from abc import ABCMeta
 
 # Whatever the program, or the test, makes of the builtins.
@@ -13,40 +14,39 @@ from builtins import BaseException, ValueError, isinstance, list, object, str, t
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from types import (
-    AsyncGeneratorType,
-    BuiltinFunctionType,
-    CoroutineType,
-    FunctionType,
-    GeneratorType,
-    MethodType,
-)
-from typing import TYPE_CHECKING, Any, cast
+from types import CoroutineType, MethodType
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from .arrays import is_type
 from .awaiting import of_coroutines
-from .data import BASES, data_base
+from .data import BASES, native_of
 from .enums import describe_members, make_enum
-from .names import ALWAYS, SPECIAL, of_python, own_of, place_of, shared
+from .names import ALWAYS, SPECIAL, mro_of, of_python, own_of, place_of, shared
 
 if TYPE_CHECKING:
     from .peer import Peer
 
-_claimed: tuple[Any, ...] = (
-    AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType,
-)  # fmt: skip
-CLAIMED: dict[str, Any] = {kind.__name__: kind for kind in _claimed}
-"""Types that Python has no name for."""
+CLAIMED: dict[str, Any] = {
+    kind.__name__: kind for kind in vars(types).values() if isinstance(kind, type) and kind.__module__ == "builtins"
+}
+"""Types that Python has no name for among its builtins."""
+_OURS = frozenset({"__abstractmethods__", "__annotations__", "__class__", "__dict__", "_abc_impl"})
+"""Attributes of stand-ins for classes that the interpreter reads, or that ask by themselves."""
 _LOCAL = frozenset({"__class__", "__copy__", "__deepcopy__", "__reduce__", "__reduce_ex__"})
 """What a stand-in says itself."""
 _NATIVE = (*BASES, BaseException, Enum, deque)
-"""What they do is done by the stand-in itself, unless a class of the other side says otherwise."""
+"""What they do is done by the stand-in itself, unless a class of the other side says otherwise; and what `native_of`
+finds."""
+_CHECKS = frozenset({"__instancecheck__", "__subclasscheck__"})
+Checks = Literal["bases", "python", "own"]
+"""What says whether something is an instance, or a class a subclass: the bases alone, code of Python's (of abstract
+classes, protocols), or code that came with the class."""
 
 
 def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
     """What ``Classes.make`` has to know."""
     own: dict[str, Any] = kind.__dict__
-    native: Any = next((base for base in kind.__mro__ if base in _NATIVE), None)
+    native: Any = next((base for base in kind.__mro__ if base in _NATIVE), None) or native_of(kind)
     if issubclass(kind, Enum):
         native = Enum
     special = {name for name in SPECIAL & own.keys() if native is not Enum or _written(own[name])}
@@ -68,8 +68,12 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
         "bases": bases,
         "claims": place_of(kind),
         "covers": [],
-        "abstract": sorted(getattr(kind, "__abstractmethods__", ())),
+        "abstract": sorted(vars(kind).get("__abstractmethods__", ())),
+        "checks": _checks(kind),
     }
+    meta = cast("Any", type(kind))
+    if meta is not type and place_of(meta) is None:
+        described["meta"] = encode(meta)
     if native is not None:
         special |= {name for name in ALWAYS if name in own and (native is not Enum or _written(own[name]))}
         given = {name for base in kind.__mro__ if place_of(base) is not None for name in dir(base)}
@@ -86,6 +90,20 @@ def _written(method: Any) -> bool:
     return getattr(method, "__module__", None) not in ("enum", None)
 
 
+def _checks(kind: Any) -> Checks:
+    methods = [each.__dict__[name] for each in mro_of(type(kind)) for name in _CHECKS if name in each.__dict__]
+    hook = next(each.__dict__["__subclasshook__"] for each in mro_of(kind) if "__subclasshook__" in each.__dict__)
+    if not all(map(_is_python, [*methods, hook])):
+        return "own"
+    return "bases" if len(methods) == len(_CHECKS) else "python"
+
+
+def _is_python(method: Any) -> bool:
+    """Whether it is code of Python's."""
+    module = getattr(getattr(method, "__func__", method), "__module__", None)
+    return module is None or of_python(module, "__name__") is not None
+
+
 class Classes:
     """Of one side."""
 
@@ -94,7 +112,9 @@ class Classes:
         self._decode = peer.decode
         self._meta = _metaclass(peer)
         self._abstract_meta: Any = type("Meta", (self._meta, ABCMeta), {})
-        self._root = self._meta("standin", (), _root(peer), ours=True)
+        self._root = _new(self._meta, "standin", [], _root(peer))
+        self._checks: dict[int, Checks] = {}
+        """By the identity of a class, which lives as long as this does."""
 
     def make(self, described: dict[str, Any]) -> Any:
         """Raises anything that is an Exception where no class is described."""
@@ -115,6 +135,7 @@ class Classes:
         parents = [self._decode(base) for base in described["bases"]]
         if "members" in described:
             return self._enum(described, parents, namespace)
+        meta = self._decode(described["meta"]) if "meta" in described else None
         claims = described["claims"]
         claimed = CLAIMED.get(name) if module == "builtins" else None
         if claimed is None and claims is not None:
@@ -123,7 +144,9 @@ class Classes:
             namespace["__class__"] = property(lambda _: claimed)
         if claimed is CoroutineType:
             namespace.update(of_coroutines(self._peer, _LOCAL))
-        made = self._class(name, parents, namespace)
+        made = self._class(name, parents, namespace, meta)
+        if described["checks"] in ("python", "own"):
+            self._checks[id(made)] = described["checks"]
         if described["abstract"]:
             type.__setattr__(made, "__abstractmethods__", frozenset(described["abstract"]))
         return made
@@ -137,15 +160,12 @@ class Classes:
             raise ValueError("an object of a class that is not the other side's")
         try:
             return object.__new__(kind)
-        except TypeError:  # it has a base that makes its objects itself: a date
+        except TypeError:  # it has a base that makes its objects itself: a random.Random
             return self._peer.cannot(f"objects of the class {kind.__name__}, which are made as those of its base")
 
-    def data(self, kind: Any, data: Any) -> Any:
-        """An object of a class that holds data which never change."""
-        base = data_base(kind)
-        if type(data) is not base:
-            raise ValueError("data of another type")
-        return base.__new__(kind, data)
+    def checks(self, kind: Any) -> Checks:
+        """What says which are the instances and subclasses of the class of the other side that this stands for."""
+        return self._checks.get(id(kind), "bases")
 
     def _enum(self, described: dict[str, Any], parents: list[Any], namespace: dict[str, Any]) -> Any:
         kind = make_enum(described, parents, namespace, self._decode)
@@ -163,37 +183,51 @@ class Classes:
         type.__setattr__(kind, "__getattr__", __getattr__)
         return kind
 
-    def _class(self, name: str, parents: list[Any], namespace: dict[str, Any]) -> Any:
-        if any(issubclass(each, _NATIVE) for each in parents):
+    def _class(self, name: str, parents: list[Any], namespace: dict[str, Any], meta: Any) -> Any:
+        """``meta``: what stands for its metaclass, if that is the other side's."""
+        if any(issubclass(each, type) for each in parents):
+            ours = {type: self._meta, ABCMeta: self._abstract_meta}
+            return _new(meta or self._meta, name, [ours.get(each, each) for each in parents], namespace)
+        if any(issubclass(each, _NATIVE) or native_of(each) for each in parents):
             namespace.update(_of_natives(self._peer))
-            return self._meta(name, tuple(parents), namespace, ours=True)
+            return _new(meta or self._meta, name, parents, namespace)
         if not any(issubclass(each, self._root) for each in parents):
             parents = [self._root, *parents]
         abstract = any(isinstance(each, ABCMeta) for each in parents)
-        meta = self._abstract_meta if abstract else self._meta
         try:
-            return meta(name, tuple(parents), namespace, ours=True)
+            return _new(meta or (self._abstract_meta if abstract else self._meta), name, parents, namespace)
         except TypeError:
-            return self._meta(name, (self._root,), namespace, ours=True)
+            return _new(self._meta, name, [self._root], namespace)
+
+
+def _new(meta: Any, name: str, parents: list[Any], namespace: dict[str, Any]) -> Any:
+    """Without asking the other side, whose metaclass it may be."""
+    return (ABCMeta if issubclass(meta, ABCMeta) else type).__new__(meta, name, tuple(parents), namespace)
 
 
 def _metaclass(peer: Peer) -> Any:
     class Meta(type):
-        def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> Any:
-            if not ours:
-                peer.cannot(f"a class {name!r} with a base of {peer.other}")
-            return super().__new__(cls, name, bases, namespace)
-
-        def __init__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], *, ours: bool = False) -> None:
-            super().__init__(name, bases, namespace)
+        def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], **more: Any) -> Any:
+            return peer.cannot(f"a class {name!r} with a base of {peer.other}")
 
         def __call__(cls, *args: Any, **keywords: Any) -> Any:
             return peer.ask("call", cls, *args, keywords=keywords)
 
-        def __getattr__(cls, name: str) -> Any:
-            if name == "__abstractmethods__" or not peer.stands_for(cls):
-                raise AttributeError(name)
+        def __getattribute__(cls, name: str) -> Any:
+            if name in _OURS or not peer.stands_for(cls):
+                return type.__getattribute__(cls, name)
+            if name == "__copy__" or peer.says(name):
+                try:
+                    return type.__getattribute__(cls, name)
+                except AttributeError:
+                    pass
             return peer.get(cls, name)
+
+        def __instancecheck__(cls, thing: Any) -> bool:
+            return type.__instancecheck__(cls, thing) or _checked(peer, "instance", cls, thing)
+
+        def __subclasscheck__(cls, kind: Any) -> bool:
+            return type.__subclasscheck__(cls, kind) or _checked(peer, "subclass", cls, kind)
 
         @property
         def __dict__(cls) -> Any:  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
@@ -206,7 +240,7 @@ def _metaclass(peer: Peer) -> Any:
 
         def __setattr__(cls, name: str, value: Any) -> None:
             if name.startswith(("__abs", "_abc")) or not peer.stands_for(cls):
-                return super().__setattr__(name, value)
+                return type.__setattr__(cls, name, value)
             return peer.ask("set", cls, name, value)
 
         def __delattr__(cls, name: str) -> None:
@@ -228,6 +262,14 @@ def _metaclass(peer: Peer) -> Any:
             return True
 
     return Meta
+
+
+def _checked(peer: Peer, operation: str, kind: Any, thing: Any) -> bool:
+    """Whether more than the bases makes it an instance, or a subclass."""
+    checks = peer.classes.checks(kind)
+    if checks == "own":
+        peer.cannot(f"{operation} of the class {kind.__name__}, which says itself what it is")
+    return checks == "python" and peer.ask(operation, kind, thing) is True
 
 
 def _root(peer: Peer) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any, cast
 
-from .names import of_python
+from .names import mro_of, of_python
 
 _SCALARS = frozenset({int, float, complex, bytes, range})
 _LATE = frozenset({("decimal", "Decimal"), ("fractions", "Fraction")})
@@ -47,14 +48,35 @@ BASES = (*_BASES, bytearray, dict, list, set)
 """Types whose subclasses hold data themselves."""
 
 
-def data_of(kind: Any) -> Callable[[Any], Any] | None:
-    """How the data are taken from an object of this class; None: there are none, or they change."""
-    return next((_BASES[base] for base in kind.__mro__ if base in _BASES), None)
+def native_of(kind: Any) -> Any:
+    """The class of Python whose data objects of this class hold, which never change; None: there is none."""
+    return next((base for base in mro_of(kind) if base in _BASES or _is_reduced(base)), None)
 
 
-def data_base(kind: Any) -> Any:
-    """The type whose data objects of this class hold."""
-    return next(base for base in kind.__mro__ if base in _BASES)
+def data_of(value: Any, native: Any) -> Any:
+    """What an object of a class with this ``native_of`` holds."""
+    return _BASES[native](value) if native in _BASES else native(*_reduced(value, native))
+
+
+def new_native(kind: Any, data: Any) -> Any:
+    """An object of this class that holds these data. Raises anything that is an Exception."""
+    native = native_of(kind)
+    if type(data) is not native:
+        raise ValueError("data of another type")
+    return native.__new__(kind, *((data,) if native in _BASES else _reduced(data, native)))
+
+
+def _is_reduced(kind: Any) -> bool:
+    """Whether what its objects hold is out of reach for all but the class, and a pickle says what that is."""
+    place = kind.__module__, kind.__name__
+    if place not in _LATE and place[1] not in _REDUCED.get(place[0], ()):
+        return False
+    make = kind.__new__
+    return of_python(*place) is kind and type(make) is BuiltinFunctionType and make is not object.__new__
+
+
+def _reduced(value: Any, native: Any) -> tuple[Any, ...]:
+    return native.__reduce_ex__(value, 2)[1]
 
 
 def is_scalar(kind: Any) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, cast
 
+from .names import mro_of
+
 Code = Callable[[Any], Any]
 
 LINKS = ("__cause__", "__context__", "__suppress_context__")
@@ -53,7 +55,7 @@ def fill(error: BaseException, told: Any, decode: Code) -> None:
 
 def _base(kind: Any) -> Any:
     """The class of Python that says how it is made."""
-    return next(each for each in kind.__mro__ if each.__module__ == "builtins")
+    return next(each for each in mro_of(kind) if each.__module__ == "builtins")
 
 
 def _fields(error: BaseException) -> dict[str, Any]:

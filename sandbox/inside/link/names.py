@@ -33,6 +33,8 @@ ALWAYS = ("__repr__", "__str__", "__format__", "__dir__")
 
 own_of: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 """The attributes that a class has itself, whatever its metaclass says."""
+mro_of: Callable[[Any], tuple[Any, ...]] = type.__dict__["__mro__"].__get__
+"""Its method resolution order, likewise."""
 
 NAMED = (FunctionType, BuiltinFunctionType)
 """What may go by the name that a module of Python has for it, besides classes."""
@@ -44,7 +46,7 @@ DATA_MODULES = frozenset(
 _DATA = frozenset(
     {
         bool, bytearray, bytes, complex, dict, enumerate, filter, float, frozenset, int, list, map, object, property,
-        range, reversed, set, slice, str, tuple, zip, type(None),
+        range, reversed, set, slice, str, tuple, type, zip, type(None),
     }
 )  # fmt: skip
 _OWN_EXCEPTIONS = frozenset({"unittest", "pytest", "_pytest", "bdb", "doctest"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import sys
-from builtins import delattr, dir, getattr, iter, len, list, setattr, type  # noqa: UP029
+from builtins import delattr, dir, getattr, isinstance, issubclass, iter, len, list, setattr, type  # noqa: UP029
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -72,6 +72,14 @@ def raws(kind: Any) -> list[str]:
     return [*vars(kind)]
 
 
+def instance(kind: Any, thing: Any) -> bool:
+    return isinstance(thing, kind)
+
+
+def subclass(kind: Any, other: Any) -> bool:
+    return issubclass(other, kind)
+
+
 OPERATIONS: dict[str, Operation] = {
     "call": call,
     "get": getattr,
@@ -87,5 +95,7 @@ OPERATIONS: dict[str, Operation] = {
     "raws": raws,
     "iterate": iter,
     "size": len,
+    "instance": instance,
+    "subclass": subclass,
     "item": operator.getitem,
 }

@@ -37,6 +37,7 @@ class Owner(Peer):
             "global": self._global,
             "define": self._define,
             "defined": lambda: [*self._scope],
+            "scope": lambda: self._scope,
             **self.awaiting.operations(),
             "patch": self._patch,
             "restore": self._restore,
@@ -119,6 +120,9 @@ class Owner(Peer):
 
     def special(self, name: str, kind: str) -> Any:
         return awaited(self) if name == "__await__" else Special(self, name)
+
+    def says(self, name: str) -> bool:
+        return name.startswith("__")
 
     def get(self, thing: Any, name: str) -> Any:
         return self.ask("get", thing, name)

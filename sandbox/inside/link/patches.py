@@ -6,6 +6,7 @@ of the test's process have a class that sees this, while a test runs.
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
 from types import ModuleType
@@ -53,6 +54,9 @@ class Patches:
                 for name in names:
                     self._refuse(getattr(sys.modules[module], kind), name)
 
+        self._refused.append((inspect, "getattr_static", inspect.getattr_static))
+        inspect.getattr_static = self._static(inspect.getattr_static)
+
     def end(self) -> None:
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)  # pyright: ignore[reportArgumentType]
@@ -66,6 +70,16 @@ class Patches:
         """What the program logs stays with it."""
         self._refused.append((kind, name, kind.__dict__[name]))
         setattr(kind, name, property(lambda _: self._link.cannot(f"a test that looks at logs by {name}")))
+
+    def _static(self, function: Any) -> Any:
+        """What looks past all that a stand-in says."""
+
+        def getattr_static(thing: Any, *more: Any, **keywords: Any) -> Any:
+            if self._link.stands_for(thing):
+                self._link.cannot("inspect.getattr_static")
+            return function(thing, *more, **keywords)
+
+        return getattr_static
 
     def watch(self, name: str, module: Any) -> None:
         # Modules are made of the class that ``sys`` has.

@@ -41,7 +41,7 @@ from .. import values
 from . import arrays, exceptions
 from .awaiting import Awaiting
 from .classes import Classes, describe
-from .data import constant, data_of, is_scalar, made, make, view
+from .data import constant, data_of, is_scalar, made, make, native_of, new_native, view
 from .enums import member, member_of
 from .names import of_python
 from .surroundings import Surroundings
@@ -139,6 +139,10 @@ class Peer:
         """An attribute of a stand-in."""
         raise NotImplementedError
 
+    def says(self, name: str) -> bool:
+        """Whether a stand-in for a class says itself what its attribute of this name is."""
+        raise NotImplementedError
+
     def special(self, name: str, kind: str) -> Any:
         """What the stand-ins for objects of the other side's class of that name have as a special method."""
         raise NotImplementedError
@@ -205,6 +209,8 @@ class Peer:
         kind = cast("Any", type(value))
         if value is None or kind is str or kind is bool:
             return value
+        if (number := self._standin_numbers.get(id(value))) is not None:
+            return {"other": [self.theirs, number]}
         if is_scalar(kind):
             return values.encode(value)
         if kind is tuple:
@@ -213,8 +219,6 @@ class Peer:
             return {"other": ["#", self.things.number(value, name)]}
         if kind is frozenset:
             return {"frozenset": in_order(value, self.encode)}
-        if (number := self._standin_numbers.get(id(value))) is not None:
-            return {"other": [self.theirs, number]}
         return {"other": self._other(value, kind)}
 
     def _other(self, value: Any, kind: Any) -> list[Any]:
@@ -261,8 +265,8 @@ class Peer:
             told: dict[str, Any] = {"of": {"other": [self.mine, self._export(kind, type(kind))]}}
             if (base := base_of(kind)) is not None:
                 told["thing"] = [self.things.number(value, base), base]
-            elif (base := data_of(kind)) is not None:
-                told["data"] = self.encode(base(value))
+            elif (native := native_of(kind)) is not None:
+                told["data"] = self.encode(data_of(value, native))
             self._new.append([number, told])
             return number
         if self.classes.made(kind):
@@ -348,9 +352,7 @@ class Peer:
             error = exceptions.new(kind, told["error"], self.decode)
             return self._keep(number, error, weakly=self.classes.made(kind), among=self._raised_kept)
         if "data" in told:
-            return self._keep(
-                number, self.classes.data(kind, self.decode(told["data"])), weakly=False, among=self._kept
-            )
+            return self._keep(number, new_native(kind, self.decode(told["data"])), weakly=False, among=self._kept)
         return self._keep(number, self.classes.instance(kind), weakly=True)
 
     def _complete(self, records: list[Any]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from builtins import BaseException, Exception, isinstance, type  # noqa: UP029
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NoReturn
 from weakref import ref
@@ -25,6 +26,10 @@ from .peer import TOO_DEEP, Peer
 from .wire import Closed, Garbled
 
 _OF_DIFFERENCES = ("__abs__", "__float__", "__int__", "__index__", "__round__")
+_DECIDED = frozenset({*_OF_DIFFERENCES, "__exit__", "__aexit__"})
+"""Special methods of which some results are looked at."""
+_OF_CLASSES = frozenset("__doc__ __module__ __name__ __qualname__".split())
+"""What a stand-in for a class has been told, or was made with."""
 _COMPARISONS = ("__eq__", "__ne__")
 PLAIN: tuple[Any, ...] = (
     bool,
@@ -112,6 +117,10 @@ class Link(Peer):
             self._module = _Module(self, name)
         return self._module
 
+    def run_again(self, module: ModuleType) -> NoReturn:
+        """An import, or a reload, wants the program's module."""
+        self.cannot("the module of the program, which has run")
+
     def close(self) -> None:
         """The test has come to its end, perhaps because what it waited for a thread of the program had yet to do."""
         if self.undecided is None and self.wire.has_message():
@@ -162,6 +171,9 @@ class Link(Peer):
         if of_libraries(name) and not self.is_named(name):
             self.cannot(f"{name} of the program's {type(thing).__name__}")
         return value
+
+    def says(self, name: str) -> bool:
+        return name in _OF_CLASSES or name in DECIDING or name in ARITHMETIC or name in _DECIDED
 
     def cannot(self, what: str) -> NoReturn:
         """The test is undecided."""
@@ -312,33 +324,39 @@ class Link(Peer):
         return found
 
 
+_own: Callable[[ModuleType], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
+_OF_MODULES = frozenset("__class__ __loader__ __name__ __package__ __path__ __spec__ __warningregistry__".split())
+"""What belongs to the module as an import made it."""
+
+
 class _Module(ModuleType):
     """Stands for the program's module: has what it has."""
 
     def __init__(self, link: Link, name: str) -> None:
         super().__init__(name)
-        vars(self)["__link__"] = link
-        for each in ("__file__", "__loader__", "__spec__", "__path__"):
-            vars(self).setdefault(each, None)
-        del vars(self)["__path__"]
+        _own(self)["__link__"] = link
 
-    def __getattr__(self, name: str) -> Any:
-        link: Link = vars(self)["__link__"]
+    def __getattribute__(self, name: str) -> Any:
+        link: Link = _own(self)["__link__"]
+        if name == "__dict__":
+            return link.ask("scope")
+        if name in _OF_MODULES:
+            return super().__getattribute__(name)
         try:
             return link.ask("global", name)
         except NameError:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("__"):
+        if name in _OF_MODULES:
             return super().__setattr__(name, value)
-        return vars(self)["__link__"].ask("define", name, value)
+        return _own(self)["__link__"].ask("define", name, value)
 
     def __delattr__(self, name: str) -> None:
-        vars(self)["__link__"].ask("define", name)
+        _own(self)["__link__"].ask("define", name)
 
     def __dir__(self) -> Any:
-        return [*vars(self)["__link__"].ask("defined")]
+        return [*_own(self)["__link__"].ask("defined")]
 
 
 def _undecided(link: Link, name: str, kind: str) -> Any:
