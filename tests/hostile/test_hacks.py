@@ -66,8 +66,8 @@ FUNCTIONS = "TestDouble.test_two", "TestDouble.test_more"
 """Of each unittest class, as tests of their own."""
 SPLIT = {f"{form}, by function": FORMS[form] for form in ("linked unittest", "together unittest")}
 RULES = {"lifted": "assert", "linked": "assert replayed", "together": "assert together"}
-PAYING: set[tuple[str, str]] = set()
-"""Form and hack."""
+PAYING = {("together unittest", "cheats where it fails")}
+"""Form and hack: right where one of two comparisons of objects is changed, and where all that is turned round is."""
 
 WEAK = {
     "a part of a text": (

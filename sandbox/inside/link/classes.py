@@ -63,7 +63,7 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": kind.__name__,
         "qualname": kind.__qualname__,
-        "module": kind.__module__,
+        "module": str(kind.__module__),
         "doc": text if type(text := own.get("__doc__")) is str else None,
         "bases": bases,
         "claims": place_of(kind),

@@ -33,7 +33,7 @@ class Surroundings:
                 if now.get(name) != self._environment.get(name)
             }
             self._environment = now
-        if (folder := _folder()) != self._folder:
+        if (folder := _folder()) not in (None, self._folder):
             changed["folder"] = self._folder = folder
         if (depth := getrecursionlimit()) != self._depth:
             changed["depth"] = self._depth = depth
@@ -60,6 +60,7 @@ class Surroundings:
 
 
 def _folder() -> str | None:
+    """None: it is gone."""
     try:
         return getcwd()
     except OSError:
