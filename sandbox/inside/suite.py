@@ -66,13 +66,16 @@ class Suite:
         run: Callable[[ModuleType], object],
         scope: dict[str, Any] | None = None,
         forced: Collection[str] = (),
+        main: ModuleType | None = None,
     ) -> None:
         """``run``: runs the program in a module, for a text that reloads it, or imports it anew. ``scope``: what the
-        prelude gives. ``forced``: names that are the program's even if the prelude or Python has them, too."""
+        prelude gives. ``forced``: names that are the program's even if the prelude or Python has them, too. ``main``:
+        what stands for the program as ``__main__``, if it is not the same module."""
         tree = ast.parse(text)
         self.outline: Outline = outline(tree)
         self.code: CodeType = compile(text, FILE, "exec")
         self.program = program
+        self._main = main or program
         self._finder = _Finder(run)
         self.names = Names(program, forced)
         self.script = self.outline.kind == "script"
@@ -91,8 +94,7 @@ class Suite:
         scope = self.module.__dict__
         own = {"__name__": self.module.__name__, "__builtins__": self.names, "__file__": f"/{MODULE}.py"}
         scope |= self._given | own
-        for name in PROGRAM_MODULES:
-            sys.modules[name] = self.program
+        sys.modules |= dict(zip(PROGRAM_MODULES, (self.program, self._main), strict=True))
         sys.meta_path.insert(0, self._finder)  # pyright: ignore[reportArgumentType]
         if self.script:
             return [self._statements()]

@@ -46,7 +46,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     try:
         module = linked.module()
         told["given"] = sorted({*dir(module)} & {*asked["free"]})
-        suite = Suite(asked["code"], module, linked.run_again, scope, asked["forced"])
+        suite = Suite(asked["code"], module, linked.run_again, scope, asked["forced"], linked.module("__main__"))
         linked.begin()
         told |= end_of(suite.run(asked["select"], lambda: stopped(linked) is not None), STANDINS)
     except Stop:

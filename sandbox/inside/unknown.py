@@ -219,13 +219,13 @@ class Unknown:
 class Program(ModuleType):
     """The module of a program that is not there: it has whatever it is asked for."""
 
-    def __init__(self, test: Test, without: Collection[str]) -> None:
+    def __init__(self, test: Test, without: Collection[str], name: str = "solution") -> None:
         """``without``: what the test itself calls so."""
-        super().__init__("solution")
+        super().__init__(name)
         super().__getattribute__("__dict__").update(_test=test, _without=without)
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("__dict__", "__doc__"):
+        if name == "__doc__" or (name == "__dict__" and super().__getattribute__("__name__") != "__main__"):
             return Unknown(self._test.asking(), like_object=True)
         return super().__getattribute__(name)
 
@@ -242,8 +242,9 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
     exec(prelude, scope)
     test = Test()
     own = {each.get_name() for each in symtable(asked["code"], FILE, "exec").get_symbols() if each.is_assigned()}
-    program = Program(test, own.difference(asked["free"]))
-    suite = Suite(asked["code"], program, lambda _: test.asking(), scope, asked["forced"])
+    without = own.difference(asked["free"])
+    program, main = Program(test, without), Program(test, without, "__main__")
+    suite = Suite(asked["code"], program, lambda _: test.asking(), scope, asked["forced"], main)
     told: dict[str, Any] = {"error": None, "caught": None}
     results = suite.run(asked["select"])
     for result in results:

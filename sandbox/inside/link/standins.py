@@ -92,7 +92,7 @@ class Link(Peer):
         """What has come of subtracting."""
         self._named = named
         self._doing = "the start of the program"
-        self._module: ModuleType | None = None
+        self._modules: dict[str, ModuleType] = {}
         self._patches = Patches(self)
         self._awaited = self.awaiting.operations()
 
@@ -112,10 +112,10 @@ class Link(Peer):
         self._patches.end()
 
     def module(self, name: str = "solution") -> ModuleType:
-        """Stands for the program's."""
-        if self._module is None:
-            self._module = _Module(self, name)
-        return self._module
+        """Stands for the program's. As ``__main__`` its namespace is its own: code of the test may run there."""
+        if name not in self._modules:
+            self._modules[name] = _Module(self, name)
+        return self._modules[name]
 
     def run_again(self, module: ModuleType) -> NoReturn:
         """An import, or a reload, wants the program's module."""
@@ -325,7 +325,9 @@ class Link(Peer):
 
 
 _own: Callable[[ModuleType], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
-_OF_MODULES = frozenset("__class__ __loader__ __name__ __package__ __path__ __spec__ __warningregistry__".split())
+_OF_MODULES = frozenset(
+    "__class__ __dict__ __loader__ __name__ __package__ __path__ __spec__ __warningregistry__".split()
+)
 """What belongs to the module as an import made it."""
 
 
@@ -338,7 +340,7 @@ class _Module(ModuleType):
 
     def __getattribute__(self, name: str) -> Any:
         link: Link = _own(self)["__link__"]
-        if name == "__dict__":
+        if name == "__dict__" and super().__getattribute__("__name__") != "__main__":
             return link.ask("scope")
         if name in _OF_MODULES:
             return super().__getattribute__(name)
