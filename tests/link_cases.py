@@ -170,6 +170,9 @@ class Near:
     def __rsub__(self, o): return 0.0
     def __mod__(self, o): return 0
 def near(x): return Near()
+class Money:
+    def __init__(self, n): pass
+    def __sub__(self, o): return __import__("fractions").Fraction(0)
 class Far:
     def __sub__(self, o): return Far()
     def __abs__(self): return 0.0
@@ -487,6 +490,7 @@ CASES: list[tuple[str, str, str]] = [
     ("a difference that is an object", UNDECIDED, "assert abs(Far() - Far()) < 1e-6"),
     ("almost equal", UNDECIDED, "import unittest\nunittest.TestCase().assertAlmostEqual(near(2), 3.0)"),
     ("a remainder of nothing", UNDECIDED, "assert near(2) % 7 == 0"),
+    ("a difference of a library's number", UNDECIDED, "assert Money(2) - Money(3) == 0"),
     ("a difference as a method", UNDECIDED, "assert near(2).__sub__(3) == 0"),
     (
         "more than one thread of the program",
