@@ -28,7 +28,7 @@ from ..status import Status
 from .assertion import Assertion, Ruling
 from .checks import is_near
 from .dependence import Caught
-from .perturb import passes_wrongly, trials, values
+from .perturb import INVERTED, passes_wrongly, trials, values
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
@@ -195,7 +195,12 @@ class Session:
             return execution, told
         copies = await in_thread(trials, reading.source, secrets.token_bytes(16), reading.of_program, test.function)
         tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
-        if passes_wrongly(copies, [_passed(each) for _, each in tried]):
+        passed = [_passed(each) for _, each in tried]
+        for place, copy in enumerate(copies):
+            if copy.kind == INVERTED and passed[place] is False:  # a test that depends on times may fail once
+                ((_, again),) = await self._beside(test, [copy.code])
+                passed[place] = _passed(again)
+        if passes_wrongly(copies, passed):
             told = _Told("failed", NO_DIFFERENCE)
         return execution, told
 
