@@ -772,7 +772,9 @@ class _Finder:
                 taken = args[:1] if name == "approx" else args
                 words = [] if name == "approx" else [word.value for word in node.keywords]
                 for part in (*taken, *words):
-                    yield from self._leaves(part, kept and (name in _KEEPING or name == "approx"), depth)
+                    is_type = name == "array" and isinstance(_value(part), str)  # one that may hold the same numbers
+                    keeps = not is_type and (name in _KEEPING or name == "approx")
+                    yield from self._leaves(part, kept and keeps, depth)
             case _:
                 pass
 
