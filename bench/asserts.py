@@ -1,15 +1,20 @@
 """How are tests of assertions judged, and what does it cost? ``python -m microcoder.bench.asserts NAME=FILE …``.
 
-A FILE is anything that ``microcoder-eval run`` reads, with programs that are labelled. The right program of each
-problem says which form its tests fall to, a wrong one whether any is accepted. The idioms of bench/idioms come first.
-Then tests of each form are judged beside plain Python, with program and test in one process: ``python3 test_it.py``, or
-``python3 -m pytest`` where the test is a suite. Writes ``results/asserts.json``.
+A FILE is anything that ``microcoder-eval run`` reads, with programs that are labelled, or ``ROWS,PROGRAMS``, two such
+files; a script of ../shared/cases/asserts, which has one right program and a dict of its tests; or the folder
+tests/suites. The right program of each problem says which form its tests fall to, a wrong one whether any is
+accepted. The idioms of bench/idioms come first. Then tests of each form are judged beside plain Python, with program
+and test in one process: ``python3 test_it.py``, or ``python3 -m pytest`` where the test is a suite. Writes
+``results/asserts.json``.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import os
 import random
+import re
 import statistics
 import subprocess
 import tempfile
@@ -20,17 +25,18 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import msgspec
+import psutil
 import tyro
 import uvloop
 
 from ..evaluator import Evaluator
 from ..evaluator.datasets import Rows
-from ..evaluator.problem import Problem
+from ..evaluator.problem import Checker, Problem, TestCase
 from ..evaluator.report import TestResult
 from ..evaluator.status import Status
 from . import idioms
 from .idioms import plain
-from .machine import Machine, command_line, machine
+from .machine import Machine, command_line, machine, without_folders
 from .measure import Change
 
 FORMS = {"assert": "lifted", "assert replayed": "replayed", "assert together": "together"}
@@ -49,10 +55,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that judge. Default: one a processor."""
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     """Share of the problems of each file."""
-    timed: int = 30
+    timed: int = 20
     """Tests of each form that are timed."""
-    rounds: int = 5
-    """How often each is timed, beside plain Python."""
+    rounds: int = 10
+    """How often they are, beside plain Python."""
     seed: int = 1
     """Of the share, and of what is timed."""
     out: Path = Path(__file__).with_name("results")
@@ -84,16 +90,25 @@ class DataSet(msgspec.Struct, kw_only=True):
     """Of right programs that were not accepted, and wrong ones that were not rejected."""
 
 
+class Took(NamedTuple):
+    """Milliseconds."""
+
+    wall: float
+    cpu: float
+    """Of all processes."""
+
+
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one form, in milliseconds a test, from asking to the verdict; medians of medians."""
+    """Of one form, milliseconds a test: medians over the rounds, in each of which all tests are judged and then run."""
 
     form: str
     suite: bool
     """Whether plain Python runs pytest."""
     tests: int
-    ours: float
-    plain: float
-    ours_over_plain: Change
+    ours: Took
+    plain: Took
+    wall_over_plain: Change
+    cpu_over_plain: Change
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +174,7 @@ def form_of(result: TestResult) -> str:
 
 
 def _why(result: TestResult) -> str:
-    return f"{result.status}: {result.message or ''}"[:SHOWN]
+    return without_folders(f"{result.status}: {result.message or ''}")[:SHOWN]
 
 
 def _say(case: Case, form: str, result: TestResult) -> None:
@@ -185,11 +200,11 @@ def of_idioms(kind: str) -> Iterator[Case]:
                 yield Case(idiom.problem, source, f"{idiom.name}, {which}", right)
 
 
-def of_file(path: Path, draw: random.Random, share: float) -> Iterator[Case]:
+def of_rows(paths: list[Path], draw: random.Random, share: float) -> Iterator[Case]:
     """The first right and the first wrong program of each problem."""
     drawn: dict[str, bool] = {}
     had: set[tuple[str, bool]] = set()
-    for problem, submission in Rows([path], skip_bad=True):
+    for problem, submission in Rows(paths[:1], paths[1:], skip_bad=True):
         key = problem.problem_id, bool(submission.accept)
         if problem.mode != "assert" or submission.accept is None or key in had:
             continue
@@ -200,60 +215,124 @@ def of_file(path: Path, draw: random.Random, share: float) -> Iterator[Case]:
             yield Case(problem, submission.code, f"{problem.problem_id} {submission.name or ''}", submission.accept)
 
 
-async def costs(evaluator: Evaluator, forms: dict[str, list[Case]], options: Options) -> list[Cost]:
+def of_script(path: Path) -> Iterator[Case]:
+    """``PROG``, a right program, and ``T``, its tests by their names."""
+    given = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for name, test in given["T"].items():
+        yield Case(_problem(name, test), given["PROG"], name, True)
+
+
+def of_suites(folder: Path) -> Iterator[Case]:
+    """Where all of a text passes the program is right, where a part of it fails the program is wrong."""
+    program = (folder / "solution.py").read_text()
+    for path in sorted(folder.glob("*.txt")):
+        for block in re.split(r"^=== ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name, head, text = block.split("\n", 2)
+            ends = {each.split()[-1] for each in head.removeprefix("# ").split(",")}
+            right = bool(ends & {"passed", "xfailed"}) and ends <= {"passed", "skipped", "xfailed"}
+            if right or "failed" in ends:
+                yield Case(_problem(name, text), program, f"{path.stem}: {name}", right)
+
+
+def _problem(name: str, test: str) -> Problem:
+    tests = (TestCase(code=test),)
+    return Problem(problem_id=name, mode="assert", tests=tests, checker=Checker(type="assert"))
+
+
+async def costs(forms: dict[str, list[Case]], options: Options) -> list[Cost]:
     found: list[Cost] = []
     for form in FORMS.values():
         for suite in (False, True):
             cases = [case for case in forms[form] if plain.is_suite(case.problem.tests[0].code or "") is suite]
             if cases:
                 drawn = random.Random(options.seed).sample(cases, min(len(cases), options.timed))
-                found.append(await _cost(evaluator, form, drawn, suite=suite, rounds=options.rounds))
+                found.append(await _cost(form, drawn, suite=suite, rounds=options.rounds))
                 print(msgspec.json.encode(found[-1]).decode(), flush=True)
     return found
 
 
-async def _cost(evaluator: Evaluator, form: str, cases: list[Case], *, suite: bool, rounds: int) -> Cost:
-    ours: list[float] = []
-    others: list[float] = []
-    for case in cases:
-        await evaluator.evaluate(case.problem, case.program)
-        times = [(await _ours(evaluator, case), await asyncio.to_thread(_plain, case)) for _ in range(rounds)]
-        ours.append(statistics.median(mine for mine, _ in times))
-        others.append(statistics.median(other for _, other in times))
+async def _cost(form: str, cases: list[Case], *, suite: bool, rounds: int) -> Cost:
+    ours: list[Took] = []
+    others: list[Took] = []
+    async with Evaluator(workers=1, cache=0) as evaluator:
+        for number in range(rounds + 1):  # the first is not counted
+            mine, other = await _ours(evaluator, cases), await asyncio.to_thread(_plain, cases)
+            if number:
+                ours.append(mine)
+                others.append(other)
+    pairs = list(zip(ours, others, strict=True))
     return Cost(
         form=form,
         suite=suite,
         tests=len(cases),
-        ours=round(statistics.median(ours), 1),
-        plain=round(statistics.median(others), 1),
-        ours_over_plain=Change.of([mine / other for mine, other in zip(ours, others, strict=True)]),
+        ours=_median(ours),
+        plain=_median(others),
+        wall_over_plain=Change.of([mine.wall / other.wall for mine, other in pairs]),
+        cpu_over_plain=Change.of([mine.cpu / other.cpu for mine, other in pairs]),
     )
 
 
-async def _ours(evaluator: Evaluator, case: Case) -> float:
-    begun = time.perf_counter()
-    await evaluator.evaluate(case.problem, case.program)
-    return 1000 * (time.perf_counter() - begun)
+def _median(found: list[Took]) -> Took:
+    return Took(*(round(statistics.median(values), 2) for values in zip(*found, strict=True)))
 
 
-def _plain(case: Case) -> float:
-    one = plain.Case(case.problem.tests[0].code or "", case.program, case.problem.prelude)
-    with tempfile.TemporaryDirectory(prefix="asserts-") as folder:
-        for name, text in plain.files(one).items():
-            Path(folder, name).write_text(text, errors="surrogatepass")
-        begun = time.perf_counter()
-        subprocess.run(plain.command(one), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        return 1000 * (time.perf_counter() - begun)
+async def _ours(evaluator: Evaluator, cases: list[Case]) -> Took:
+    begun, before = time.perf_counter(), _processor_time()
+    for case in cases:
+        await evaluator.evaluate(case.problem, case.program)
+    seconds, used = time.perf_counter() - begun, _processor_time() - before
+    return Took(1000 * seconds / len(cases), 1000 * used / len(cases))
+
+
+def _processor_time() -> float:
+    """Seconds, of this process and of what it has started that runs, with what those have reaped."""
+    own = psutil.Process()
+    times = own.cpu_times()
+    total = times.user + times.system
+    for child in own.children(recursive=True):
+        try:
+            total += sum(child.cpu_times()[:4])
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def _plain(cases: list[Case]) -> Took:
+    wall = cpu = 0.0
+    for case in cases:
+        one = plain.Case(case.problem.tests[0].code or "", case.program, case.problem.prelude)
+        with tempfile.TemporaryDirectory(prefix="asserts-") as folder:
+            for name, text in plain.files(one).items():
+                Path(folder, name).write_text(text, errors="surrogatepass")
+            begun = time.perf_counter()
+            nothing = subprocess.DEVNULL
+            process = subprocess.Popen(plain.command(one), cwd=folder, stdin=nothing, stdout=nothing, stderr=nothing)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            wall += time.perf_counter() - begun
+            cpu += usage.ru_utime + usage.ru_stime
+    return Took(1000 * wall / len(cases), 1000 * cpu / len(cases))
 
 
 def sources(options: Options) -> list[tuple[str, Iterator[Case]]]:
     """Raises SystemExit."""
     found = [(f"idioms: {kind}", of_idioms(kind)) for kind in idioms.FILES]
     for word in options.files:
-        name, equals, path = word.partition("=")
-        if not equals or not Path(path).exists():
+        name, _, names = word.partition("=")
+        paths = [Path(each) for each in names.split(",")]
+        if not names or not all(path.exists() for path in paths):
             raise SystemExit(f"{word}: is no NAME=FILE of a file that is there")
-        found.append((name, of_file(Path(path), random.Random(options.seed), options.share)))
+        if paths[0].is_dir():
+            cases = of_suites(paths[0])
+        elif paths[0].suffix == ".py":
+            cases = of_script(paths[0])
+        else:
+            cases = of_rows(paths, random.Random(options.seed), options.share)
+        found.append((name, cases))
     return found
 
 
@@ -265,8 +344,7 @@ async def asserts(options: Options) -> Result:
         for name, cases in sources(options):
             data_sets.append(await counted.count(evaluator, name, cases))
             print(msgspec.json.encode(data_sets[-1]).decode(), flush=True)
-    async with Evaluator(workers=1, cache=0, run_all=True) as evaluator:
-        timed = await costs(evaluator, counted.forms, options) if options.timed else []
+    timed = await costs(counted.forms, options) if options.timed else []
     return Result(command=command_line("microcoder.bench.asserts"), machine=here, data_sets=data_sets, costs=timed)
 
 

@@ -10,6 +10,7 @@ together   the test runs in the process of the program, where that decides what 
 
 In the first two the process of the program never sees a line of the test.
 
+syntax        Python's parser, for threads
 expressions   the closed language of what is read here: constants, comparisons, a few functions
 lift          a test as calls and checks, or why it cannot be
 checks        what a check asks of the values that came back

@@ -30,6 +30,7 @@ from .names import (
     module_attributes,
     provided_names,
 )
+from .syntax import parse
 
 if TYPE_CHECKING:
     from ..problem import Problem
@@ -100,11 +101,11 @@ class Reading:
 
     def assuming(self) -> str | None:
         """The test in the form that tells what it does by itself. None: it is too long for that."""
-        return assuming(ast.parse(self.source), self._of_the_program) if len(self.source) <= LOOKED_INTO else None
+        return assuming(parse(self.source), self._of_the_program) if len(self.source) <= LOOKED_INTO else None
 
     def own_doing(self, source: str, caught: Caught) -> str | None:
         """What it does by itself, whatever a program returns, if this is what the source in that form raised."""
-        lines = [node.lineno for node in statements(ast.parse(self.source))]
+        lines = [node.lineno for node in statements(parse(self.source))]
         return own_doing(source, self._of_the_program, caught, lines)
 
     @property
@@ -263,7 +264,7 @@ def read_assertions(problem: Problem) -> Iterator[Assertion]:
     if problem.mode != "assert":
         return
     try:
-        ast.parse(problem.prelude)
+        parse(problem.prelude)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"prelude: {_words(error)}") from None
     told = problem.statement, problem.starter_code
@@ -315,7 +316,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
 def _parse(code: str) -> ast.Module:
     try:
-        tree = ast.parse(code)
+        tree = parse(code)
         compile(tree, "<test>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(_words(error)) from None

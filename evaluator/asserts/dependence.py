@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...sandbox.inside.outline import PROGRAM_MODULES, imported
+from .syntax import parse
 
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
@@ -58,7 +59,7 @@ def assuming(tree: ast.Module, names: set[str]) -> str:
 def own_doing(source: str, names: set[str], caught: Caught, lines: Sequence[int]) -> str | None:
     """The exception that the test in that form raised, with its line, if that is its own doing. ``lines`` are those of
     the statements before, in the order of `statements`."""
-    tree = ast.parse(source)
+    tree = parse(source)
     place = Dependence(tree, names.union(caught.handed)).own(caught)
     if place is None:
         return None
@@ -80,7 +81,7 @@ class Dependence:
             if isinstance(node, ast.stmt | ast.expr):
                 self.at[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
         names = names | program_names(tree)
-        given = {name for name, module in imported(tree) if module not in PROGRAM_MODULES}
+        given = {name for name, module in imported(ast.walk(tree)) if module not in PROGRAM_MODULES}
         self.names = names | {"solution"}
         stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         self.fixed = ({*vars(builtins)} | given) - stored - names
@@ -254,7 +255,7 @@ def _place(node: ast.AST, among: Sequence[ast.AST]) -> int:
 
 def program_names(tree: ast.Module) -> set[str]:
     """Names that the test imports from the program, as from a module."""
-    return {name for name, module in imported(tree) if module in PROGRAM_MODULES}
+    return {name for name, module in imported(ast.walk(tree)) if module in PROGRAM_MODULES}
 
 
 def names_program(tree: ast.Module) -> bool:

@@ -14,6 +14,7 @@ from .expressions import Slot, folded
 from .functions import silent
 from .lift import Lifted
 from .names import ANY
+from .syntax import parse
 
 if TYPE_CHECKING:
     from .assertion import Assertion
@@ -126,7 +127,7 @@ def _told(check: Check) -> Iterator[tuple[int | None, int, str, Any]]:
 def suspicions(test: Assertion, right: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(what looks wrong, where in the test), for the reader of a data set. ``right``: sources of right programs."""
     reading = test.reading
-    tree = ast.parse(reading.source)
+    tree = parse(reading.source)
     if reading.fault is not None:
         yield "a test that asserts nothing", reading.fault
     elif not _asks(tree, _of_the_program(tree, test, right)):

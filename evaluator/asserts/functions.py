@@ -37,6 +37,7 @@ from ...sandbox.inside.outline import (
     outline,
     statements,
 )
+from .syntax import parse
 
 SHARED = frozenset(
     "setUpClass tearDownClass setUpModule tearDownModule setup_module teardown_module setup_class teardown_class "
@@ -111,7 +112,7 @@ def _says(node: ast.AST) -> bool:
 
 def _read(code: str) -> tuple[ast.Module, list[str]]:
     try:
-        tree = ast.parse(code)
+        tree = parse(code)
         return tree, outline(tree).functions
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], []), []
@@ -131,7 +132,7 @@ class _Module:
         self.tree = tree
         self.names = names
         top = list(statements(tree.body))
-        brought = [*imported(prelude), *imported(tree)]
+        brought = [*imported(ast.walk(prelude)), *imported(ast.walk(tree))]
         self.imported = {name for name, module in brought if module not in PROGRAM_MODULES}
         self.definitions = _definitions(top)
         self.values = {name: value for node in top for name, value in _assigned(node)}

@@ -20,6 +20,7 @@ from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
 from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, folded, limited_time
 from .names import ANY
+from .syntax import parse
 
 MOST = 10_000
 """Operations of a test, and turns of all its loops."""
@@ -349,7 +350,7 @@ def _body(function: ast.FunctionDef) -> str:
 
 
 def _function(source: str) -> ast.FunctionDef:
-    statement = ast.parse(source).body[0]
+    statement = parse(source).body[0]
     assert isinstance(statement, ast.FunctionDef)
     return statement
 

@@ -8,6 +8,7 @@ import importlib
 import symtable
 
 from ...sandbox.inside.outline import PROGRAM_MODULES
+from .syntax import parse
 
 STAR_MODULES = frozenset(
     "bisect builtins collections copy datetime fractions functools heapq itertools json math operator os random re "
@@ -72,7 +73,7 @@ def asserted_builtins(tree: ast.Module) -> list[str]:
 
 def provided_names(prelude: str) -> frozenset[str]:
     """What a prelude binds, as far as it can be known without running it; ANY where it may be more."""
-    return _bound(ast.parse(prelude))
+    return _bound(parse(prelude))
 
 
 def _bound(tree: ast.Module) -> frozenset[str]:
@@ -96,7 +97,7 @@ def _bound(tree: ast.Module) -> frozenset[str]:
 
 def defined_names(prelude: str) -> frozenset[str]:
     """Of them, those that the prelude does not import."""
-    tree = ast.parse(prelude)
+    tree = parse(prelude)
     tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     return _bound(tree)
 

@@ -35,6 +35,7 @@ from typing import Any, NamedTuple, cast
 
 from .dependence import PROGRAM_MODULES
 from .expressions import Outside, dotted, evaluate, limited_time
+from .syntax import parse
 
 COPIES = 2
 """On which an accepted program is tried."""
@@ -201,7 +202,7 @@ def _found(code: str, seed: bytes, names: Collection[str], select: str | None) -
 def _parses(code: str) -> bool:
     try:
         with warnings.catch_warnings(action="ignore"):
-            ast.parse(code)
+            parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
@@ -245,7 +246,7 @@ class _Bound(NamedTuple):
 
 class _Finder:
     def __init__(self, code: str, seed: bytes, names: Collection[str], select: str | None) -> None:
-        self.tree = ast.parse(code)
+        self.tree = parse(code)
         if not self.tree.body:
             raise ValueError("no statement")
         self.source = code.encode()
@@ -786,7 +787,7 @@ class _Finder:
         changed = self.source[start : edit.start] + edit.text.encode() + self.source[edit.end : end]
         try:
             with limited_time(_PATIENCE):
-                return bool(evaluate(whole, {}) != evaluate(ast.parse(b"(" + changed + b"\n)", mode="eval").body, {}))
+                return bool(evaluate(whole, {}) != evaluate(parse(b"(" + changed + b"\n)", mode="eval").body, {}))
         except (Outside, SyntaxError):
             return None
         except Exception:  # as Python raises it: then the test would

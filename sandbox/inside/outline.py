@@ -6,7 +6,7 @@ The host imports this file, too: both sides have to call the same things by the 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 PROGRAM_MODULES = ("solution", "__main__")
@@ -38,21 +38,24 @@ class Outline(NamedTuple):
     """What is called like a test, but takes what only the text itself gives it."""
     classes: frozenset[str]
     """Of the top of the module, those that are unittest's."""
+    nodes: Sequence[ast.AST]
+    """All of the tree."""
 
 
 def outline(tree: ast.Module) -> Outline:
-    module = _Module(tree)
+    nodes = [*ast.walk(tree)]
+    module = _Module(tree, nodes)
     functions = list(module.tests())
     if not functions or module.calls_all(functions):
-        return Outline("script", [], frozenset(module.helpers), frozenset(module.cases))
+        return Outline("script", [], frozenset(module.helpers), frozenset(module.cases), nodes)
     only_cases = all(name.partition(".")[0] in module.cases for name in functions)
-    kind = "unittest" if only_cases and not mentions(tree, "pytest") else "pytest"
-    return Outline(kind, functions, frozenset(module.helpers), frozenset(module.cases))
+    kind = "unittest" if only_cases and not mentions(nodes, "pytest") else "pytest"
+    return Outline(kind, functions, frozenset(module.helpers), frozenset(module.cases), nodes)
 
 
-def mentions(tree: ast.Module, name: str) -> bool:
+def mentions(nodes: Iterable[ast.AST], name: str) -> bool:
     """Whether a module is imported."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == name for alias in node.names):
             return True
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == name:
@@ -80,9 +83,9 @@ def is_guard(node: ast.stmt) -> bool:
     )
 
 
-def imported(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
+def imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str | None]]:
     """(name, module) of all imports."""
-    for node in ast.walk(tree):
+    for node in nodes:
         for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
             yield alias.asname or alias.name, node.module if isinstance(node, ast.ImportFrom) else alias.name
 
@@ -110,15 +113,15 @@ def is_fixture(node: ast.AST) -> bool:
 class _Module:
     """What is found at the top of a text."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, nodes: Sequence[ast.AST]) -> None:
         self.tree = tree
         self.top = list(statements(tree.body))
         self.bodies = {node.name: node for node in self.top if isinstance(node, ast.ClassDef)}
         self.cases = {name for name in self.bodies if self.is_case(name)}
-        self.fixtures = FIXTURES.union(_fixture_names(tree))
+        self.fixtures = FIXTURES.union(_fixture_names(nodes))
         self.called = {
             call.func.id if isinstance(call.func, ast.Name) else call.func.attr
-            for call in ast.walk(tree)
+            for call in nodes
             if isinstance(call, ast.Call) and (call.args or call.keywords)
             if isinstance(call.func, ast.Name | ast.Attribute)
         }
@@ -218,8 +221,8 @@ def _sets(node: ast.stmt, name: str) -> bool:
     return isinstance(node, ast.Assign) and any(isinstance(each, ast.Name) and each.id == name for each in node.targets)
 
 
-def _fixture_names(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _fixture_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, Function) and is_fixture(node):
             yield node.name
             for decorator in node.decorator_list:

@@ -73,17 +73,18 @@ class Suite:
         what stands for the program as ``__main__``, if it is not the same module."""
         tree = ast.parse(text)
         self.outline: Outline = outline(tree)
+        nodes = self.outline.nodes
         self.code: CodeType = compile(text, FILE, "exec")
         self.program = program
         self._main = main or program
         self._finder = _Finder(run)
         self.names = Names(program, forced)
         self.script = self.outline.kind == "script"
-        self.uses_pytest = self.outline.kind == "pytest" or mentions(tree, "pytest")
-        self.uses_asyncio = mentions(tree, "pytest_asyncio")
+        self.uses_pytest = self.outline.kind == "pytest" or mentions(nodes, "pytest")
+        self.uses_asyncio = mentions(nodes, "pytest_asyncio")
         nothing = all(isinstance(node, _Defining) or _is_text(node) for node in tree.body)
         self._ends = Result("", "empty", "the test only defines and imports") if nothing else Result("", "passed")
-        self._imported = {name.partition(".")[0] for name, _ in imported(tree)}
+        self._imported = {name.partition(".")[0] for name, _ in imported(nodes)}
         self._bound = _bound(tree)
         self._given = {name: value for name, value in (scope or {}).items() if name not in forced}
         self.module = ModuleType("__main__" if self.script else MODULE)

@@ -39,8 +39,6 @@ class Owner(Peer):
             "defined": lambda: [*self._scope],
             "scope": lambda: self._scope,
             **self.awaiting.operations(),
-            "patch": self._patch,
-            "restore": self._restore,
             "python": self._python,
         }
 
@@ -59,6 +57,8 @@ class Owner(Peer):
             pass
         finally:
             self._captured.end()
+            for place in [*self._originals]:
+                self._patch(*place)
 
     def ask(self, operation: str, *given: Any, keywords: dict[str, Any] | None = None) -> Any:
         told = False
@@ -118,6 +118,12 @@ class Owner(Peer):
         self._captured.write(message)
         super().send(message)
 
+    def receive(self) -> dict[str, Any]:
+        message = super().receive()
+        for module, name, *value in message.get("patches", ()):
+            self._patch(module, name, *([self.decode(part) for part in held] for held in value))
+        return message
+
     def special(self, name: str, kind: str) -> Any:
         return awaited(self) if name == "__await__" else Special(self, name)
 
@@ -132,6 +138,21 @@ class Owner(Peer):
         self.wire.send({"ask": "cannot", "of": [what]})
         raise Closed
 
+    def _patch(self, module: str, name: str, value: Any = None) -> None:
+        """An attribute of a module becomes what the list holds. An empty one: it is taken away; None: it becomes again
+        what it was."""
+        try:
+            target = self._module(module)
+        except ImportError:  # only the test has it
+            return
+        self._originals.setdefault((module, name), [vars(target)[name]] if name in vars(target) else [])
+        if value is None:
+            value = self._originals.pop((module, name))
+        if value:
+            setattr(target, name, value[0])
+        elif name in vars(target):
+            delattr(target, name)
+
     # -- what only a program is asked for
 
     def _global(self, name: str) -> Any:
@@ -145,25 +166,6 @@ class Owner(Peer):
             self._scope[name] = value[0]
         else:
             del self._scope[name]
-
-    def _patch(self, module: str, name: str, *value: Any) -> None:
-        """An attribute of a module becomes this, or is taken away."""
-        target = self._module(module)
-        if (module, name) not in self._originals:
-            self._originals[module, name] = [vars(target)[name]] if name in vars(target) else []
-        if value:
-            setattr(target, name, *value)
-        else:
-            delattr(target, name)
-
-    def _restore(self, module: str, name: str) -> None:
-        """It becomes again what it was."""
-        target = self._module(module)
-        original = self._originals.pop((module, name))
-        if original:
-            setattr(target, name, *original)
-        elif name in vars(target):
-            delattr(target, name)
 
     def _python(self, module: str, name: str, *args: Any, **keywords: Any) -> None:
         """Have a function of Python do here what it did there."""

@@ -1,7 +1,9 @@
 """What a test sets in modules that the program has, too, is set there for as long.
 
 ``unittest.mock.patch``, ``monkeypatch`` and plain assignments all end in setting an attribute of a module. So modules
-of the test's process have a class that sees this, while a test runs.
+of the test's process have a class that sees this, while a test runs. The program is told with the next message: nothing
+of it runs before, and what has been put back by then, as pytest does with ``warnings`` around each test, it need not
+know.
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ class Patches:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._originals: dict[tuple[str, str], Any] = {}
+        """By module and name, of what the test has set: what was there before."""
+        self._set: dict[tuple[str, str], ModuleType] = {}
+        """What the program has not been told of yet, or not again."""
+        self._told: set[tuple[str, str]] = set()
         self._watched = _class(self)
         self._finder = _Finder(self)
         self._refused: list[tuple[Any, str, Any]] = []
@@ -98,12 +104,25 @@ class Patches:
         now: Any = vars(module).get(name, _ABSENT)
         if now is before or (isinstance(now, ModuleType) and now is sys.modules.get(".".join(place))):
             return
-        if place in self._originals and self._originals[place] is now:
-            del self._originals[place]
-            self._link.ask("restore", *place)
-            return
         self._originals.setdefault(place, before)
-        self._link.ask("patch", *place, *([] if now is _ABSENT else [now]))
+        self._set[place] = module
+
+    def write(self, message: dict[str, Any]) -> None:
+        """What the program has to know of it before it goes on: [module, name], and the value in a list, if there is to
+        be one. Without that list, what was there before."""
+        while self._set:
+            place, module = self._set.popitem()
+            now: Any = vars(module).get(place[1], _ABSENT)
+            if now is not self._originals[place]:
+                self._told.add(place)
+                change = [*place, [] if now is _ABSENT else [self._link.told(now)]]
+            else:
+                del self._originals[place]
+                if place not in self._told:
+                    continue
+                self._told.remove(place)
+                change = [*place]
+            message.setdefault("patches", []).append(change)
 
     def _mirrors(self, name: str) -> bool:
         """Of what belongs to ``sys``. What the program prints goes to the test's streams anyway; to one that is none,

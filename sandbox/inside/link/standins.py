@@ -208,6 +208,10 @@ class Link(Peer):
 
     # -- as a side of the link
 
+    def send(self, message: dict[str, Any]) -> None:
+        self._patches.write(message)
+        super().send(message)
+
     def operation(self, name: Any, given: list[Any]) -> Operation:
         if name == "cannot":
             return self.cannot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from os import environ, getcwd
+from os import environ, fsdecode, getcwd
 from sys import getrecursionlimit
 from typing import Any, cast
 
@@ -17,7 +17,6 @@ class Surroundings:
     def __init__(self) -> None:
         self._data = dict(_variables)
         """As the process has them; comparing these is quick."""
-        self._environment = dict(environ)
         self._folder = _folder()
         self._depth = getrecursionlimit()
 
@@ -25,14 +24,12 @@ class Surroundings:
         """What has changed since."""
         changed: dict[str, Any] = {}
         if self._data != _variables:
-            self._data = dict(_variables)
-            now = dict(environ)
+            before, self._data = self._data, dict(_variables)
             changed["environment"] = {
-                name: now.get(name)
-                for name in now.keys() | self._environment
-                if now.get(name) != self._environment.get(name)
+                fsdecode(name): None if (value := self._data.get(name)) is None else fsdecode(value)
+                for name in before | self._data
+                if self._data.get(name) != before.get(name)
             }
-            self._environment = now
         if (folder := _folder()) not in (None, self._folder):
             changed["folder"] = self._folder = folder
         if (depth := getrecursionlimit()) != self._depth:
