@@ -79,10 +79,13 @@ class _Session:
         module: _Module = cast("Any", _Module).from_parent(self._session, path=Path(f"/{MODULE}.py"))
         module.made = suite.module
         items: list[pytest.Item] = []
+        # Fixtures are looked for in what the module lists. What is the program's would be asked for each of its names.
+        suite.module.__dict__["__dir__"] = lambda: vars(suite.module).keys() - suite.of_program
         for name, item in self._gather(module, ""):
             if tally.wants(name):
                 self._names[item.nodeid] = name, item.name[len(name.rpartition(".")[2]) :]
                 items.append(item)
+        del suite.module.__dict__["__dir__"]
         self._session.items = items
         self._config.hook.pytest_collection_modifyitems(session=self._session, config=self._config, items=items)
         for place, item in enumerate(items):

@@ -85,6 +85,8 @@ class Suite:
         nothing = all(isinstance(node, _Defining) or _is_text(node) for node in tree.body)
         self._ends = Result("", "empty", "the test only defines and imports") if nothing else Result("", "passed")
         self._imported = {name.partition(".")[0] for name, _ in imported(nodes)}
+        self.of_program = {name for name, module in imported(nodes) if module in PROGRAM_MODULES}
+        """What the module has of the program, as far as it says so."""
         self._bound = _bound(tree)
         self._given = {name: value for name, value in (scope or {}).items() if name not in forced}
         self.module = ModuleType("__main__" if self.script else MODULE)

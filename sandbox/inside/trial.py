@@ -45,7 +45,8 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     told: dict[str, Any] = {}
     try:
         module = linked.module()
-        told["given"] = sorted({*dir(module)} & {*asked["free"]})
+        if asked["free"]:
+            told["given"] = sorted({*dir(module)} & {*asked["free"]})
         suite = Suite(asked["code"], module, linked.run_again, scope, asked["forced"], linked.module("__main__"))
         linked.begin()
         told |= end_of(suite.run(asked["select"], lambda: stopped(linked) is not None), STANDINS)

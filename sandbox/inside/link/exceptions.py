@@ -50,7 +50,7 @@ def fill(error: BaseException, told: Any, decode: Code) -> None:
         except (AttributeError, TypeError):
             continue
     for name, part in zip(LINKS, told[2], strict=True):
-        setattr(error, name, decode(part))
+        object.__setattr__(error, name, decode(part))
 
 
 def _base(kind: Any) -> Any:

@@ -349,6 +349,8 @@ class _Module(ModuleType):
         if name in _OF_MODULES:
             return super().__getattribute__(name)
         try:
+            if name == "__path__":  # it is no package
+                raise NameError(name)
             return link.ask("global", name)
         except NameError:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self) from None
