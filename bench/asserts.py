@@ -30,6 +30,7 @@ import tyro
 import uvloop
 
 from ..evaluator import Evaluator
+from ..evaluator.asserts import read_assertions
 from ..evaluator.datasets import Rows
 from ..evaluator.problem import Checker, Problem, TestCase
 from ..evaluator.report import TestResult
@@ -51,6 +52,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """NAME=FILE: what to call it, and where it is."""
+    idioms: bool = True
+    """Whether those of bench/idioms are judged, too."""
     workers: int | None = None
     """Processes that judge. Default: one a processor."""
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
@@ -130,7 +133,15 @@ class Count:
     async def count(self, evaluator: Evaluator, name: str, cases: Iterable[Case]) -> DataSet:
         found = DataSet(name=name)
         reasons: Counter[str] = Counter()
-        async for case, results in _judged(evaluator, cases):
+        usable: list[Case] = []
+        for case in cases:
+            try:
+                list(read_assertions(case.problem))
+            except ValueError as error:
+                reasons[f"left out: {error}"[:SHOWN]] += 1
+            else:
+                usable.append(case)
+        async for case, results in _judged(evaluator, usable):
             if case.right:
                 found.problems += 1
                 self._right(found, case, results, reasons)
@@ -320,7 +331,7 @@ def _plain(cases: list[Case]) -> Took:
 
 def sources(options: Options) -> list[tuple[str, Iterator[Case]]]:
     """Raises SystemExit."""
-    found = [(f"idioms: {kind}", of_idioms(kind)) for kind in idioms.FILES]
+    found = [(f"idioms: {kind}", of_idioms(kind)) for kind in idioms.FILES if options.idioms]
     for word in options.files:
         name, _, names = word.partition("=")
         paths = [Path(each) for each in names.split(",")]
@@ -336,24 +347,28 @@ def sources(options: Options) -> list[tuple[str, Iterator[Case]]]:
     return found
 
 
-async def asserts(options: Options) -> Result:
-    here = machine()
+async def asserts(options: Options) -> None:
     counted = Count()
-    data_sets: list[DataSet] = []
+    result = Result(command=command_line("microcoder.bench.asserts"), machine=machine(), data_sets=[], costs=[])
     async with Evaluator(workers=options.workers, cache=0, run_all=True) as evaluator:
         for name, cases in sources(options):
-            data_sets.append(await counted.count(evaluator, name, cases))
-            print(msgspec.json.encode(data_sets[-1]).decode(), flush=True)
-    timed = await costs(counted.forms, options) if options.timed else []
-    return Result(command=command_line("microcoder.bench.asserts"), machine=here, data_sets=data_sets, costs=timed)
+            result.data_sets.append(await counted.count(evaluator, name, cases))
+            print(msgspec.json.encode(result.data_sets[-1]).decode(), flush=True)
+            _write(result, options.out)
+    if options.timed:
+        result.costs.extend(await costs(counted.forms, options))
+    _write(result, options.out)
+
+
+def _write(result: Result, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "asserts.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
 
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(asserts(options))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "asserts.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        runner.run(asserts(options))
 
 
 if __name__ == "__main__":

@@ -72,8 +72,9 @@ class Suite:
         prelude gives. ``forced``: names that are the program's even if the prelude or Python has them, too. ``main``:
         what stands for the program as ``__main__``, if it is not the same module."""
         tree = ast.parse(text)
-        self.outline: Outline = outline(tree)
-        nodes = self.outline.nodes
+        found = outline(tree)
+        nodes = found.nodes
+        self.outline: Outline = found._replace(nodes=())  # nobody holds the tree any longer
         self.code: CodeType = compile(text, FILE, "exec")
         self.program = program
         self._main = main or program

@@ -25,7 +25,7 @@ from .late import Late
 from .plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterable
 
     from .leetcode import Leetcode
     from .surroundings import Surroundings
@@ -38,7 +38,7 @@ ASIDE = 1000
 _STDIN, _STDOUT, _RESULT = range(FIRST_FILE + 1, FIRST_FILE + 4)
 _HIGHEST = 2**31 - 1
 """Of the exit codes whose last eight bits count; what else may be given is the interpreter's affair."""
-_leetcode, _calls = Late("leetcode"), Late("calls")
+_leetcode, _calls = Late("leetcode"), Late("values", "calls")
 _HERE = os.path.dirname(__file__)
 _traceback: Any = BaseException.__dict__["__traceback__"]
 _stop_profiling = partial(sys.setprofile, None)
@@ -324,8 +324,7 @@ class TestProcess:
         exec(self.prelude, scope)
         exec(self.program, scope)
         if task.mode == "calls":
-            with _calls:
-                from .calls import serve
+            serve = serving_calls()
             with open(0, "rb", closefd=False) as request:
                 return serve(scope, request, write)
         kind, name = task.entry_class, task.entry_point
@@ -407,6 +406,12 @@ class TestProcess:
     def names_in_modules(self) -> int:
         """How many names the modules have that the program may have added to. Looks at no value: that would copy it."""
         return sum(len(vars(sys.modules[root])) for root in self.task.roots if root in sys.modules)
+
+
+def serving_calls() -> Callable[[dict[str, Any], Iterable[bytes], Callable[[bytes], None]], None]:
+    with _calls:
+        from .calls import serve
+    return serve
 
 
 def plain_code(stop: BaseException | None) -> int | None:

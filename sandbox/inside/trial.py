@@ -13,6 +13,7 @@ wants to know whether the program gives them. Back comes ``{"end": ..., "words":
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -30,6 +31,7 @@ STANDINS = os.path.dirname(link.__file__)
 
 
 def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], write: Write) -> None:
+    gc.disable()  # until the test runs: a tree of syntax is thousands of objects
     asked: dict[str, Any] = json.loads(request)
     scope: dict[str, Any] = {"__name__": MODULE}
     exec(prelude, scope)
@@ -49,6 +51,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
             told["given"] = sorted({*dir(module)} & {*asked["free"]})
         suite = Suite(asked["code"], module, linked.run_again, scope, asked["forced"], linked.module("__main__"))
         linked.begin()
+        gc.enable()
         told |= end_of(suite.run(asked["select"], lambda: stopped(linked) is not None), STANDINS)
     except Stop:
         pass
