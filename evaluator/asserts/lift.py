@@ -44,6 +44,7 @@ def lift(tree: ast.Module, entry_point: str | None, provided: frozenset[str], fu
     try:
         with limited_time(SECONDS):
             lifter.module(tree, function)
+            lifter.check_imports()
     except (RecursionError, MemoryError) as error:
         raise Outside(f"{type(error).__name__} in a constant") from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -87,6 +88,8 @@ class _Lifter:
         """What is being read."""
         self.imported: set[str] = set()
         """Names that are left to the language."""
+        self.of_program: set[str] = set()
+        """What is imported of the program."""
         self._turns = 0
         self._depth = 0
         self._given: set[int] = set()
@@ -109,6 +112,11 @@ class _Lifter:
                 raise Outside(f"the test function {name}")
             self.block(node.body, dict(names))
 
+    def check_imports(self) -> None:
+        """A program that lacks what is imported fails, whether that is called or not."""
+        if lacking := self.of_program - {operation[0] for operation in self.operations}:
+            raise Outside(f"the import of {min(lacking)}, which is not called")
+
     def block(self, body: Iterable[ast.stmt], names: dict[str, Any]) -> None:
         for statement in body:
             self.statement(statement, names)
@@ -126,6 +134,7 @@ class _Lifter:
             case ast.ImportFrom(module=module, names=imported) if module in PROGRAM_MODULES:
                 for alias in imported:
                     names[alias.asname or alias.name] = _Program(alias.name)
+                    self.of_program.add(alias.name)
             case ast.ImportFrom(names=imported):
                 for alias in imported:
                     name = alias.asname or alias.name

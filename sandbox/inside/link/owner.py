@@ -88,7 +88,10 @@ class Owner(Peer):
 
     def receive(self) -> dict[str, Any]:
         try:
-            return super().receive()
+            message = super().receive()
+            for module, name, *value in message.get("patches", ()):
+                self._patch(module, name, *([self.decode(part) for part in held] for held in value))
+            return message
         except RecursionError:
             self.cannot(TOO_DEEP)
 
@@ -117,12 +120,6 @@ class Owner(Peer):
     def send(self, message: dict[str, Any]) -> None:
         self._captured.write(message)
         super().send(message)
-
-    def receive(self) -> dict[str, Any]:
-        message = super().receive()
-        for module, name, *value in message.get("patches", ()):
-            self._patch(module, name, *([self.decode(part) for part in held] for held in value))
-        return message
 
     def special(self, name: str, kind: str) -> Any:
         return awaited(self) if name == "__await__" else Special(self, name)
