@@ -41,15 +41,12 @@ for name in sys.argv[2:]:
     if spec is None or not spec.has_location:
         lacking[name] = "not installed"
         continue
-    place = os.path.dirname(spec.origin) if spec.submodule_search_locations else spec.origin
-    parts = [place]
-    if os.path.isdir(place + ".libs"): parts.append(place + ".libs")
-    packages[name] = parts
+    packages[name] = [os.path.dirname(spec.origin) if spec.submodule_search_locations else spec.origin]
 files = [file for folder in {stdlib, platstdlib} for file in glob.glob(os.path.join(folder, "lib-dynload", "*.so"))
     if not os.path.basename(file).startswith(unwanted)]
 for name in packages:
-    for part in packages[name]:
-        files += [part] if part.endswith(".so") else glob.glob(os.path.join(part, "**", "*.so*"), recursive=True)
+    place, = packages[name]
+    files += [place] if place.endswith(".so") else glob.glob(os.path.join(place, "**", "*.so*"), recursive=True)
 for file in files:
     try: ctypes.PyDLL(file, mode=os.RTLD_LAZY)
     except OSError: pass
@@ -64,6 +61,10 @@ def each(info, size, data):
     if info.contents.name: found.append(os.fsdecode(info.contents.name))
     return 0
 ctypes.CDLL(None).dl_iterate_phdr(each, None)
+for folder in {os.path.dirname(os.path.realpath(file)) for file in found}:  # libraries that a package brings beside it
+    beside = [parts for parts in packages.values()
+        if os.path.realpath(os.path.dirname(parts[0])) == os.path.dirname(folder)]
+    if beside and all(folder != os.path.realpath(parts[0]) for parts in beside): beside[0].append(folder)
 class Allowed:
     def find_spec(name, path=None, target=None):
         if name in packages: return importlib.machinery.PathFinder.find_spec(name, [os.path.dirname(packages[name][0])])

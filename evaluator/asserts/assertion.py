@@ -39,6 +39,8 @@ READ, READ_CODE = 512, 8 * 1024
 """Tests whose reading is remembered, and characters of such a test: its reading takes a hundred times as many bytes."""
 LINE = 8 * 1024
 """Bytes of what one call of a lifted test returned that are looked at here; the worst take a few milliseconds."""
+HELD = json.dumps({values.HELD: 0}, separators=(",", ":"))[:-2].encode()
+"""In a line that tells of an object of a subclass; within a text its quotes are escaped."""
 LARGE = 256 * 1024
 """The same for all calls of a test."""
 LOOKED_INTO = 32 * 1024
@@ -174,6 +176,7 @@ class Assertion:
         lines = iter(answers.split(b"\n", len(operations)))
         begun = paused = time.thread_time()
         known: list[Any] = []
+        held = False
         for needed, check in (*self.lifted.checks, (len(operations), None)):
             for place in range(len(known), needed):
                 line = next(lines, b"")
@@ -191,6 +194,8 @@ class Assertion:
                     return Ruling(Status.RUNTIME_ERROR, message=f"{self._call(place)}: {data}")
                 if check is None:  # calls that nothing is asked about: they return
                     data = None
+                else:
+                    held |= HELD in line
                 if not is_plain(data):
                     return None
                 try:
@@ -212,6 +217,8 @@ class Assertion:
                 return None
             except Exception as error:  # of comparing what the program returned, as the assertion would raise it
                 difference = f"{type(error).__name__}: {error}"
+            if difference is not None and held:  # its class may see it otherwise
+                return None
             if difference is not None:
                 return Ruling(Status.WRONG_ANSWER, message=f"{self._call(needed - 1)}: {difference}"[:400])
         return Ruling(Status.ACCEPTED, "assert")
@@ -255,6 +262,8 @@ def is_plain(data: Any, depth: int = 0) -> bool:
     name, inner = next(iter(data.items()))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     if name in ("tuple", "dict", "set", "frozenset"):
         return type(inner) is list and is_plain(inner, depth)  # pyright: ignore[reportUnknownArgumentType]
+    if name == values.HELD:
+        return depth < values.DEPTH and is_plain(inner, depth + 1)
     return name in ("float", "bytes") and type(inner) is str  # pyright: ignore[reportUnknownArgumentType]
 
 

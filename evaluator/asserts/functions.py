@@ -16,6 +16,7 @@ that could be left; whatever it does not understand keeps the module one test. T
   constants (``add_user("x")``), or by several test functions without any argument (``next_id()``); what it keeps in its
   module or in a class
 * a file that one function writes and another names
+* anything that may be skipped: alone it would judge nobody
 * marks that say so (``order``, ``dependency``), ``load_tests``, ``pytest_generate_tests``, and statements at the top
   that ask something of the program
 """
@@ -48,6 +49,7 @@ EACH = frozenset(
     "setUp tearDown asyncSetUp asyncTearDown setup_method teardown_method setup_function teardown_function".split()
 )
 """Functions that are called for each test."""
+SKIPPING = frozenset("SkipTest importorskip skip skipIf skipTest skipUnless skipif".split())
 ORDERED = frozenset("order run dependency depends incremental".split())
 """Marks, after ``pytest.mark.``"""
 RUNNERS = frozenset("unittest.main pytest.main main".split())
@@ -153,6 +155,8 @@ class _Module:
         """What belongs to each function: itself first, and what it uses of its module and class."""
 
     def are_independent(self) -> bool:
+        if not SKIPPING.isdisjoint(_mentioned(self.tree)):
+            return False
         several = any(self.is_for_several(node) for node in ast.walk(self.tree))
         if several or any(self.does_something(node) for node in self.tree.body):
             return False

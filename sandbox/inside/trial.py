@@ -50,6 +50,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
         if asked["free"]:
             told["given"] = sorted({*dir(module)} & {*asked["free"]})
         suite = Suite(asked["code"], module, linked.run_again, scope, asked["forced"], linked.module("__main__"))
+        suite.names["id"] = linked.identity
         linked.begin()
         gc.enable()
         told |= end_of(suite.run(asked["select"], lambda: stopped(linked) is not None), STANDINS)

@@ -137,7 +137,7 @@ class Unknown:
     def __delattr__(self, name: str) -> None:
         pass
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    def __call__(self, /, *args: Any, **keywords: Any) -> Any:
         self._test.called = True
         for value in (*args, *keywords.values()):
             self._test.hand(value)

@@ -2,8 +2,8 @@
 
 JSON says None, booleans, text, finite floats, integers of usual size and lists as themselves. Everything else is an
 object with one key, which names its type: ``{"tuple": [1, 2]}``. An object of a subclass travels as its base type,
-taken by the methods of the base type: what its class says of itself is not asked. An iterator travels as the items it
-gives. What is no data (a function, an instance of a class) is left to ``other``.
+``{"held": {"tuple": [1, 2]}}``, taken by the methods of that: what its class says of itself is not asked. An iterator
+travels as the items it gives. What is no data (a function, an instance of a class) is left to ``other``.
 
 The host imports this file, too: both sides speak it, and neither believes the other.
 """
@@ -25,6 +25,7 @@ ITEMS = 100_000
 ARRAYS = "biufcUSO"
 """Kinds of numpy arrays that travel: their items do."""
 MANY = 1000
+HELD = "held"
 COLLISIONS = 64
 """Of more than MANY keys, how many may have the same hash. More are made on purpose, to keep the reader busy."""
 
@@ -51,10 +52,12 @@ def encode(value: Any, other: Other = no_other, depth: int = 0) -> object:
     for base, name in _SEQUENCES:
         if isinstance(value, base):
             items = [encode(item, other, depth + 1) for item in base.__iter__(value)]
-            return items if name == "list" else {name: items}
+            told: object = items if name == "list" else {name: items}
+            return told if kind is base else {HELD: told}
     if isinstance(value, dict):
         pairs = cast("Any", dict).items(value)
-        return {"dict": [[encode(key, other, depth + 1), encode(item, other, depth + 1)] for key, item in pairs]}
+        told = {"dict": [[encode(key, other, depth + 1), encode(item, other, depth + 1)] for key, item in pairs]}
+        return told if kind is dict else {HELD: told}
     return _scalar(value, other, depth)
 
 
@@ -63,11 +66,11 @@ _SEQUENCES: tuple[tuple[Any, str], ...] = ((list, "list"), (tuple, "tuple"), (se
 
 def _scalar(value: Any, other: Other, depth: int) -> object:
     if isinstance(value, str):
-        return str.__str__(value)
+        return {HELD: str.__str__(value)}
     if isinstance(value, int):
-        return encode(int.__int__(value), other, depth)
+        return {HELD: encode(int.__int__(value), other, depth)}
     if isinstance(value, float):
-        return encode(float.__float__(value), other, depth)
+        return {HELD: encode(float.__float__(value), other, depth)}
     if isinstance(value, complex):
         return {"complex": [repr(value.real), repr(value.imag)]}
     if isinstance(value, bytes):
@@ -125,6 +128,8 @@ def decode(data: Any, other: Callable[[Any], Any] = no_other, depth: int = 0) ->
         items = [decode(item, other, depth + 1) for item in inner]
         check_hashes(items)
         return set(frozenset(items)) if name == "set" else frozenset(items)  # in the order that a literal has
+    if name == HELD:
+        return decode(inner, other, depth + 1)
     if name == "other":
         return other(inner)
     return _decode_scalar(name, inner, other, depth)

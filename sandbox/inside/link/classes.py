@@ -17,11 +17,12 @@ from enum import Enum
 from types import CoroutineType, MethodType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from . import exceptions
 from .arrays import is_type
 from .awaiting import of_coroutines
 from .data import BASES, native_of
 from .enums import describe_members, make_enum
-from .names import ALWAYS, SPECIAL, mro_of, of_python, own_of, place_of, shared
+from .names import ALWAYS, SPECIAL, installed, mro_of, of_python, own_of, place_of, shared
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -50,13 +51,12 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
     if issubclass(kind, Enum):
         native = Enum
     special = {name for name in SPECIAL & own.keys() if native is not Enum or _written(own[name])}
-    bases: list[Any] = []
+    bases: dict[Any, None] = {}
     for base in kind.__bases__:
         if base is object:
             continue
+        bases[next(filter(_travels, base.__mro__))] = None
         place = place_of(base)
-        if place is None or (shared(base, place[0]) and not is_type(base)):
-            bases.append(encode(base))
         if place is not None and native is None:
             for each in base.__mro__[:-1]:  # object is the last
                 special |= SPECIAL & vars(each).keys()
@@ -65,7 +65,7 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
         "qualname": kind.__qualname__,
         "module": str(kind.__module__),
         "doc": text if type(text := own.get("__doc__")) is str else None,
-        "bases": bases,
+        "bases": [encode(base) for base in bases if base is not object],
         "claims": place_of(kind),
         "covers": [],
         "abstract": sorted(vars(kind).get("__abstractmethods__", ())),
@@ -83,6 +83,12 @@ def describe(kind: Any, encode: Callable[[Any], Any]) -> dict[str, Any]:
     described["special"] = sorted(name for name in special if own.get(name, 1) is not None)
     described["none"] = sorted(name for name in special if own.get(name, 1) is None)
     return described
+
+
+def _travels(kind: Any) -> bool:
+    """Whether the other side has, or is told of, this class."""
+    place = place_of(kind)
+    return place is None or (shared(kind, place[0]) and not is_type(kind))
 
 
 def _written(method: Any) -> bool:
@@ -133,6 +139,8 @@ class Classes:
             namespace["__hash__"] = None
         namespace.update((each, Forwarded(self._peer, each)) for each in covers if not each.startswith("__"))
         parents = [self._decode(base) for base in described["bases"]]
+        if not any(issubclass(base, BaseException) for base in parents):  # as a category of warnings it does no harm
+            self._check_own(module, name)
         if "members" in described:
             return self._enum(described, parents, namespace)
         meta = self._decode(described["meta"]) if "meta" in described else None
@@ -150,6 +158,17 @@ class Classes:
         if described["abstract"]:
             type.__setattr__(made, "__abstractmethods__", frozenset(described["abstract"]))
         return made
+
+    def _check_own(self, module: str, name: str) -> None:
+        """Both sides may have what belongs to a package, each its own."""
+        if installed(module):
+            self._peer.cannot(f"{name} of {module.partition('.')[0]}, which both sides have")
+
+    def exception(self, kind: Any, told: Any) -> BaseException:
+        """One that ``exceptions.fill`` has yet to make what it is."""
+        for each in filter(self.made, kind.__mro__):
+            self._check_own(each.__module__, each.__name__)
+        return exceptions.new(kind, told, self._decode)
 
     def made(self, kind: Any) -> bool:
         """Whether it stands for one of the other side."""
@@ -210,7 +229,7 @@ def _metaclass(peer: Peer) -> Any:
         def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], **more: Any) -> Any:
             return peer.cannot(f"a class {name!r} with a base of {peer.other}")
 
-        def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        def __call__(cls, /, *args: Any, **keywords: Any) -> Any:
             return peer.ask("call", cls, *args, keywords=keywords)
 
         def __getattribute__(cls, name: str) -> Any:
@@ -372,7 +391,7 @@ class Special(Forwarded):
 
 
 def forwarded(peer: Peer, name: str) -> Any:
-    def method(self: Any, *args: Any, **keywords: Any) -> Any:
+    def method(self: Any, /, *args: Any, **keywords: Any) -> Any:
         return peer.ask("special", name, self, *args, keywords=keywords)
 
     method.__name__ = method.__qualname__ = name

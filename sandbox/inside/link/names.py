@@ -6,6 +6,7 @@ import builtins
 import sys
 import types
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -99,6 +100,17 @@ def place_of(thing: Any) -> tuple[str, str] | None:
 def of_libraries(name: str) -> bool:
     """Whether it is a special name that means nothing to Python: a library asks with it what to do."""
     return name[:2] == name[-2:] == "__" and name not in PYTHONS
+
+
+def installed(module: Any) -> bool:
+    """Whether it belongs to a library that was installed: neither to Python, nor to the program or the test."""
+    root = str(module).partition(".")[0]
+    if root in sys.stdlib_module_names or root in _ONE_SIDED:
+        return False
+    try:
+        return find_spec(root) is not None
+    except (ImportError, ValueError):  # a module that nobody has imported
+        return False
 
 
 def shared(kind: Any, module: str) -> bool:

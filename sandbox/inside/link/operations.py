@@ -16,11 +16,11 @@ FLAGS = ("init", "repr", "hash", "compare", "kw_only")
 """Of a field of a data class."""
 
 
-def call(function: Any, *args: Any, **keywords: Any) -> Any:
+def call(function: Any, /, *args: Any, **keywords: Any) -> Any:
     return function(*args, **keywords)
 
 
-def special(name: str, thing: Any, *args: Any, **keywords: Any) -> Any:
+def special(name: str, thing: Any, /, *args: Any, **keywords: Any) -> Any:
     """As Python looks it up: in the class."""
     if name not in SPECIAL and name not in ALWAYS:
         raise ValueError(f"no special method {name!r}")

@@ -6,7 +6,8 @@ All that this process says it could say whatever its program is; nothing is deci
 from __future__ import annotations
 
 import sys
-from builtins import BaseException, MemoryError, RecursionError, isinstance, type  # noqa: UP029
+from builtins import BaseException, Exception, MemoryError, RecursionError, isinstance, type  # noqa: UP029
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .awaiting import awaited
@@ -14,7 +15,7 @@ from .classes import Special
 from .names import NAMED, place_of, shared
 from .operations import OPERATIONS, Operation
 from .output import Captured
-from .peer import TOO_DEEP, Peer
+from .peer import NOT_HANDED_OVER, TOO_DEEP, Peer
 from .wire import Closed
 
 PATIENCE = 0.05
@@ -73,6 +74,7 @@ class Owner(Peer):
 
     def let_go(self) -> None:
         """Of everything, so that nothing but the program's own is left for the end of its process."""
+        self._standins.clear()
         for part in (self.classes, self.things, self.surroundings, self.wire, self._captured, self):
             part.__dict__.clear()
 
@@ -86,20 +88,31 @@ class Owner(Peer):
     def operation(self, name: Any, given: list[Any]) -> Operation:
         return self._operations[name]
 
-    def receive(self) -> dict[str, Any]:
-        try:
-            message = super().receive()
-            for module, name, *value in message.get("patches", ()):
-                self._patch(module, name, *([self.decode(part) for part in held] for held in value))
-            return message
-        except RecursionError:
-            self.cannot(TOO_DEEP)
+    def request(self, message: dict[str, Any]) -> Any:
+        return self._heard(super().request, message)
 
-    def decode(self, data: Any) -> Any:
+    def understand(self, message: dict[str, Any], part: str) -> Any:
+        return self._heard(super().understand, message, part)
+
+    def receive(self) -> dict[str, Any]:
+        return self._heard(self._receive)
+
+    def _receive(self) -> dict[str, Any]:
+        message = super().receive()
+        for module, name, *value in message.get("patches", ()):
+            self._patch(module, name, *([self.decode(part) for part in held] for held in value))
+        return message
+
+    def _heard(self, what: Callable[..., Any], *given: Any) -> Any:
+        """What the test says is true: where it cannot be made here, that is no doing of the program."""
         try:
-            return super().decode(data)
+            return what(*given)
+        except (Closed, MemoryError):
+            raise
         except RecursionError:
             self.cannot(TOO_DEEP)
+        except Exception as error:
+            self.cannot(f"{NOT_HANDED_OVER}: {type(error).__name__}: {error}")
 
     def passes(self, error: BaseException) -> bool:
         return isinstance(error, Closed | MemoryError)
@@ -164,7 +177,7 @@ class Owner(Peer):
         else:
             del self._scope[name]
 
-    def _python(self, module: str, name: str, *args: Any, **keywords: Any) -> None:
+    def _python(self, module: str, name: str, /, *args: Any, **keywords: Any) -> None:
         """Have a function of Python do here what it did there."""
         getattr(self._module(module), name)(*args, **keywords)
 

@@ -25,12 +25,16 @@ _OF_SYS = frozenset({
 })  # fmt: skip
 """What belongs to each process."""
 _STREAMS = ("stdout", "stderr")
-_SEEDS = (("random", "seed"), ("random", "setstate"), ("numpy.random", "seed"))
+_MIRRORED = (
+    ("random", "seed"), ("random", "setstate"), ("numpy.random", "seed"), ("warnings", "_filters_mutated"),
+)  # fmt: skip
 """Functions of modules that change what the program finds, too."""
-_LOGS = (
-    ("unittest", "TestCase", ("assertLogs", "assertNoLogs")),
+_REFUSED = (
+    ("unittest.case", "TestCase", ("assertLogs", "assertNoLogs")),
     ("_pytest.logging", "LogCaptureFixture", ("messages", "record_tuples", "records", "text")),
+    ("doctest", "DocTestFinder", ("find",)),
 )
+"""What looks at logs and docstrings, which stay with the program."""
 _ABSENT = object()
 
 
@@ -55,10 +59,6 @@ class Patches:
         for name, module in [*sys.modules.items()]:
             self.watch(name, module)
         sys.meta_path.insert(0, self._finder)  # pyright: ignore[reportArgumentType]
-        for module, kind, names in _LOGS:
-            if module in sys.modules:
-                for name in names:
-                    self._refuse(getattr(sys.modules[module], kind), name)
 
         self._refused.append((inspect, "getattr_static", inspect.getattr_static))
         inspect.getattr_static = self._static(inspect.getattr_static)
@@ -73,9 +73,8 @@ class Patches:
             setattr(kind, name, before)
 
     def _refuse(self, kind: Any, name: str) -> None:
-        """What the program logs stays with it."""
         self._refused.append((kind, name, kind.__dict__[name]))
-        setattr(kind, name, property(lambda _: self._link.cannot(f"a test that looks at logs by {name}")))
+        setattr(kind, name, property(lambda _: self._link.cannot(f"a test that uses {kind.__name__}.{name}")))
 
     def _static(self, function: Any) -> Any:
         """What looks past all that a stand-in says."""
@@ -88,10 +87,14 @@ class Patches:
         return getattr_static
 
     def watch(self, name: str, module: Any) -> None:
+        for refused, kind, names in _REFUSED:
+            if refused == name and hasattr(module, kind):
+                for each in names:
+                    self._refuse(getattr(module, kind), each)
         # Modules are made of the class that ``sys`` has.
         if cast("Any", type(module)) not in (ModuleType, self._watched) or name.partition(".")[0] in _OURS:
             return
-        for each, function in _SEEDS:
+        for each, function in _MIRRORED:
             if each == name and hasattr(module, function):
                 vars(module)[function] = self._mirrored(name, function, getattr(module, function))
         module.__class__ = self._watched
@@ -134,7 +137,8 @@ class Patches:
     def _mirrored(self, module: str, name: str, function: Any) -> Any:
         def mirrored(*args: Any, **keywords: Any) -> Any:
             value = function(*args, **keywords)
-            self._link.ask("python", module, name, *args, keywords=keywords)
+            if not self.importing:
+                self._link.ask("python", module, name, *args, keywords=keywords)
             return value
 
         mirrored.__name__ = name

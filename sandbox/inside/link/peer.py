@@ -349,7 +349,7 @@ class Peer:
             self.things.adopt(thing, base, standin)
             return self._keep(number, standin, weakly=True)
         if "error" in told:
-            error = exceptions.new(kind, told["error"], self.decode)
+            error = self.classes.exception(kind, told["error"])
             return self._keep(number, error, weakly=self.classes.made(kind), among=self._raised_kept)
         if "data" in told:
             return self._keep(number, new_native(kind, self.decode(told["data"])), weakly=False, among=self._kept)

@@ -94,6 +94,7 @@ class Link(Peer):
         self._doing = "the start of the program"
         self._modules: dict[str, ModuleType] = {}
         self._patches = Patches(self)
+        self._identified: list[Any] = []
         self._awaited = self.awaiting.operations()
 
     # -- for what runs the test
@@ -120,6 +121,12 @@ class Link(Peer):
     def run_again(self, module: ModuleType) -> NoReturn:
         """An import, or a reload, wants the program's module."""
         self.cannot("the module of the program, which has run")
+
+    def identity(self, value: Any) -> int:
+        """``id``. What the test has asked for once stays the same for good."""
+        if self.stands_for(value):
+            self._identified.append(value)
+        return id(value)
 
     def close(self) -> None:
         """The test has come to its end, perhaps because what it waited for a thread of the program had yet to do."""
