@@ -28,6 +28,7 @@ from .names import (
     free_names,
     innermost_calls,
     module_attributes,
+    names_libraries,
     provided_names,
 )
 from .syntax import parse
@@ -81,6 +82,8 @@ class Reading:
             self.of_program = [*self.free, *([self.entry_point] if self.entry_point else [])]
             self.names = [name for name in self.free if name in functions]
             """Of them, those that are called or imported."""
+            self.uses_libraries = names_libraries(tree) or names_libraries(parse(prelude))
+            """Whether anything is imported that may compare in a way of its own."""
             self.defined = defined_names(prelude)
             """Names that the prelude defines."""
             self.fault = judged_by_program(tree, {*self.free, self.entry_point} - provided)

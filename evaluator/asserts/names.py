@@ -6,6 +6,7 @@ import ast
 import builtins
 import importlib
 import symtable
+import sys
 
 from ...sandbox.inside.outline import PROGRAM_MODULES
 from .syntax import parse
@@ -51,6 +52,20 @@ def module_attributes(tree: ast.AST) -> set[str]:
             modules |= {alias.asname or alias.name for alias in node.names if alias.name in PROGRAM_MODULES}
     attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
     return {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id in modules}
+
+
+def names_libraries(tree: ast.AST) -> bool:
+    """Whether it imports anything but the program, pytest and what comes with Python."""
+    roots: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                roots |= {alias.name.partition(".")[0] for alias in names}
+            case ast.ImportFrom(module=str(module)):
+                roots.add(module.partition(".")[0])
+            case _:
+                pass
+    return not roots <= {*sys.stdlib_module_names, *PROGRAM_MODULES, "pytest"}
 
 
 def innermost_calls(tree: ast.AST) -> list[str]:

@@ -70,6 +70,8 @@ class _Told(msgspec.Struct):
     """A name that the test asked the program for, which does not give it."""
     given: list[str] = []
     """Of the names that the test reads and nobody else gives, those that the program does."""
+    certain: bool = False
+    """Whether no stand-in had a part in that."""
 
 
 _read_alone = msgspec.json.Decoder(_Alone).decode
@@ -117,7 +119,7 @@ class Session:
         if told.end == "undecided" and self._trust == "sealed":
             return execution, Ruling(Status.CHECKER_ERROR, message=f"{SEALED} {told.words}")
         rule = "assert replayed"
-        if told.end == "undecided":
+        if self._trust == "any" and not (told.certain or (told.end == "passed" and _finished(execution))):
             execution, told = await self._together(test)
             rule = "assert together"
         if (fault := self._fault_after(test, told)) is not None:
@@ -167,12 +169,13 @@ class Session:
         expected."""
         reading = test.reading
         execution, told = await self._linked(test, reading.source)
-        if told.end == "passed" and execution.outcome is Outcome.FINISHED:
+        decided_elsewhere = not told.certain or reading.uses_libraries
+        if decided_elsewhere and told.end == "passed" and _finished(execution):
             certain = reading.lifted is not None and all(is_near(check) for _, check in reading.lifted.checks)
             seed = secrets.token_bytes(16)
             for copy in await in_thread(values, reading.source, seed, reading.of_program, test.function, certain):
                 if _passed((await self._linked(test, copy.code))[1]):
-                    return execution, _Told("failed", NO_DIFFERENCE)
+                    return execution, _Told("failed", NO_DIFFERENCE, certain=True)
         return execution, told
 
     async def _linked(self, test: Assertion, source: str) -> tuple[Execution, _Told]:
@@ -180,12 +183,13 @@ class Session:
         if isinstance(received, str):
             raise CompileFailed(received)
         program, tested = sorted(received, key=_number)
+        told = _of_process(tested)
         # Stand-ins and messages take time and memory, too. Where nothing else may judge, a program that computed while
         # the test did nothing has done that by itself.
         limited = any(each.limit in _FOR_BOTH for each in (program, tested))
-        if limited and (self._trust == "any" or _talked(program, tested)):
-            return program, _Told("undecided", TALKED)
-        return program, _of_process(tested)
+        if limited and (_talked(program, tested) or (self._trust == "any" and not told.certain)):
+            told = _Told("undecided", TALKED)
+        return program, told
 
     async def _together(self, test: Assertion) -> tuple[Execution, _Told]:
         """An acceptance has to hold on copies that no right program passes."""
@@ -226,6 +230,10 @@ class Session:
         finally:
             self._worker.end()
         return executions
+
+
+def _finished(execution: Execution) -> bool:
+    return execution.outcome is Outcome.FINISHED
 
 
 def _talked(program: Execution, tested: Execution) -> bool:

@@ -3,7 +3,7 @@
 The request is ``{"code": text, "forced": [...], "select": null or text, "free": [...]}``: the test; names that are the
 program's even where the prelude or Python has them; the one test function that is wanted; and names of which the host
 wants to know whether the program gives them. Back comes ``{"end": ..., "words": text, "missing": null or name, "given":
-[...]}``, where the end is one of `ends`, or
+[...], "certain": whether no stand-in had a part in that}``, where the end is one of `ends`, or
 
     ended        there the program's process ended
     garbled      what came from there is no answer
@@ -43,7 +43,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
         pass
     except BaseException as error:  # of the program's module
         words = f"the program ended with {type(error).__name__} before the test began"
-        return write(json.dumps({"end": "ended", "words": words}).encode())
+        return write(json.dumps({"end": "ended", "words": words, "certain": True}).encode())
     told: dict[str, Any] = {}
     try:
         module = linked.module()
@@ -59,6 +59,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     except Exception as error:  # of what runs the test
         told = {"end": "undecided", "words": f"an error of the judge: {type(error).__name__}: {error}"}
     linked.close()
+    told["certain"] = linked.plain
     return write(json.dumps(told | (stopped(linked) or {})).encode())
 
 

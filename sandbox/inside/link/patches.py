@@ -56,12 +56,11 @@ class Patches:
 
     def begin(self) -> None:
         """Watch the modules that there are, and those to come."""
+        self._refused.append((inspect, "getattr_static", inspect.getattr_static))
+        inspect.getattr_static = self._static(inspect.getattr_static)
         for name, module in [*sys.modules.items()]:
             self.watch(name, module)
         sys.meta_path.insert(0, self._finder)  # pyright: ignore[reportArgumentType]
-
-        self._refused.append((inspect, "getattr_static", inspect.getattr_static))
-        inspect.getattr_static = self._static(inspect.getattr_static)
 
     def end(self) -> None:
         if self._finder in sys.meta_path:

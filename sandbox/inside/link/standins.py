@@ -49,6 +49,10 @@ PLAIN: tuple[Any, ...] = (
 )
 _OF_NOTHING = ("step", "finish", "cancel")
 """What a program may ask for that has to do with a task, which it knows by number."""
+_DATA = frozenset(("bytearray", "dict", "list", "set"))
+"""Kinds of things that are the same on both sides."""
+_SAYING_NO_MORE = frozenset("alive answer ask forget gone new of raised ready state things with".split())
+"""Parts of messages."""
 PATIENCE = 1.0
 """Seconds that a thread waits for the answer to another's question."""
 
@@ -93,6 +97,12 @@ class Link(Peer):
         self._named = named
         self._doing = "the start of the program"
         self._modules: dict[str, ModuleType] = {}
+        self.plain = True
+        """Nothing but data has come and gone, for calls of the program's functions: no stand-in had any part in what
+        came of the test then."""
+        self._function: Any = None
+        """How the program's side speaks of the class of functions, and the numbers of some."""
+        self._functions: set[Any] = set()
         self._patches = Patches(self)
         self._identified: list[Any] = []
         self._awaited = self.awaiting.operations()
@@ -108,6 +118,7 @@ class Link(Peer):
     def begin(self) -> None:
         """From here on what the test sets in modules is set in the program's process, too."""
         self._patches.begin()
+        self.plain = True
 
     def end(self) -> None:
         self._patches.end()
@@ -218,6 +229,7 @@ class Link(Peer):
     def send(self, message: dict[str, Any]) -> None:
         self._patches.write(message)
         super().send(message)
+        self._look_at(message)
 
     def operation(self, name: Any, given: list[Any]) -> Operation:
         if name == "cannot":
@@ -271,6 +283,7 @@ class Link(Peer):
     def receive(self) -> dict[str, Any]:
         try:
             message = super().receive()
+            self._look_at(message)
             deliver(message)
         except (Closed, Garbled):
             raise
@@ -279,6 +292,28 @@ class Link(Peer):
         except Exception as error:
             raise Garbled(f"a message that cannot be read: {_text(error)}") from None
         return message
+
+    def _look_at(self, message: dict[str, Any]) -> None:
+        """Whether it changes what ``plain`` says."""
+        match message:
+            case {"ask": "global" | "defined"}:
+                plain = True
+            case {"ask": "special", "of": ["__call__", {"other": [self.theirs, number]}, *_]}:
+                plain = number in self._functions
+            case {"ask": "python", "of": ["warnings", *_]}:  # as pytest does around each test
+                return
+            case _:
+                plain = "ask" not in message
+        for number, told in message.get("new", ()):
+            if "class" in told and told["class"]["qualname"] == "function":
+                self._function = {"other": [self.theirs, number]}
+            elif told.get("of") == self._function:
+                self._functions.add(number)
+            elif "error" not in told or told["of"]["other"][:2] != ["py", "builtins"]:
+                plain = False
+        for _, kind, _ in message.get("things", ()):
+            plain = plain and kind in _DATA
+        self.plain = self.plain and plain and message.keys() <= _SAYING_NO_MORE
 
     def place(self, value: Any) -> tuple[str, str] | None:
         place = place_of(value) if type(value) in NAMED or isinstance(value, type) else None
