@@ -76,7 +76,9 @@ class Reading:
             self.free = list(dict.fromkeys([*free_names(code), *imported]))
             """Names that the test, and Python, do not give."""
             self.entry_point = entry_point or _entry_point(tree, called, self.free, provided)
-            self.asked = {*self.free, self.entry_point, *module_attributes(tree)}
+            self.attributes = sorted(module_attributes(tree).difference(self.free))
+            """Names that it reads of the program as of a module."""
+            self.asked = {*self.free, self.entry_point, *self.attributes}
             """Names that it may ask the program for."""
             functions = {*called, *imported, self.entry_point}
             self.of_program = [*self.free, *([self.entry_point] if self.entry_point else [])]
@@ -161,7 +163,8 @@ class Assertion:
         """For a process that runs a form of it."""
         reading = self.reading
         forced = [reading.entry_point] if reading.entry_point else []
-        asked = {"code": source, "forced": forced, "select": self.function, "free": reading.free}
+        asked: dict[str, object] = {"code": source, "forced": forced, "select": self.function}
+        asked["free"] = reading.free + reading.attributes
         return json.dumps(asked | more).encode()
 
     async def rule(self, answers: bytes) -> Ruling | None:

@@ -119,7 +119,8 @@ class Session:
         if told.end == "undecided" and self._trust == "sealed":
             return execution, Ruling(Status.CHECKER_ERROR, message=f"{SEALED} {told.words}")
         rule = "assert replayed"
-        if self._trust == "any" and not (told.certain or (told.end == "passed" and _finished(execution))):
+        certain = told.certain or (told.end == "passed" and _finished(execution)) or _crashes(test, told)
+        if self._trust == "any" and not certain:
             execution, told = await self._together(test)
             rule = "assert together"
         if (fault := self._fault_after(test, told)) is not None:
@@ -155,8 +156,8 @@ class Session:
 
     def _fault_after(self, test: Assertion, told: _Told) -> str | None:
         """Why it is no fault of the program that the test ended so. None: it is."""
-        if test.crashes and told.end in _EARLY.values():
-            return told.words  # as it does whatever the program gives
+        if _crashes(test, told):
+            return told.words
         if told.end in ("faulty", "empty") and not test.runs:
             return told.words or "no part of the test ran"
         if told.missing is None or told.missing in told.given:
@@ -230,6 +231,11 @@ class Session:
         finally:
             self._worker.end()
         return executions
+
+
+def _crashes(test: Assertion, told: _Told) -> bool:
+    """Its own process, as it does without any program."""
+    return test.crashes and told.end in _EARLY.values()
 
 
 def _finished(execution: Execution) -> bool:

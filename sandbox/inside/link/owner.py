@@ -6,7 +6,19 @@ All that this process says it could say whatever its program is; nothing is deci
 from __future__ import annotations
 
 import sys
-from builtins import BaseException, Exception, MemoryError, RecursionError, isinstance, type  # noqa: UP029
+from builtins import (  # noqa: UP029
+    BaseException,
+    Exception,
+    MemoryError,
+    RecursionError,
+    dict,
+    isinstance,
+    len,
+    list,
+    set,
+    tuple,
+    type,
+)
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -20,6 +32,10 @@ from .wire import Closed
 
 PATIENCE = 0.05
 """Seconds that a thread waits for its turn before it looks whether any will come."""
+
+
+MANY = 1000
+"""Items of an answer."""
 
 
 class Owner(Peer):
@@ -87,6 +103,11 @@ class Owner(Peer):
 
     def operation(self, name: Any, given: list[Any]) -> Operation:
         return self._operations[name]
+
+    def told(self, value: Any) -> Any:
+        if type(value) in (dict, list, set, tuple) and len(value) > MANY:  # which takes the time of the program
+            self.wire.send({"busy": True})
+        return super().told(value)
 
     def request(self, message: dict[str, Any]) -> Any:
         return self._heard(super().request, message)

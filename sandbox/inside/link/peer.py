@@ -5,6 +5,7 @@ A message is one of
     {"ask": operation, "of": [value, ...], "with": {name: value}}      something to do with the other side's objects
     {"answer": value}            {"raised": value}                     what came of that
     {"ready": true}                                                    the program's module has run
+    {"busy": true}                                                     the answer will take its time
 
 and may carry with it what the other side has to know before it goes on: "things", "forget" (things), "new" and "gone"
 (objects), "state" (``surroundings``), "output". While a side waits for an answer it does what it is asked, so that

@@ -282,7 +282,8 @@ class Link(Peer):
 
     def receive(self) -> dict[str, Any]:
         try:
-            message = super().receive()
+            while "busy" in (message := super().receive()):
+                self.plain = False
             self._look_at(message)
             deliver(message)
         except (Closed, Garbled):
