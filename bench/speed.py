@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from .workloads import Workload
 
 WorkloadName = Literal[
-    "corpus", "corpus-small", "trivial-1", "trivial-5", "trivial-20", "trivial-60", "work-20ms", "wrong"
+    "asserts", "corpus", "corpus-small", "trivial-1", "trivial-5", "trivial-20", "trivial-60", "work-20ms", "wrong"
 ]
 WORKLOADS: dict[WorkloadName, int] = {
+    "asserts": 200,
     "corpus": 200,
     "corpus-small": 200,
     "trivial-1": 120,
@@ -37,6 +38,8 @@ WORKLOADS: dict[WorkloadName, int] = {
     "wrong": 32,
 }
 """Programs of each: so many that the slowest rival takes some seconds."""
+OURS: tuple[Name, ...] = ("ours", "before")
+"""Rivals that judge assertions."""
 
 
 WIDTH = 200
@@ -54,8 +57,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Wheel of verl, or a folder it is unpacked in. Without it, an installed verl is looked for."""
     corpus: Path = Path("../shared/data/dev_lcb_stdio.jsonl.zst")
     """Labelled stdio programs, .jsonl or .jsonl.zst."""
-    workloads: tuple[WorkloadName, ...] = tuple(WORKLOADS)
-    """What to judge."""
+    asserts: Path = Path("../shared/data/dev_mbpp_base.jsonl.zst")
+    """The same for the workload asserts."""
+    workloads: tuple[WorkloadName, ...] = tuple(name for name in WORKLOADS if name != "asserts")
+    """What to judge. Only ours and before judge asserts."""
     rivals: tuple[Name, ...] = NAMES
     """Who judges."""
     rounds: Annotated[int, msgspec.Meta(ge=1)] = 5
@@ -106,6 +111,11 @@ def main() -> None:
 
     if not options.corpus.is_file() and {"corpus", "corpus-small"} & set(options.workloads):
         raise SystemExit(f"--corpus: {options.corpus} is not there; name the file, or leave corpus out of --workloads")
+    if "asserts" in options.workloads:
+        if not options.asserts.is_file():
+            raise SystemExit(f"--asserts: {options.asserts} is not there; name a file of labelled programs")
+        if others := set(options.rivals).difference(OURS):
+            raise SystemExit(f"--rivals: {', '.join(sorted(others))}: asserts are judged by ours and before only")
     if options.cores:
         os.sched_setaffinity(0, options.cores)
     here = machine()
@@ -144,6 +154,8 @@ def _workload(name: WorkloadName, options: Options) -> Workload:
     if name in ("corpus", "corpus-small"):
         limit = options.limit or WORKLOADS[name]
         return corpus(options.corpus, limit, options.seed, small=name == "corpus-small")
+    if name == "asserts":
+        return corpus(options.asserts, options.limit or WORKLOADS[name], options.seed, mode="assert")
     programs = max(1, round(WORKLOADS[name] * options.scale))
     if name == "work-20ms":
         return work(20, programs, options.seed)

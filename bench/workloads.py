@@ -2,6 +2,7 @@
 
     corpus        real programs with their few tests, right and wrong ones; one in a hundred of them needs seconds
     corpus-small  the same without those: tests that took at most 0.1 s where the corpus was made
+    asserts       real programs, right and wrong ones, whose tests are assertions
     trivial-K     K tests that do almost nothing: what a judge costs by itself
     work-20ms     tests that compute for about 20 ms: what a judge adds to real work
     wrong         programs that fail on the first of 20 tests: what early stop is worth
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..evaluator.problem import Problem, TestCase
+from ..evaluator.problem import Mode, Problem, TestCase
 from ..evaluator.submission import Submission
 from .rivals.wire import Load
 
@@ -114,7 +115,7 @@ class Workload(msgspec.Struct, frozen=True):
         return Load(self.problems, self.programs, copies)
 
 
-def corpus(path: Path, limit: int, seed: int, *, small: bool = False) -> Workload:
+def corpus(path: Path, limit: int, seed: int, *, small: bool = False, mode: Mode = "stdio") -> Workload:
     """``limit`` programs drawn from a labelled file, those left out whose verdict depends on the machine's speed.
 
     ``small`` also leaves out those with a test of more than 0.1 s: next to them no judge's own cost is seen.
@@ -123,8 +124,8 @@ def corpus(path: Path, limit: int, seed: int, *, small: bool = False) -> Workloa
     drawn: list[tuple[int, _Program]] = []
     for line in _lines(path):
         problem = msgspec.json.decode(line, type=Problem)
-        if problem.mode != "stdio":
-            raise SystemExit(f"{path.name}: {problem.problem_id} is not stdio, which is all that every rival can judge")
+        if problem.mode != mode:
+            raise SystemExit(f"{path.name}: {problem.problem_id} is {problem.mode}, not {mode}")
         for program in msgspec.json.decode(line, type=_Programs).submissions:
             quick = not small or (program.max_time is not None and program.max_time <= SMALL)
             if quick and program.code and program.accept is not None and not program.timing_sensitive:
@@ -133,7 +134,7 @@ def corpus(path: Path, limit: int, seed: int, *, small: bool = False) -> Workloa
     if len(drawn) > limit:
         drawn = random.Random(seed).sample(drawn, limit)
     return Workload(
-        name="corpus-small" if small else "corpus",
+        name="asserts" if mode == "assert" else "corpus-small" if small else "corpus",
         about=f"{len(drawn)} programs of {path.name}" + (f", tests of at most {SMALL:g} s" if small else ""),
         problems=problems,
         programs=[(index, submission.code or "") for index, submission in drawn],
