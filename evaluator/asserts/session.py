@@ -119,10 +119,12 @@ class Session:
         if told.end == "undecided" and self._trust == "sealed":
             return execution, Ruling(Status.CHECKER_ERROR, message=f"{SEALED} {told.words}")
         rule = "assert replayed"
-        certain = told.certain or (told.end == "passed" and _finished(execution)) or _crashes(test, told)
+        certain = told.certain or _accepts(execution, told) or _crashes(test, told)
         if self._trust == "any" and not certain:
-            execution, told = await self._together(test)
-            rule = "assert together"
+            beside = await self._together(test)
+            if told.end not in ("failed", "raised", "ended") or _accepts(*beside):
+                execution, told = beside
+                rule = "assert together"
         if (fault := self._fault_after(test, told)) is not None:
             return execution, Ruling(Status.CHECKER_ERROR, message=fault)
         if execution.outcome is not Outcome.FINISHED and told.end not in ("failed", "raised", "crashed"):
@@ -171,7 +173,7 @@ class Session:
         reading = test.reading
         execution, told = await self._linked(test, reading.source)
         decided_elsewhere = not told.certain or reading.uses_libraries
-        if decided_elsewhere and told.end == "passed" and _finished(execution):
+        if decided_elsewhere and _accepts(execution, told):
             certain = reading.lifted is not None and all(is_near(check) for _, check in reading.lifted.checks)
             seed = secrets.token_bytes(16)
             for copy in await in_thread(values, reading.source, seed, reading.of_program, test.function, certain):
@@ -196,7 +198,7 @@ class Session:
         """An acceptance has to hold on copies that no right program passes."""
         reading = test.reading
         ((execution, told),) = await self._beside(test, [reading.source])
-        if told.end != "passed" or execution.outcome is not Outcome.FINISHED:
+        if not _accepts(execution, told):
             return execution, told
         copies = await in_thread(trials, reading.source, secrets.token_bytes(16), reading.of_program, test.function)
         tried = await self._beside(test, [copy.code for copy in copies]) if copies else []
@@ -238,8 +240,8 @@ def _crashes(test: Assertion, told: _Told) -> bool:
     return test.crashes and told.end in _EARLY.values()
 
 
-def _finished(execution: Execution) -> bool:
-    return execution.outcome is Outcome.FINISHED
+def _accepts(execution: Execution, told: _Told) -> bool:
+    return told.end == "passed" and execution.outcome is Outcome.FINISHED
 
 
 def _talked(program: Execution, tested: Execution) -> bool:

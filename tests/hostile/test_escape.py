@@ -215,7 +215,7 @@ async def test_only_the_interpreter_what_it_reads_and_two_folders_can_be_seen(ar
 import os
 one, other = "/de" + "v", "/pr" + "oc"  # without these words the standard streams have no names
 print(sorted(os.listdir(one)), sorted(os.listdir(other)), sorted(os.listdir("/tmp") + os.listdir("/work")))
-known = "/python/", "/inside/", "/packages/", os.path.join("/work", "main.py"), *shown
+known = "/python/", "/inside/", "/packages/", "/testing/", os.path.join("/work", "main.py"), *shown
 others = [os.path.join(path, name) for path, _, names in os.walk("/") for name in names]
 print([name for name in others if not name.startswith(known) and ".so" not in name and not name.startswith((one, other))])
 print([name for name in others if name.startswith(other) and not os.path.islink(name)])

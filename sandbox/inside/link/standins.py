@@ -100,6 +100,8 @@ class Link(Peer):
         self.plain = True
         """Nothing but data has come and gone, for calls of the program's functions: no stand-in had any part in what
         came of the test then."""
+        self.unequal = False
+        """An object of the program was compared with plain data, and so is not equal to it, whatever it says."""
         self._function: Any = None
         """How the program's side speaks of the class of functions, and the numbers of some."""
         self._functions: set[Any] = set()
@@ -282,8 +284,10 @@ class Link(Peer):
 
     def receive(self) -> dict[str, Any]:
         try:
+            plain = self.plain
             while "busy" in (message := super().receive()):
                 self.plain = False
+            self.plain = plain
             self._look_at(message)
             deliver(message)
         except (Closed, Garbled):
@@ -421,6 +425,7 @@ def _undecided(link: Link, name: str, kind: str) -> Any:
 def _comparison(link: Link, name: str, kind: str) -> Any:
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, PLAIN) and not link.is_named(kind):
+            link.unequal = link.unequal or other is not None
             return NotImplemented
         return link.cannot(f"{name} of the program's {kind}")
 
