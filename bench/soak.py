@@ -90,6 +90,7 @@ rows = [[n, "finished", None, 0, None, 0.0, 0.0, 1000, True, 2, 0, 0] for n in r
 forged = frame({"type": "results", "job": 1, "worn": False, "rows": rows}, b"1\\n3\\n5\\n7\\n9\\n11")
 """
 
+_ADD = "def f(*numbers): return sum(numbers)\n"
 ORDINARY = (
     Kind("right", "accepted", _SUM),
     Kind("right, read at once", "accepted", "import sys\na, b = map(int, sys.stdin.read().split())\nprint(a + b)\n"),
@@ -114,7 +115,7 @@ ORDINARY = (
     Kind("right, with numbers of numpy", "accepted",
          f"import numpy\nnumpy.random.seed(7)\nassert numpy.random.randint(10**6) == 585903\n{_SUM}"),
     Kind("right, lifted", "accepted", "def f(*numbers): return str(sum(numbers))\n", "lifted"),
-    Kind("right, replayed", "accepted", "def f(*numbers): return sum(numbers)\n", "replayed"),
+    Kind("right, replayed", "accepted", _ADD, "replayed"),
     Kind("right, unordered", "accepted", f"{_READ}print(b, a, sep='\\n')\n", "unordered"),
     Kind("right, checked", "accepted", f"{_READ}print(a, b)\n", "checked"),
     Kind("wrong, checked", "wrong_answer", _SUM.replace("a + b", "a, a"), "checked"),
@@ -511,6 +512,8 @@ async def soak(options: Options, folder: str) -> Result:
     descriptors = own.num_fds()
     async with Evaluator(jail=options.jail, workers=options.workers, cache=0) as evaluator:
         jail = evaluator.jail
+        warm = (evaluator.evaluate(run.problems["replayed"], f"{_ADD}# warm {n}") for n in range(evaluator.workers))
+        await asyncio.gather(*warm)  # what a jail has from its first such test on
         seconds = await run.run(evaluator)
         restarts = evaluator.pool.restarts
         run.sample(evaluator, seconds)  # for the processes in it
