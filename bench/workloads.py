@@ -2,7 +2,7 @@
 
     corpus        real programs with their few tests, right and wrong ones; one in a hundred of them needs seconds
     corpus-small  the same without those: tests that took at most 0.1 s where the corpus was made
-    asserts       real programs, right and wrong ones, whose tests are assertions
+    asserts       real programs, right and wrong ones, whose tests are assertions that can be read off
     trivial-K     K tests that do almost nothing: what a judge costs by itself
     work-20ms     tests that compute for about 20 ms: what a judge adds to real work
     wrong         programs that fail on the first of 20 tests: what early stop is worth
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..evaluator.asserts.assertion import read
 from ..evaluator.problem import Mode, Problem, TestCase
 from ..evaluator.submission import Submission
 from .rivals.wire import Load
@@ -126,6 +127,8 @@ def corpus(path: Path, limit: int, seed: int, *, small: bool = False, mode: Mode
         problem = msgspec.json.decode(line, type=Problem)
         if problem.mode != mode:
             raise SystemExit(f"{path.name}: {problem.problem_id} is {problem.mode}, not {mode}")
+        if mode == "assert" and not _are_read(problem):
+            continue
         for program in msgspec.json.decode(line, type=_Programs).submissions:
             quick = not small or (program.max_time is not None and program.max_time <= SMALL)
             if quick and program.code and program.accept is not None and not program.timing_sensitive:
@@ -215,6 +218,12 @@ def _work() -> Callable[[int], int]:
     scope: dict[str, Callable[[int], int]] = {}
     exec(_WORK, scope)
     return scope["work"]
+
+
+def _are_read(problem: Problem) -> bool:
+    """Whether no test has to run, whoever judges it: it asks for nothing but the entry point."""
+    readings = [read(test.code or "", problem.prelude, problem.entry_point) for test in problem.tests]
+    return all(each.lifted is not None and {*each.free} <= {problem.entry_point} for each in readings)
 
 
 class _Program(Submission, frozen=True, kw_only=True):
