@@ -2,7 +2,7 @@
 
 replayed   in two processes of one jail that talk: one has the program, the other the test (sandbox/inside/linked.py)
 together   in the process of the program, where its own code decides what the test asks, or stand-ins cannot do it, or
-           not within the limits
+           not within the limits, or may have had a part in a failure
 
 An acceptance is tried on copies of the test that ask for something else.
 
@@ -71,7 +71,7 @@ class _Told(msgspec.Struct):
     given: list[str] = []
     """Of the names that the test reads and nobody else gives, those that the program does."""
     certain: bool = False
-    """Whether no stand-in had a part in that."""
+    """Whether that is not for how we judge: no stand-in had a part in it, or an object was compared with plain data."""
 
 
 _read_alone = msgspec.json.Decoder(_Alone).decode

@@ -36,6 +36,7 @@ further lanes.
     state          what importing them changes otherwise, put back
     rehearsal      what every test process does, done in the zygote beforehand
     surroundings   what every test process finds
+    idle           how long test processes have waited without using a processor
     lane           tests that share a process, and what it tells of them
     testing        the test process: confinement, then the program
     ending         whether anybody would see the interpreter end

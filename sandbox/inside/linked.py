@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 from .ahead import OWNER
 from .files import copy
+from .idle import LATE, SAMPLE, Idle
 from .kernel import SOCK_STREAM, socket_pair
 from .lane import Lane
-from .program import IDLE_SAMPLE, IDLE_SHARE, LATE, PREEMPTED, Program, Refused
+from .program import PREEMPTED, Program, Refused
 from .zygote import REFUSED
 
 if TYPE_CHECKING:
@@ -90,22 +91,19 @@ class Linked(Program):
         """Until both have ended, by themselves or at a limit."""
         limits = self.job.limits
         running = [*sides]
-        idle = seen_cpu = 0.0
-        before: float | None = None
-        seen_at = self._started
-        in_time = False
+        idle = Idle(self._started)
         for side in sides:
             self._poll.register(side.zygote.fd, select.POLLIN)
         while running:
             left = min(limits["cpu_time"] - side.cpu for side in running)
-            wait = max(1, int(min(left, IDLE_SAMPLE) * 1000) + 1)
+            wait = max(1, int(min(left, SAMPLE) * 1000) + 1)
             awake = time.monotonic() + wait / 1000 + LATE
             ready = {fd for fd, _ in self._poll.poll(wait)}
             for side in [side for side in running if side.zygote.fd in ready]:
                 self._poll.unregister(side.zygote.fd)
                 side.end(time.monotonic() - self._started)
                 running.remove(side)
-                before, in_time = None, False
+                idle.interrupt()
             if any(side.refused for side in sides):
                 for side in running:
                     side.stop(PREEMPTED)
@@ -121,20 +119,9 @@ class Linked(Program):
             if not all(looks):  # one has ended, which is about to be told
                 continue
             now = time.monotonic()
-            # As of one process: Program._wait.
-            in_time = in_time and forked and now < awake
-            if (sample := now - seen_at) >= IDLE_SAMPLE:
-                cpu = sum(side.cpu for side in running)
-                if not (in_time and cpu - seen_cpu < IDLE_SHARE * sample):
-                    before = None
-                elif before is None:
-                    before = sample
-                else:
-                    idle += before + sample
-                    before = 0.0
-                seen_cpu, seen_at, in_time = cpu, now, True
+            idle.look(now, sum(side.cpu for side in running), in_time=forked and now < awake)
             common = None
-            if idle >= limits["idle_time"]:
+            if idle.seconds >= limits["idle_time"]:
                 common = "idle_time"
             elif now - self._started >= limits["wall_time"]:
                 common = "wall_time"

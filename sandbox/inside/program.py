@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .channel import Part
 from .files import collect, place_files
+from .idle import LATE, SAMPLE, Idle
 from .kernel import STACK, cpu_backstop, follow, spread, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, SPARE_MEMORY, Lane
 from .testing import Task
@@ -26,12 +27,6 @@ LANE_PATIENCE_SHARE = 0.02
 itself: its failure would not be believed here, and the verdicts on the tests before it wait for it."""
 PREEMPTED = "preempted"
 """In the place of a limit: what the host wants to know first ended the test process, which will be run again."""
-IDLE_SAMPLE = 0.2
-"""Seconds, at least, over which we see whether a test was blocked; and at most between two looks at its clock."""
-LATE = 0.05
-"""Seconds after which a look comes too late to say whether a test was blocked."""
-IDLE_SHARE = 0.005
-"""Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load."""
 
 
 class Refused(Exception):
@@ -256,15 +251,13 @@ class Program:
         patience = LANE_SLICE + LANE_PATIENCE + LANE_PATIENCE_SHARE * limits["cpu_time"]
         pid: int | None = None
         stopped_by: str | None = None
-        cpu = seen_cpu = idle = 0.0
-        before: float | None = None
-        seen_at = self._started
-        in_time = False
+        cpu = 0.0
+        idle = Idle(self._started)
         self._poll.register(running.fd, select.POLLIN)
         if lane.watched >= 0:
             self._poll.register(lane.watched, select.POLLIN)
         while True:
-            wait = max(1, int(min(allowed - cpu, IDLE_SAMPLE) * 1000) + 1)
+            wait = max(1, int(min(allowed - cpu, SAMPLE) * 1000) + 1)
             awake = time.monotonic() + wait / 1000 + LATE
             ready = [fd for fd, _ in self._poll.poll(wait)]
             if running.fd in ready:
@@ -288,23 +281,12 @@ class Program:
             clock = (~pid << 3) | 2  # the processor clock of another process, as in clock_getcpuclockid(3)
             try:
                 now, cpu = time.monotonic(), time.clock_gettime(clock)
-                # Before it forked it may not have begun. Where we had to wait for a processor ourselves, so may it; and
-                # where many do, one sample may find it without: two in a row count, however often we look.
-                in_time = in_time and forked and now < awake
-                if (sample := now - seen_at) >= IDLE_SAMPLE:
-                    if not (in_time and cpu - seen_cpu < IDLE_SHARE * sample):
-                        before = None
-                    elif before is None:
-                        before = sample
-                    else:
-                        idle += before + sample
-                        before = 0.0
-                    seen_cpu, seen_at, in_time = cpu, now, True
+                idle.look(now, cpu, in_time=forked and now < awake)
                 if stopped_by:
                     pass
                 elif cpu >= allowed or (lane.several and cpu >= patience and lane.begun > 1):
                     stopped_by = "cpu_time"
-                elif idle >= limits["idle_time"]:
+                elif idle.seconds >= limits["idle_time"]:
                     stopped_by = "idle_time"
                 elif now - self._started >= limits["wall_time"]:
                     stopped_by = "wall_time"
