@@ -70,7 +70,7 @@ class Reading:
             self.provided = provided = provided_names(prelude)
             """Names that the prelude gives."""
             called, imported = called_names(tree), program_names(tree)
-            self.source = code
+            self.source, self._prelude = code, prelude
             self.named = entry_point if entry_point in set(_names(tree)) else None
             """What the problem calls the entry point, where the test asks for it."""
             self.free = list(dict.fromkeys([*free_names(code), *imported]))
@@ -84,8 +84,6 @@ class Reading:
             self.of_program = [*self.free, *([self.entry_point] if self.entry_point else [])]
             self.names = [name for name in self.free if name in functions]
             """Of them, those that are called or imported."""
-            self.uses_libraries = names_libraries(tree) or names_libraries(parse(prelude))
-            """Whether anything is imported that may compare in a way of its own."""
             self.defined = defined_names(prelude)
             """Names that the prelude defines."""
             self.fault = judged_by_program(tree, {*self.free, self.entry_point} - provided)
@@ -101,6 +99,12 @@ class Reading:
             except Outside as reason:
                 self.outside = str(reason)
                 self.raises = str(reason) if isinstance(reason, Raises) and reason.certain else None
+
+    @functools.cached_property
+    def uses_libraries(self) -> bool:
+        """Whether anything is imported that may compare in a way of its own. Of no interest where a test is lifted."""
+        with warnings.catch_warnings(action="ignore"):
+            return any(names_libraries(parse(text)) for text in (self.source, self._prelude))
 
     def owes(self, name: str) -> bool:
         """Whether a program without this name is wrong, whatever else it has."""
