@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,7 @@ SAMPLE = '''"""A docstring."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 LIMIT = 3
@@ -34,6 +36,24 @@ class Kind:
     @staticmethod
     def of(value):
         return Kind if value else None
+
+
+@contextlib.asynccontextmanager
+async def several(value):
+    async def each():
+        for item in value:
+            yield item
+
+    yield each()
+
+
+async def awaited(value):
+    async with several(value) as items:
+        async for item in items:
+            if item == 6:
+                return 1
+        else:
+            return 2
 
 
 @decorated
@@ -86,7 +106,7 @@ def run(value):
         case other:
             found.append(other)
     if Kind.of(value[0]):
-        return found
+        return [*found, asyncio.run(awaited(value))]
 '''
 
 BY_COVERAGE = """
@@ -104,7 +124,7 @@ import json, sys
 from pathlib import Path
 import coverage
 from microcoder.tools.inside_coverage import Source
-source = Source(Path("plain/sample.py"), 5)
+source = Source(Path("plain/sample.py"), 1, 5)
 Path("probed").mkdir()
 Path("probed/__init__.py").write_text(f"hits = bytearray({5 + len(source.probes)})")
 Path("probed/sample.py").write_text(source.text)
@@ -122,6 +142,12 @@ running.json_report(outfile="by-probes.json")
 """
 
 
+def environment(*path: Path) -> dict[str, str]:
+    """Of a process that this run does not measure."""
+    found = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {**found, "PYTHONPATH": os.pathsep.join([*map(str, path), *found.get("PYTHONPATH", "").split(os.pathsep)])}
+
+
 @pytest.mark.parametrize(
     "values", [[], [[1]], [[2]], [[0, 1, 2]], [[4, 9]], [[4]], [[5]], [[7, 8]], [[1], [6], [0], [4, 2]]]
 )
@@ -129,11 +155,11 @@ def test_probes_see_what_coverage_sees(tmp_path: Path, values: list[list[int]]) 
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain/__init__.py").touch()
     (tmp_path / "plain/sample.py").write_text(SAMPLE)
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *environment.get("PYTHONPATH", "").split(os.pathsep)])
     seen = []
     for script, name in ((BY_COVERAGE, "by-coverage"), (BY_PROBES, "by-probes")):
-        subprocess.run([sys.executable, "-c", script, json.dumps(values)], cwd=tmp_path, env=environment, check=True)
+        subprocess.run(
+            [sys.executable, "-c", script, json.dumps(values)], cwd=tmp_path, env=environment(tmp_path), check=True
+        )
         (file,) = json.loads((tmp_path / f"{name}.json").read_text())["files"].values()
         seen.append(
             {key: file[key] for key in ("executed_lines", "missing_lines", "executed_branches", "missing_branches")}
@@ -141,6 +167,26 @@ def test_probes_see_what_coverage_sees(tmp_path: Path, values: list[list[int]]) 
     assert seen[0] == seen[1]
     assert seen[0]["executed_lines"]
     assert seen[0]["missing_branches"]
+
+
+@pytest.mark.long
+def test_jails_start_with_probes(tmp_path: Path) -> None:
+    """What they run of all folders of `sandbox/inside` is measured, and works as it does without."""
+    tests = "tests/test_doctor.py::test_a_jail_that_holds_is_safe"
+    words = ("run", f"--data-file={tmp_path / 'data'}", "-m", "pytest", "-p", "microcoder.tools.inside_coverage")
+    subprocess.run(
+        [sys.executable, "-m", "coverage", *words, "-n", "0", "-p", "no:cacheprovider", tests],
+        cwd=ROOT,
+        env=environment(),
+        check=True,
+    )
+    (file,) = tmp_path.glob("data.inside.*")
+    data = coverage.CoverageData(str(file))
+    data.read()
+    inside = ROOT / "sandbox/inside"
+    assert {each.parent for each in inside.rglob("*.py")} == {
+        Path(each).parent for each in data.measured_files() if data.arcs(each)
+    }
 
 
 def floor(pyproject: str) -> float:

@@ -45,7 +45,7 @@ hits = (ctypes.c_ubyte * {size}).from_address(_place)
 class Source:
     """One file, with probes. Probe n of all files together is byte n of the file in memory."""
 
-    def __init__(self, file: Path, first: int) -> None:
+    def __init__(self, file: Path, depth: int, first: int) -> None:
         self.file = file
         self.probes: list[Arcs] = []
         """What each says when it was passed."""
@@ -60,7 +60,7 @@ class Source:
         head = [node for node in tree.body[:2] if _stays_first(node)]
         if rest := tree.body[len(head) :]:
             told = self._probe({(_ENTRY, self._line(node)) for node in head})
-            tree.body = [*head, *ast.parse("from . import hits as _hits").body, told, *self._block(rest)]
+            tree.body = [*head, *ast.parse(f"from {'.' * depth} import hits as _hits").body, told, *self._block(rest)]
         self.text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
         unknown = {line for line, ways in self._parser.exit_counts().items() if ways > 1} - self._told_apart
         if unknown:
@@ -79,7 +79,7 @@ class Source:
         match node:
             case ast.If() | ast.While():
                 self._two_ways(node, self._line(node.test))
-            case ast.For():
+            case ast.For() | ast.AsyncFor():
                 self._two_ways(node, self._line(node.iter))
             case ast.Match():
                 self._cases(node)
@@ -90,14 +90,14 @@ class Source:
                     seen = seen | {(_ENTRY, self._line(handler))}
                     handler.body = [self._probe(seen), *self._block(handler.body)]
                 node.finalbody = self._block(node.finalbody)
-            case ast.With() | ast.FunctionDef() | ast.ClassDef():
+            case ast.With() | ast.AsyncWith() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 node.body = self._block(node.body)
-            case ast.AsyncFor() | ast.AsyncWith() | ast.AsyncFunctionDef() | ast.TryStar():
+            case ast.TryStar():
                 raise ValueError(f"{self.file}:{node.lineno}: a statement of a kind that has no probes")
             case _:
                 pass
 
-    def _two_ways(self, node: ast.If | ast.While | ast.For, line: int) -> None:
+    def _two_ways(self, node: ast.If | ast.While | ast.For | ast.AsyncFor, line: int) -> None:
         """The second is an ``else``, which is added where there is none."""
         into = self._line(node.body[0])
         past = {(line, end) for end in self._exits[line] - {into}}
@@ -143,10 +143,13 @@ class Measured:
         self.folder.mkdir()
         self._sources: list[Source] = []
         size = 0
-        for file in sorted(launcher._INSIDE.glob("*.py")):  # pyright: ignore[reportPrivateUsage]
-            self._sources.append(Source(file, size))
+        origin = launcher._INSIDE  # pyright: ignore[reportPrivateUsage]
+        for file in sorted(origin.rglob("*.py")):
+            place = file.relative_to(origin)
+            self._sources.append(Source(file, len(place.parts), size))
             size += len(self._sources[-1].probes)
-            (self.folder / file.name).write_text(self._sources[-1].text)
+            (self.folder / place).parent.mkdir(exist_ok=True)
+            (self.folder / place).write_text(self._sources[-1].text)
         with (self.folder / "__init__.py").open("a") as init:
             init.write(_MAPPED.format(size=size))
         self.fd = os.memfd_create("hits")

@@ -71,8 +71,9 @@ def _leave_out_our_frames() -> None:
         put(limit + FRAMES if isinstance(limit, int) and 0 < limit <= HIGHEST - FRAMES else limit)
 
     # With names of their own: what sys holds is the last to go, and so would be all that this module imports.
-    scope = {"__builtins__": builtins, "__name__": "sys", "FRAMES": FRAMES, "HIGHEST": HIGHEST}
+    both = getrecursionlimit, setrecursionlimit
+    scope = {name: globals()[name] for each in both for name in each.__code__.co_names if name in globals()}
+    scope |= {"__builtins__": builtins, "__name__": "sys"}
     sys.getrecursionlimit, sys.setrecursionlimit = (
-        FunctionType(each.__code__, scope, each.__name__, None, each.__closure__)
-        for each in (getrecursionlimit, setrecursionlimit)
+        FunctionType(each.__code__, scope, each.__name__, None, each.__closure__) for each in both
     )
