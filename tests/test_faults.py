@@ -15,6 +15,7 @@ PROGRAMS = (SPAN, "def span(xs): return 7", "def span(xs): return []", "def span
 UNITTEST = (
     "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(span([1, 5]), 4)\n"
 )
+CLASS = "import unittest\nclass T(unittest.TestCase):\n    @classmethod\n    def setUpClass(cls):\n        "
 
 # What it is, the test, and words of what is told.
 FAULTS: dict[str, tuple[str, str]] = {
@@ -111,6 +112,10 @@ FINE: dict[str, tuple[str, str, str]] = {
     "calls of what is patched": ("from unittest.mock import patch\nimport random\nwith patch('random.randint', return_value=3) as m:\n    span(1)\nm.assert_called_once_with(1, 6)", "import random\ndef span(x): return random.randint(1, 6)", "def span(x): return x"),
     "a patch that is started": ("from unittest.mock import patch\np = patch('random.randint', return_value=4)\nm = p.start()\nspan(1)\np.stop()\nassert m.call_args[0] == (1, 6)", "import random\ndef span(x): return random.randint(1, 6)", "import random\ndef span(x): return random.randint(1, 7)"),
     "what a patch has noted": ("import random\nseen = []\nrandom.randint = lambda a, b: seen.append((a, b)) or 2\nspan(1)\nassert seen == [(1, 6)]", "import random\ndef span(x): return random.randint(1, 6)", "def span(x): return x"),
+    "set by its class": (f"{CLASS}cls.n = span(1)\n    def test(self): self.assertEqual(self.n, 1)", "def span(x): return x", "def span(x): return 0"),
+    "set by name": (f"{CLASS}setattr(cls, 'n', span(1))\n    def test(self): self.assertEqual(self.n, 1)", "def span(x): return x", "def span(x): return 0"),
+    "kept by its class": (f"{CLASS}cls.n = []\n        cls.n.append(span(1))\n    def test(self): self.assertEqual(self.n, [1])", "def span(x): return x", "def span(x): return 0"),
+    "of a class of its own": ("class Box: pass\nBox.n = span(1)\ndef same(b): return b.n == 1\nassert same(Box())", "def span(x): return x", "def span(x): return 0"),
     "a file by its name": ("import os\nspan('x.txt')\nassert os.path.exists('x.txt')\nassert open('x.txt').read() == '1'", "def span(x):\n  with open(x, 'w') as f: f.write('1')", "def span(x): return x"),
     "a file by its path": ("from pathlib import Path\nP = Path('x.txt')\nspan(str(P))\nassert P.read_text() == '1'", "def span(x):\n  with open(x, 'w') as f: f.write('1')", "def span(x):\n  with open(x, 'w') as f: f.write('2')"),
     "numbers of its own": ("def check(f):\n    import random\n    for _ in range(9):\n        x = random.random()\n        assert f(x) == -x\ncheck(span)", "def span(x): return -x", "def span(x): return x"),

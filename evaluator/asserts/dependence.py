@@ -97,7 +97,8 @@ class Dependence:
             if isinstance(node, ast.Call) and any(name in self.names for name in _roots(node.func)):
                 self.handed |= {*_names(node), *_texts(node)} - self.names
         self.found = set(names)
-        """Names whose values may depend on the program."""
+        """Names whose values may depend on the program, and those of attributes, with a dot: whose they are, is not
+        asked, as one of a class is that of its instances."""
         for _ in range(ROUNDS):
             before = len(self.found)
             for node in ast.walk(tree):
@@ -110,7 +111,9 @@ class Dependence:
     def depends(self, *nodes: ast.AST, more: Iterable[str] = ()) -> bool:
         names = self.found.union(more)
         return any(
-            part.id in names if isinstance(part, ast.Name) else self.is_told(part) or self.is_seen(part)
+            part.id in names
+            if isinstance(part, ast.Name)
+            else _attribute(part) in names or self.is_told(part) or self.is_seen(part)
             for node in nodes
             for part in ast.walk(node)
         )
@@ -157,7 +160,9 @@ class Dependence:
                 yield from (name for name in _names(node) if name != "self")
             case ast.Call(func=function) if self.depends(node):
                 if not (isinstance(function, ast.Name) and function.id in self.found - self.defined):
-                    yield from _roots(function, *node.args, *(word.value for word in node.keywords))
+                    called = function.value if isinstance(function, ast.Attribute) else function
+                    yield from _roots(called, *node.args, *(word.value for word in node.keywords))
+                    yield from (f".{text}" for text in _texts(node))  # setattr
             case ast.ClassDef(name=name) if self.depends(*node.body):
                 yield name
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -267,6 +272,10 @@ def _names(node: ast.AST) -> Iterator[str]:
     return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
 
 
+def _attribute(node: ast.AST) -> str | None:
+    return f".{node.attr}" if isinstance(node, ast.Attribute) else None
+
+
 def _texts(node: ast.AST) -> Iterator[str]:
     values = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
     return (value for value in values if isinstance(value, str))
@@ -282,17 +291,20 @@ def _parts(node: ast.AST) -> Iterator[str]:
 
 
 def _roots(*nodes: ast.AST) -> Iterator[str]:
-    """Names whose objects these may be, or be held by, or hold."""
+    """Names whose objects these may be, or be held by, or hold, and of attributes, with a dot."""
     for node in nodes:
         match node:
             case ast.Name(id=name):
                 yield name
-            case ast.Subscript(value=value) | ast.Attribute(value=value) | ast.Starred(value=value):
+            case ast.Attribute(value=value, attr=name):
+                yield f".{name}"
+                yield from _roots(value)
+            case ast.Subscript(value=value) | ast.Starred(value=value):
                 yield from _roots(value)
             case ast.Constant() | ast.Compare() | ast.JoinedStr() | ast.expr_context() | ast.operator():
                 pass
             case ast.Call(func=function):
-                inner = [function] if isinstance(function, ast.Attribute) else []
+                inner = [function.value] if isinstance(function, ast.Attribute) else []
                 yield from _roots(*inner, *node.args, *(word.value for word in node.keywords))
             case _:
                 yield from _roots(*ast.iter_child_nodes(node))
