@@ -333,7 +333,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     parent_mib: float
     """Resident in the evaluator's own process."""
     jail_mib: float | None
-    """Proportional (PSS), mean of the jails that stood for a while. None: there was none, or it may not be read."""
+    """Proportional (PSS), mean of the jails that stood for a while, with all that is in one. None: there was none, or
+    it may not be read."""
     descriptors: int
 
 
@@ -384,6 +385,8 @@ class Soak:
         wanted = options.programs // 500 if options.kills is None else options.kills
         self.kill_at = sorted(self.random.randrange(options.programs) for _ in range(wanted))
         self.killed_at = 0.0
+        self.whole = 2
+        """Processes of a jail that has run all that it may be asked for, while it is idle."""
 
     def pairs(self) -> Iterator[tuple[Problem, str]]:
         for place in range(self.options.programs):
@@ -438,7 +441,7 @@ class Soak:
                 processes = [outermost, *outermost.children(recursive=True)]
                 self.seen.update(processes)
                 old = [process for process in processes if time.time() - process.create_time() > 2]
-                if len(old) > 1:
+                if len(old) >= self.whole:
                     sizes.append(sum(process.memory_full_info().pss for process in old) / MIB)
         own = psutil.Process()
         return Sample(
@@ -514,6 +517,7 @@ async def soak(options: Options, folder: str) -> Result:
         jail = evaluator.jail
         warm = (evaluator.evaluate(run.problems["replayed"], f"{_ADD}# warm {n}") for n in range(evaluator.workers))
         await asyncio.gather(*warm)  # what a jail has from its first such test on
+        run.whole = min(len(psutil.Process(pid).children(recursive=True)) + 1 for pid in evaluator.pool.pids())
         seconds = await run.run(evaluator)
         restarts = evaluator.pool.restarts
         run.sample(evaluator, seconds)  # for the processes in it

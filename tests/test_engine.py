@@ -311,6 +311,19 @@ async def test_where_every_worker_is_lost_it_is_a_system_error_and_no_reward(mon
         assert (await one.evaluate(SUM, ADD)).accepted
 
 
+async def test_a_defect_of_ours_costs_one_program_its_verdict(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Evaluator(workers=1, cache=0) as one:
+        with monkeypatch.context() as patched:
+            patched.setattr(Judgement, "report", lambda _: [][0])
+            report = await one.evaluate(SUM, ADD)
+        assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None)
+        assert report.message == "a defect of the judge: IndexError('list index out of range')"
+        assert "IndexError" in caplog.text
+        assert (await one.evaluate(SUM, ADD)).accepted
+
+
 async def test_lanes_and_forks_agree_on_a_program_that_counts_its_runs() -> None:
     counting = ADD + "import math\nmath.runs = getattr(math, 'runs', 0) + 1\nif math.runs > 1: print('again')"
     reports: list[list[Status]] = []

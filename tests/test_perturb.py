@@ -273,6 +273,30 @@ def test_types_stay() -> None:
                     assert other != value
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"assert f(1) == {10**400}",
+        f"assert f(1) == {-(10**400)}",
+        f"assert f(1) == {hex(10**5000)}",
+        f"assert f(1) == [{hex(10**5000)}, 1, 2]",
+        "assert f(1) == 1.7e308",
+        "assert f(1) == 1e999",
+        f"assert abs(f(1) - 3) < {10**400}",
+        f"assert abs(f(1) - {10**400}) < 3",
+        f"import math\nassert math.isclose(f(1), 3, abs_tol={10**400})",
+        f"import math\nassert math.isclose(f(1), 1.7e308, rel_tol={10**300})",
+        f"import pytest\nassert f(1) == pytest.approx({10**400}, abs=1)",
+        f"def test(a, b, tol=1): assert abs(a - b) < tol\ntest(f(1), 3, {10**400})",
+    ],
+)
+def test_numbers_that_are_no_floats_are_changed_or_left(code: str) -> None:
+    for seed in range(20):
+        turned = inverted(code, bytes([seed]), ("f",))
+        for copy in (*copies(code, seed=bytes([seed])), *([turned] if turned else [])):
+            compile(copy.code, "", "exec")
+
+
 def test_a_change_is_further_off_than_tolerances() -> None:
     for seed in range(20):
         for code in ("assert abs(f(1) - 3) < 10", "import pytest\nassert f(1) == pytest.approx(3, abs=10)"):

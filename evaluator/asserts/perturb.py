@@ -657,8 +657,7 @@ class _Finder:
 
     def _number(self, node: ast.expr) -> float | None:
         meanings = self.meanings(node)
-        value = _value(meanings[0]) if len(meanings) == 1 else None
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+        return _finite(_value(meanings[0])) if len(meanings) == 1 else None
 
     def _equal(
         self,
@@ -885,20 +884,22 @@ class _Finder:
         return "0" if value is None else None
 
     def _other_number(self, value: float, others: list[Any], slack: tuple[float, float]) -> str | None:
-        if not math.isfinite(value):
-            return None
-        size = abs(value)
+        if (number := _finite(value)) is None:
+            return hex(value + 1) if isinstance(value, int) and not slack[1] else None
+        size = abs(number)
         least = 3 * (slack[0] + slack[1] * size)
+        if not math.isfinite(least):
+            return None
         if isinstance(value, int):
             if others and not least and self.chance.random() < 0.3:
-                return repr(self.chance.choice(others))
+                return _written(self.chance.choice(others))
             step = math.ceil(least) + self.chance.choice((1, 1, 2, 3, max(1, int(min(size, 10**6)) // 3)))
             down = self.chance.random() < 0.5 and (value < 0 or value >= step)
-            return repr(value - step if down else value + step)
+            return _written(value - step if down else value + step)
         step = least + max(size, 1.0) * self.chance.uniform(0.3, 1.0)
         digits = len(repr(value).partition(".")[2]) if "e" not in repr(value) else 15
         changed = round(value + (step if self.chance.random() < 0.5 or value >= 0 else -step), min(digits, 15) or 1)
-        return repr(changed) if math.isfinite(changed) and changed != value else repr(value * 2 + 1)
+        return repr(changed) if math.isfinite(changed) and changed != value else None
 
     def _other_text(self, value: str) -> str:
         opposite = _WORDS.get(value.lower())
@@ -950,6 +951,20 @@ def _value(node: ast.expr) -> Any:
             return value
         case _:
             return None
+
+
+def _finite(value: Any) -> float | None:
+    """Of a number that a float can be about."""
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _written(value: int) -> str:
+    """However many digits Python may write."""
+    return hex(value) if value.bit_length() > 10_000 else repr(value)
 
 
 def _is_single(node: ast.expr) -> bool:
@@ -1048,23 +1063,19 @@ def _slack(call: ast.Call) -> tuple[float, float] | None:
     absolute = relative = 0.0
     for word in call.keywords:
         if word.arg in _TOLERANCES:
-            value = _value(word.value)
-            if not isinstance(value, int | float) or not math.isfinite(value):
+            if (value := _finite(_value(word.value))) is None:
                 return None
             if word.arg in ("rel", "rel_tol", "rtol"):
-                relative = float(value)
+                relative = value
             else:
-                absolute = float(value)
+                absolute = value
         elif word.arg == "places":
             value = _value(word.value)
             if not isinstance(value, int) or value < -9:
                 return None
             absolute = 10.0 ** -min(value, 300)
-    if len(call.args) > 2 and isinstance(value := _value(call.args[2]), int | float) and math.isfinite(value):
-        absolute, relative = (
-            max(absolute, 1.0 if value >= 1 else float(value)),
-            max(relative, min(abs(float(value)), 1.0)),
-        )
+    if len(call.args) > 2 and (value := _finite(_value(call.args[2]))) is not None:
+        absolute, relative = max(absolute, min(value, 1.0)), max(relative, min(abs(value), 1.0))
     return absolute, relative
 
 
