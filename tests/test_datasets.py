@@ -177,6 +177,67 @@ AUTOEVAL = {
     "test": {"code": "assert add(1, 2) == 3"},
     "canonical_solution": "def add(a, b):\n    return a + b\n",
 }
+EVOLVECODER = {"id": "TACO_1", "question": "Add.", "tests": ACECODE["test_cases"]}
+CHECKER = """\
+#include "testlib.h"
+int main(int argc, char* argv[]) {
+  registerTestlibCmd(argc, argv);
+  if (ouf.readInt() != ans.readInt()) quitf(_wa, "another one");
+  quitf(_ok, "the same");
+}
+"""
+CONTESTS_PLUS = {
+    "source": "Codeforces",
+    "id": "1_A",
+    "title": "Sum",
+    "description": "Add.",
+    "time_limit": 1500,
+    "memory_limit": 64,
+    "validator": "",
+    "generator": "",
+    "generator_cmd": "",
+    "checker": CHECKER,
+    "correct_submissions": [
+        {"code": "print(sum(map(int, input().split())))", "language": "py3"},
+        {"code": "int main(){}", "language": "cpp"},
+        {"code": "print 3", "language": "py2"},
+    ],
+    "incorrect_submissions": [{"code": "print(4)", "language": "py3"}],
+    "test_cases": [{"input": "1 2\n", "output": "3\n"}, {"input": "2 2\n", "output": "4\n"}],
+    "true_positive_rate": 1.0,
+    "true_negative_rate": 1.0,
+}
+CONTESTS_O = {
+    "name": "1_A. Sum",
+    "description": "Add.",
+    "corner_cases": [{"input": {"stdin": "1 2\n"}, "output": {"stdout": "3\n"}}],
+    "commands": ["./gen 1"],
+    "generator": "",
+    "checker": CHECKER,
+    "input_constraints_summary": "",
+    "results": [],
+}
+JUDGING = """\
+def output_judging_function(input_str: str, candidate_output: str, reference_output: str) -> bool:
+    return sorted(candidate_output.split()) == sorted(reference_output.split())
+"""
+HARDTESTS = {
+    "pid": "Codeforces-1A",
+    "test_cases_kit": {"pid": "Codeforces-1A", "output_judging_function": JUDGING, "input_validator": "", "LLMGen": []},
+    "mapping": {"LLMGen": [0], "RPGen": [], "SPGen": [], "HackGen": [[1]]},
+    "test_cases": [{"input": "1 2\n", "output": "1 2\n"}, {"input": "3 3\n", "output": "3 3\n"}],
+}
+RSTAR = {
+    "question_id": "seed_1",
+    "question": "Add.",
+    "starter_code": "",
+    "inputs": json.dumps(STDIO["inputs"]),
+    "outputs": json.dumps(STDIO["outputs"]),
+    "is_synthesized": "[0, 1]",
+    "test_case_type": '["seed", "large"]',
+    "func_name": "",
+    "class_name": "",
+}
 OURS = {"problem_id": "ours", "tests": [{"input": "", "output": "1"}]}
 
 
@@ -227,6 +288,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "acecode": ACECODE,
     "autocodebench": AUTOCODEBENCH,
     "autoeval": AUTOEVAL,
+    "evolvecoder": EVOLVECODER,
+    "code_contests_plus": CONTESTS_PLUS,
+    "code_contests_o": CONTESTS_O,
+    "hardtests": HARDTESTS,
+    "rstar-coder": RSTAR,
 }
 
 
@@ -308,7 +374,7 @@ def test_pickles_are_never_loaded(
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("microcoder.evaluator.datasets.livecodebench.UNPACKED", 1 << 20)
+    monkeypatch.setattr("microcoder.evaluator.datasets.packed.UNPACKED", 1 << 20)
     bomb = base64.b64encode(zlib.compress(bytes(2 << 20))).decode()
     assert bad_row(tmp_path, lcb(private_test_cases=bomb)).reason == "unpacks to more than 1 MiB"
 
@@ -359,6 +425,72 @@ def test_code_contests(tmp_path: Path) -> None:
     python = [(program.code, program.accept) for _, program in pairs if program.language == "python"]
     assert python == [("print(3)", True), ("print(4)", False)]
     assert rows.left_out["python2"] == 1
+
+
+def test_code_contests_plus(tmp_path: Path) -> None:
+    rows = Rows([write(tmp_path / "rows.jsonl", CONTESTS_PLUS)])
+    pairs = list(rows)
+    problem = pairs[0][0]
+    assert (problem.problem_id, problem.title, problem.source) == ("1_A", "Sum", "Codeforces")
+    assert (problem.time_limit, problem.limits.memory) == (1.5, 64 << 20)
+    assert (problem.checker.type, problem.checker.source) == ("testlib", CHECKER)
+    assert [(program.language, program.accept) for _, program in pairs] == [
+        ("python", True),
+        ("cpp", True),
+        ("python", False),
+    ]
+    assert rows.left_out["python2"] == 1
+    assert read_row(tmp_path, CONTESTS_PLUS | {"checker": ""})[1].checker.type == "default"
+    generated = {name: value for name, value in CONTESTS_PLUS.items() if name != "test_cases"}
+    assert bad_row(tmp_path, generated).reason.startswith("missing: the configurations 1x to 5x have tests")
+
+
+def test_languages_as_numbers(tmp_path: Path) -> None:
+    programs = [{"code": "print(3)", "language": number} for number in (2, 9)]
+    rows = Rows([write(tmp_path / "rows.jsonl", CONTESTS_PLUS | {"correct_submissions": programs})])
+    assert [program.code for _, program in rows] == ["print(3)", "print(4)"]
+    assert rows.left_out == {"9": 1}
+
+
+def test_code_contests_o(tmp_path: Path) -> None:
+    _, problem, _ = read_row(tmp_path, CONTESTS_O)
+    assert (problem.problem_id, problem.tests[0].input, problem.tests[0].output) == ("1_A. Sum", "1 2\n", "3\n")
+    assert problem.checker.type == "testlib"
+    assert bad_row(tmp_path, CONTESTS_O | {"corner_cases": []}).reason == "empty: the problem has no tests"
+
+
+@pytest.mark.parametrize("form", ["objects", "json", "packed"])
+def test_hardtests(tmp_path: Path, form: str) -> None:
+    tests = HARDTESTS["test_cases"]
+    tests = {"objects": tests, "json": json.dumps(tests), "packed": packed(tests)}[form]
+    _, problem, _ = read_row(tmp_path, HARDTESTS | {"test_cases": tests})
+    assert [(test.output, test.group) for test in problem.tests] == [("1 2\n", "LLMGen"), ("3 3\n", "HackGen")]
+    assert (problem.problem_id, problem.checker.type) == ("Codeforces-1A", "python")
+    plain = read_row(tmp_path, HARDTESTS | {"test_cases_kit": {"output_judging_function": None}})[1]
+    assert plain.checker.type == "default"
+
+
+def test_hardtests_without_tests(tmp_path: Path) -> None:
+    row = {name: value for name, value in HARDTESTS.items() if name != "test_cases"}
+    assert bad_row(tmp_path, row).reason.startswith("missing: the row has only generators of tests; the tests are in ")
+    row = {"pid": "Codeforces-1A", "question_content": "Add.", "public_test_cases": []}
+    assert bad_row(tmp_path, row).reason.startswith("missing: the row has only samples and oracle programs; ")
+
+
+def test_rstar_coder(tmp_path: Path) -> None:
+    _, problem, _ = read_row(tmp_path, RSTAR)
+    assert [(test.input, test.group) for test in problem.tests] == [("1 2\n", "seed"), ("2 2\n", "large")]
+    assert (problem.problem_id, problem.mode) == ("seed_1", "stdio")
+    row = RSTAR | {"inputs": '["[1, 2]\\n3"]', "outputs": '["4"]', "func_name": "f", "class_name": "Solution"}
+    _, problem, _ = read_row(tmp_path, row)
+    assert (problem.mode, problem.entry_point, problem.entry_class) == ("call", "f", "Solution")
+    assert (json.loads(problem.tests[0].input), problem.tests[0].output) == ([[1, 2], 3], "4")
+    assert bad_row(tmp_path, RSTAR | {"outputs": "[]"}).reason == "2 inputs, but 0 outputs"
+
+
+def test_evolvecoder(tmp_path: Path) -> None:
+    _, problem, _ = read_row(tmp_path, EVOLVECODER)
+    assert ([test.code for test in problem.tests], problem.mode) == (EVOLVECODER["tests"], "assert")
 
 
 def test_open_r1_codeforces(tmp_path: Path) -> None:

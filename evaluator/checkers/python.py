@@ -1,10 +1,11 @@
 """Checkers in Python, in either of two forms.
 
-function    the source defines ``check(input, output, expected)``, all text; it returns a bool, or a score from 0 to 1
+function    the source defines ``check(input, output, expected)``, all text; it returns a bool, or a score from 0 to 1.
+            In HARDTESTS it is called ``output_judging_function``
 script      called with the paths of input, expected output and output, as the ``generated_checker`` of open-r1;
             the last line that it prints is a score from 0 to 1
 
-A source that defines ``check`` at top level is of the first form, unless ``checker.name`` is "open-r1".
+A source that defines one of these at top level is of the first form, unless ``checker.name`` is "open-r1".
 1 accepts; less rejects, with the score told.
 """
 
@@ -28,7 +29,8 @@ from .base import (
     words,
 )
 
-_FUNCTION = re.compile(r"^def\s+check\s*\(", re.MULTILINE)
+_FUNCTION = re.compile(r"^def\s+(check|output_judging_function)\s*\(", re.MULTILINE)
+"""Those that decide; where both are defined, the longer name."""
 _SCORE, _SOURCE = "score.txt", "checker.py"
 _OPEN_R1 = "open-r1"
 _LONGEST = 1000
@@ -72,11 +74,11 @@ def read(name):
     with open(name, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
 texts = [read(name) for name in ("{INPUT}", "{OUTPUT}", "{ANSWER}")]
-scope = {{"__name__": "checker", "__file__": "{_SOURCE}", "__builtins__": __builtins__}}
+scope = {{{{"__name__": "checker", "__file__": "{_SOURCE}", "__builtins__": __builtins__}}}}
 exec(compile(read("{_SOURCE}"), "{_SOURCE}", "exec", dont_inherit=True), scope)
-value = scope["check"](*texts)
+value = scope["{{function}}"](*texts)
 if not (hasattr(type(value), "__float__") or hasattr(type(value), "__index__")):
-    raise TypeError(f"check returned {{type(value).__name__}}, not a bool or a float")
+    raise TypeError(f"{{function}} returned {{{{type(value).__name__}}}}, not a bool or a float")
 with open("{_SCORE}", "w") as file:
     file.write(repr(float(value)))
 """
@@ -96,14 +98,15 @@ class PythonChecker(CheckerProgram):
         self.language = one_of(self.checker.language, ("python",), "a python checker", "python")
         if self.checker.flags:
             raise ValueError(f"checker.flags: a python checker takes none, not {self.checker.flags!r}")
-        self._function = self.checker.name != _OPEN_R1 and bool(_FUNCTION.search(self.checker.source or ""))
+        found = [] if self.checker.name == _OPEN_R1 else _FUNCTION.findall(self.checker.source or "")
+        self._function: str | None = max(found, key=len, default=None)
 
     def arguments(self) -> list[str]:
         return [INPUT, ANSWER, OUTPUT]
 
     def driver(self) -> bytes | None:
         """Instead of the script's own, for the form that is called."""
-        return _CALL.encode() if self._function else None
+        return _CALL.format(function=self._function).encode() if self._function else None
 
     def decision(self, execution: Execution, left: Mapping[str, bytes]) -> Decision:
         if execution.exit_code != 0:

@@ -6,8 +6,8 @@
     7 points             from 0 to 1 they are the score, and 1 accepts; beyond that nobody knows the scale: as a crash
     50 and more          partially correct: rejects; what the number means is the contest's affair, it is in the message
 
-testlib.h stands in the checker's files, or is the one that $MICROCODER_TESTLIB names, or is found beside the compiler's
-headers. Its source is not part of this package.
+testlib.h, where it is used, stands in the checker's files, or is the one that $MICROCODER_TESTLIB names, or is found
+beside the compiler's headers. Its source is not part of this package.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Testlib(CheckerProgram):
     @property
     def files(self) -> Mapping[str, bytes]:
         files = dict(super().files)
-        if testlib.HEADER not in files:
+        sources = (self.checker.source or "", *self.checker.files.values())
+        if testlib.HEADER not in files and any(testlib.HEADER in text for text in sources):
             if (lack := testlib.missing()) is not None:
                 raise CheckerFailed(lack)
             found = testlib.header()

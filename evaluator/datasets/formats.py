@@ -11,9 +11,13 @@ from .autoeval import AutoEval
 from .base import BadRow, Format, InputError, Row, decode, names_of
 from .bigcodebench import BigCodeBench
 from .code_contests import CodeContests
+from .code_contests_o import CodeContestsO
+from .code_contests_plus import CodeContestsPlus
 from .codeforces import Codeforces
 from .deepcoder import DeepCoder
 from .evalplus import EvalPlus
+from .evolvecoder import EvolveCoder
+from .hardtests import HardTests
 from .humaneval import HumanEval
 from .input_output import InputOutput
 from .kattis import Kattis
@@ -21,12 +25,14 @@ from .kodcode import KodCode
 from .livecodebench import LiveCodeBench
 from .mbpp import Mbpp
 from .native import Native
+from .rstar_coder import RStarCoder
 from .verification_info import VerificationInfo
 from .verl import Verl
 
 # In this order: rows of LeetCodeDataset have input_output besides a test, and some rows are in two forms at once.
 _ALL: tuple[Format[Any], ...] = (
     Native(),
+    HardTests(),
     LiveCodeBench(),
     EvalPlus(),
     BigCodeBench(),
@@ -37,9 +43,13 @@ _ALL: tuple[Format[Any], ...] = (
     Verl(),
     Codeforces(),
     CodeContests(),
+    CodeContestsPlus(),
+    CodeContestsO(),
+    RStarCoder(),
     InputOutput(),
     DeepCoder(),
     AceCode(),
+    EvolveCoder(),
     AutoCodeBench(),
     AutoEval(),
     Kattis(),

@@ -1,15 +1,10 @@
 """LiveCodeBench: rows of code_generation and code_generation_lite.
 
-Hidden tests are JSON; or base64 of zlib of a pickle of JSON text. The pickle is never loaded: its instructions are
-read, and must be those that make one text.
+Hidden tests are JSON, or packed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import pickletools
-import zlib
 from collections.abc import Set
 from typing import Any, ClassVar
 
@@ -19,12 +14,7 @@ from ..problem import TestCase
 from ..starter import is_class
 from .base import Example, Format, Unusable, make_problem
 from .cases import Cases, call_cases, stdio_cases
-
-UNPACKED = 1 << 29
-"""Bytes that the hidden tests of a problem may unpack to; the largest in code_generation have 190 MB."""
-
-_TEXT = frozenset({"UNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINUNICODE"})
-_AROUND = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"})
+from .packed import read
 
 
 class _Test(msgspec.Struct):
@@ -58,12 +48,9 @@ class LiveCodeBench(Format[_Row]):
         return {"question_content", "public_test_cases"} <= names
 
     def example(self, row: _Row, fallback_id: str) -> Example:
-        metadata = _parsed(row.metadata or "{}", _Metadata, "metadata")
-        public = _parsed(row.public_test_cases, list[_Test], "public_test_cases")
-        text = row.private_test_cases
-        if isinstance(text, str) and text[:1] not in ("[", ""):
-            text = _unpacked(text)
-        private = _parsed(text or [], list[_Test], "private_test_cases")
+        metadata = read(row.metadata or "{}", _Metadata, "metadata")
+        public = read(row.public_test_cases, list[_Test], "public_test_cases")
+        private = read(row.private_test_cases or [], list[_Test], "private_test_cases")
         groups = (("public_test_cases", "sample", public), ("private_test_cases", "secret", private))
         tests = [
             (f"{field}[{number}]", group, test) for field, group, each in groups for number, test in enumerate(each)
@@ -100,43 +87,6 @@ class LiveCodeBench(Format[_Row]):
             **cases.fields(),
         )
         return Example(problem)
-
-
-def _parsed(value: Any, kind: type[Any], field: str) -> Any:
-    try:
-        return msgspec.json.decode(value, type=kind) if isinstance(value, str | bytes) else value
-    except (msgspec.DecodeError, RecursionError) as error:
-        message, _, path = str(error).partition(" - at `$")
-        raise Unusable(field + path.removesuffix("`"), message.replace("`", "")) from None
-
-
-def _unpacked(text: str) -> bytes:
-    field = "private_test_cases"
-    try:
-        packed = base64.b64decode(text, validate=True)
-        unpacker = zlib.decompressobj()
-        content = unpacker.decompress(packed, UNPACKED)
-        if unpacker.unconsumed_tail:
-            raise Unusable(field, f"unpacks to more than {UNPACKED >> 20} MiB")
-    except (binascii.Error, zlib.error) as error:
-        raise Unusable(field, f"neither JSON nor base64 of zlib: {error}", text) from None
-    try:
-        return _pickled_text(content).encode()
-    except (ValueError, AttributeError) as error:
-        raise Unusable(field, f"not a pickle of text: {error}") from None
-
-
-def _pickled_text(content: bytes) -> str:
-    """The text that was pickled. Reads the instructions of the pickle and executes none."""
-    text = None
-    for opcode, argument, _ in pickletools.genops(content):
-        if opcode.name in _TEXT and text is None:
-            text = argument
-        elif opcode.name not in _AROUND:
-            raise ValueError(f"it has the instruction {opcode.name}")
-    if not isinstance(text, str):
-        raise ValueError("it has none")
-    return text
 
 
 def _date(value: Any) -> str | None:

@@ -1,0 +1,29 @@
+"""EvolveCoder-22K: a question, and assertions that programs were made to fail on, each of which is a test."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any, ClassVar
+
+import msgspec
+
+from .base import Example, Format, make_problem
+from .cases import read_cases
+
+
+class _Row(msgspec.Struct):
+    id: str
+    question: str
+    tests: Any
+
+
+class EvolveCoder(Format[_Row]):
+    name: ClassVar[str] = "evolvecoder"
+    row: ClassVar[type[_Row]] = _Row
+
+    def recognises(self, names: Set[str]) -> bool:
+        return {"id", "question", "tests"} <= names
+
+    def example(self, row: _Row, fallback_id: str) -> Example:
+        cases = read_cases(row.tests, "tests", starter=row.question)
+        return Example(make_problem(problem_id=row.id, statement=row.question, **cases.fields()))
