@@ -139,12 +139,14 @@ def trials(code: str, seed: bytes, names: Collection[str] = (), select: str | No
 def values(
     code: str, seed: bytes, names: Collection[str], select: str | None = None, certain: bool = False
 ) -> list[Copy]:
-    """Copies with another value, for a test that no program can forge: no right program passes any of them.
+    """Copies with another value, for a test that no program can forge: those that no right program passes; where there
+    is none, others.
 
     ``certain``: that can be said of all values of this test, whatever is read here.
     """
-    found = (copy for copy in perturbed(code, seed, names, select) if copy.kind == "value" and (copy.sure or certain))
-    return list(itertools.islice(found, COPIES))
+    found = (copy for copy in perturbed(code, seed, names, select) if copy.kind == "value")
+    chosen = [copy._replace(sure=copy.sure or certain) for copy in itertools.islice(found, COPIES)]
+    return [copy for copy in chosen if copy.sure] or chosen
 
 
 def passes_wrongly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> bool:

@@ -176,6 +176,44 @@ async def test_an_object_of_the_program_is_never_equal_to_anything(arena: Arena)
         assert (await arena.judge(source, assertions(code))).status is Status.WRONG_ANSWER
 
 
+SEEDED = "import random\nrandom.seed(1)\n"
+NEAR = "import pytest\nassert f(2) == pytest.approx(4)"
+FITS = "class Fits:\n  def __eq__(self, o): return True\n  def __getattr__(self, n): return lambda *a: True\ndef f(x): return Fits()"
+SAYS = """
+import json, os, stat, struct
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+link = next((fd for fd in range(1000, 1024) if is_socket(fd)), None)
+def f(x):
+    for message in MESSAGES:
+        data = json.dumps(message).encode()
+        os.write(link, struct.pack("=I", len(data)) + data)
+    while os.read(link, 1 << 16): pass
+    os._exit(0)
+"""
+EMPTY = [[101, "ndarray", ["<f8", [0], True, ""]]]
+FITTING: dict[str, tuple[str, str]] = {
+    "compared with data before": (f"{SEEDED}s = f(2)\nassert s != ''\nassert s.startswith('Hello')", FITS),
+    "where nobody can say what right programs do": (
+        f"{SEEDED}s = f(2)\nif s:\n    assert s.startswith('Hello')\n    assert s.endswith('Bob')",
+        FITS,
+    ),
+    "an array that no program sends so": (NEAR, f"MESSAGES = [{{'answer': {{'array': ['<f8', []]}}}}]\n{SAYS}"),
+    "an array beside the word that it takes time": (
+        NEAR,
+        f"MESSAGES = [{{'busy': True, 'things': {EMPTY}}}, {{'answer': {{'other': ['#', 101]}}}}]\n{SAYS}",
+    ),
+}
+"""What fits whatever the test expects: no part of the test tells it what is right."""
+
+
+@pytest.mark.parametrize("name", FITTING)
+async def test_what_fits_everything_is_not_paid(arena: Arena, name: str) -> None:
+    code, source = FITTING[name]
+    assert (await arena.judge(source, assertions(code))).reward == 0.0
+
+
 async def test_answers_that_change_each_time_are_never_right_together(arena: Arena) -> None:
     source = "import random\ndef f(x): return random.SystemRandom().random()"
     code = "x = f(1)\ny = f(x)\nassert x == y or f(y) == x"
