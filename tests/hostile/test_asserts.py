@@ -318,6 +318,24 @@ async def test_what_a_program_does_after_its_answers_counts(arena: Arena, name: 
     assert (await arena.judge(program, assertions(code, cpu_time=0.5, output=1 << 20))).status is status
 
 
+TEXTS = {
+    "only appends": "fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)",
+    "is at its last place": "os.lseek(fd, (1 << 63) - 1, 0)",
+    "is long": "os.ftruncate(fd, 1 << 30)",
+    "is closed": "os.close(fd)",
+}
+"""What a program does to its files before the text of its test is there."""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_a_program_that_is_judged_together_breaks_no_worker(arena: Arena, name: str) -> None:
+    spoil = f"import fcntl, os\nfor fd in range(3, 1100):\n  try: {TEXTS[name]}\n  except OSError: pass"
+    source = f"import sys\nif 'pytest' in sys.modules:\n  exec({spoil!r})\nclass A: pass\ndef f(x): return A()"
+    restarts = arena.evaluator.pool.restarts
+    assert (await arena.judge(source, assertions("assert f(2) == 4"))).reward == 0.0
+    assert arena.evaluator.pool.restarts == restarts
+
+
 BOX = "class Box:\n    def __init__(self, val): self.val = val\n    def is_right(self): return self.val == 'SECRET'\n"
 BOXES = "secret = Box('SECRET')\nbox = Box(1)\nf(box)\nassert box.is_right()"
 """The box has the number 0 on the link, and the other one none."""
