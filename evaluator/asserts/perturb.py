@@ -139,14 +139,12 @@ def trials(code: str, seed: bytes, names: Collection[str] = (), select: str | No
 def values(
     code: str, seed: bytes, names: Collection[str], select: str | None = None, certain: bool = False
 ) -> list[Copy]:
-    """Copies with another value, for a test that no program can forge: those that no right program passes; where there
-    is none, others.
+    """Copies with another value, for a test that no program can forge: no right program passes any of them.
 
     ``certain``: that can be said of all values of this test, whatever is read here.
     """
-    found = (copy for copy in perturbed(code, seed, names, select) if copy.kind == "value")
-    chosen = [copy._replace(sure=copy.sure or certain) for copy in itertools.islice(found, COPIES)]
-    return [copy for copy in chosen if copy.sure] or chosen
+    found = (copy for copy in perturbed(code, seed, names, select) if copy.kind == "value" and (copy.sure or certain))
+    return list(itertools.islice(found, COPIES))
 
 
 def passes_wrongly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> bool:
@@ -264,6 +262,8 @@ class _Finder:
         self.places: dict[int, tuple[_Scope, tuple[int, ...]]] = {}
         """By identity of a name that is read: where it stands."""
         self.outer: dict[_Scope, _Scope] = {}
+        self.keys: dict[int, object] = {}
+        """By identity of a name that is read, where only a part is: the key of that."""
         self.calls: dict[str, list[ast.Call]] = {}
         """By name of the function."""
         self.functions = {node.name: node for node in ast.walk(self.tree) if isinstance(node, _Function)}
@@ -279,8 +279,13 @@ class _Finder:
         self.inverse: dict[int, tuple[_Edit, ...]] = {}
         """By where an assertion begins: what turns it round."""
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                self.calls.setdefault(node.func.id, []).append(node)
+            match node:
+                case ast.Call(func=ast.Name(id=name)):
+                    self.calls.setdefault(name, []).append(node)
+                case ast.Subscript(value=ast.Name() as whole, slice=ast.Constant(value=key)):
+                    self.keys[id(whole)] = key
+                case _:
+                    pass
         self.quiet = {id(part) for node in ast.walk(self.tree) for part in _messages(node)}
         for node in self.tree.body:
             self._bind(node, None, ())
@@ -471,15 +476,29 @@ class _Finder:
         meanings = self.meanings(name) if depth <= _DEPTH else []
         return bool(meanings) and all(self.is_closed(each, depth + 1) for each in meanings[:LEAVES])
 
-    def is_shared(self, whole: ast.expr) -> bool:
-        """Whether it names something that is not only expected, or that may stand for something else."""
+    def is_shared(self, whole: ast.expr, key: object = None) -> bool:
+        """Whether it names something that is not only expected, or that may stand for something else. ``key``: only
+        the part of it with this key."""
         for part in ast.walk(whole):
             if isinstance(part, ast.Name) and (found := self.bound(part)) is not None:
                 scope, _, certain = found
                 others = (load for load in self.loads.get(part.id, ()) if id(load) not in self.expected)
+                if key is not None:
+                    others = (load for load in others if self.keys.get(id(load), key) == key)
                 if not certain or any((there := self.bound(load)) and there[0] is scope for load in others):
                     return True
         return False
+
+    def _is_asked(self, node: ast.expr) -> bool:
+        """Whether it is a name that `is_shared`, or a part of such a thing that is: a program may be asked about that,
+        too, and then right ones pass with any other value."""
+        match node:
+            case ast.Name():
+                return self.is_shared(node)
+            case ast.Subscript(value=ast.Name() as whole, slice=ast.Constant(value=key)):
+                return self.is_shared(whole, key)
+            case _:
+                return isinstance(node, ast.Subscript) and self.is_shared(node)
 
     # -- what may be changed
 
@@ -724,7 +743,7 @@ class _Finder:
         meanings = self.meanings(whole)
         if sure:
             self.parts.setdefault(self._place(node), set()).update(self.span(meaning)[0] for meaning in meanings)
-        for meaning in meanings:
+        for meaning in [] if self._is_asked(whole) else meanings:
             leaves += [(leaf, meaning, kept) for leaf, kept in self._leaves(meaning, True)]
         if len(leaves) > LEAVES:
             leaves = self.chance.sample(leaves, LEAVES)
@@ -762,7 +781,7 @@ class _Finder:
                 for part in (left, right):
                     yield from self._leaves(part, kept and isinstance(op, ast.Add | ast.Sub), depth)
             case ast.Name() | ast.Subscript() if depth <= _DEPTH:
-                for meaning in self.meanings(node):
+                for meaning in [] if self._is_asked(node) else self.meanings(node):
                     if meaning is not node:
                         yield from self._leaves(meaning, kept, depth + 1)
             case ast.Call(func=func, args=args):

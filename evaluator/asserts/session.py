@@ -28,7 +28,7 @@ from ..status import Status
 from .assertion import Assertion, Ruling
 from .checks import is_near
 from .dependence import Caught
-from .perturb import COPIES, INVERTED, passes_wrongly, trials, values
+from .perturb import INVERTED, passes_wrongly, trials, values
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
@@ -169,21 +169,16 @@ class Session:
     async def _apart(self, test: Assertion) -> tuple[Execution, _Told]:
         """In two processes. Methods of an object may fit whatever they are asked, and a library may find no difference
         to nothing at all: so an acceptance does not hold if the program passes as well where another value is
-        expected; and is undecided where right programs may, but hardly twice."""
+        expected."""
         reading = test.reading
         execution, told = await self._linked(test, reading.source)
         decided_elsewhere = not told.certain or reading.uses_libraries
         if decided_elsewhere and _accepts(execution, told):
             certain = reading.lifted is not None and all(is_near(check) for _, check in reading.lifted.checks)
             seed = secrets.token_bytes(16)
-            doubtful = 0
             for copy in await in_thread(values, reading.source, seed, reading.of_program, test.function, certain):
                 if _passed((await self._linked(test, copy.code))[1]):
-                    if copy.sure:
-                        return execution, _Told("failed", NO_DIFFERENCE, certain=True)
-                    doubtful += 1
-            if doubtful == COPIES:
-                return execution, _Told("undecided", NO_DIFFERENCE)
+                    return execution, _Told("failed", NO_DIFFERENCE, certain=True)
         return execution, told
 
     async def _linked(self, test: Assertion, source: str) -> tuple[Execution, _Told]:

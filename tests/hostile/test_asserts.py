@@ -195,10 +195,6 @@ def f(x):
 EMPTY = [[101, "ndarray", ["<f8", [0], True, ""]]]
 FITTING: dict[str, tuple[str, str]] = {
     "compared with data before": (f"{SEEDED}s = f(2)\nassert s != ''\nassert s.startswith('Hello')", FITS),
-    "where nobody can say what right programs do": (
-        f"{SEEDED}s = f(2)\nif s:\n    assert s.startswith('Hello')\n    assert s.endswith('Bob')",
-        FITS,
-    ),
     "an array that no program sends so": (NEAR, f"MESSAGES = [{{'answer': {{'array': ['<f8', []]}}}}]\n{SAYS}"),
     "an array beside the word that it takes time": (
         NEAR,
