@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...sandbox.inside.outline import PROGRAM_MODULES, imported
-from .syntax import parse
+from .syntax import parse, unparse
 
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
@@ -54,7 +54,7 @@ def assuming(tree: ast.Module, names: set[str]) -> str:
         def visit_Assert(self, node: ast.Assert) -> ast.stmt:
             return ast.Expr(node.test) if dependence.depends(node.test) else node
 
-    return ast.unparse(ast.fix_missing_locations(Evaluate().visit(tree)))
+    return unparse(ast.fix_missing_locations(Evaluate().visit(tree)))
 
 
 def own_doing(source: str, names: set[str], caught: Caught, lines: Sequence[int]) -> str | None:

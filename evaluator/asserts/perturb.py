@@ -35,7 +35,7 @@ from typing import Any, NamedTuple, cast
 
 from .dependence import PROGRAM_MODULES
 from .expressions import Outside, dotted, evaluate, limited_time
-from .syntax import parse
+from .syntax import parse, unparse
 
 COPIES = 2
 """On which an accepted program is tried."""
@@ -906,17 +906,17 @@ class _Finder:
 
     def _other_number(self, value: float, others: list[Any], slack: tuple[float, float]) -> str | None:
         if (number := _finite(value)) is None:
-            return hex(value + 1) if isinstance(value, int) and not slack[1] else None
+            return unparse(ast.Constant(value + 1)) if isinstance(value, int) and not slack[1] else None
         size = abs(number)
         least = 3 * (slack[0] + slack[1] * size)
         if not math.isfinite(least):
             return None
         if isinstance(value, int):
             if others and not least and self.chance.random() < 0.3:
-                return _written(self.chance.choice(others))
+                return unparse(ast.Constant(self.chance.choice(others)))
             step = math.ceil(least) + self.chance.choice((1, 1, 2, 3, max(1, int(min(size, 10**6)) // 3)))
             down = self.chance.random() < 0.5 and (value < 0 or value >= step)
-            return _written(value - step if down else value + step)
+            return unparse(ast.Constant(value - step if down else value + step))
         step = least + max(size, 1.0) * self.chance.uniform(0.3, 1.0)
         digits = len(repr(value).partition(".")[2]) if "e" not in repr(value) else 15
         changed = round(value + (step if self.chance.random() < 0.5 or value >= 0 else -step), min(digits, 15) or 1)
@@ -981,11 +981,6 @@ def _finite(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _written(value: int) -> str:
-    """However many digits Python may write."""
-    return hex(value) if value.bit_length() > 10_000 else repr(value)
 
 
 def _is_single(node: ast.expr) -> bool:
@@ -1101,7 +1096,7 @@ def _slack(call: ast.Call) -> tuple[float, float] | None:
 
 
 def _is_skipped(node: _Function | ast.ClassDef) -> bool:
-    return any(part in ast.unparse(each).lower() for each in node.decorator_list for part in _SKIPPED)
+    return any(part in unparse(each).lower() for each in node.decorator_list for part in _SKIPPED)
 
 
 def _leaves_loop(node: ast.For | ast.AsyncFor) -> bool:
