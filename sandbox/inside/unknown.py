@@ -245,7 +245,7 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
     without = own.difference(asked["free"])
     main = Program(test, without, "__main__")
     suite = Suite(asked["code"], Program(test), lambda _: test.asking(), scope, asked["forced"], main)
-    suite.names = Names(Program(test, without), asked["forced"])
+    suite.names = Names(main, asked["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
     results = suite.run(asked["select"])
     for result in results:
