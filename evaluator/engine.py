@@ -346,10 +346,11 @@ class Evaluator(Streams):
         return prepared
 
     async def _judge_or_tell(self, prepared: Prepared, submission: Submission, judging: JudgeOptions) -> Report:
-        """A defect of ours costs one program its verdict, and nobody else anything."""
+        """A defect of ours costs one program its verdict, and nobody else anything. Raises what is none: this process
+        lacks something."""
         try:
             return await self._judge(prepared, submission, judging)
-        except MicrocoderError:
+        except (MicrocoderError, OSError, MemoryError):
             raise
         except Exception as error:
             log.exception("a defect of the judge, met with problem %s", prepared.problem.problem_id)

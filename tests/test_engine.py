@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import NoReturn
 
 import msgspec
 import psutil
@@ -321,6 +323,19 @@ async def test_a_defect_of_ours_costs_one_program_its_verdict(
         assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None)
         assert report.message == "a defect of the judge: IndexError('list index out of range')"
         assert "IndexError" in caplog.text
+        assert (await one.evaluate(SUM, ADD)).accepted
+
+
+@pytest.mark.parametrize("lack", [OSError(errno.EMFILE, "Too many open files"), MemoryError()], ids=repr)
+async def test_what_the_host_lacks_is_no_defect_of_ours(monkeypatch: pytest.MonkeyPatch, lack: Exception) -> None:
+    def short(_: Judgement) -> NoReturn:
+        raise lack
+
+    async with Evaluator(workers=1, cache=0) as one:
+        with monkeypatch.context() as patched:
+            patched.setattr(Judgement, "report", short)
+            with pytest.raises(type(lack)):
+                await one.evaluate(SUM, ADD)
         assert (await one.evaluate(SUM, ADD)).accepted
 
 
