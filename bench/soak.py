@@ -333,8 +333,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     parent_mib: float
     """Resident in the evaluator's own process."""
     jail_mib: float | None
-    """Proportional (PSS), mean of the jails that stood for a while, with all that is in one. None: there was none, or
-    it may not be read."""
+    """What no file holds, proportional (PSS), mean of the jails that stood for a while, with all that is in one. None:
+    there was none, or it may not be read."""
     descriptors: int
 
 
@@ -442,7 +442,7 @@ class Soak:
                 self.seen.update(processes)
                 old = [process for process in processes if time.time() - process.create_time() > 2]
                 if len(old) >= self.whole:
-                    sizes.append(sum(process.memory_full_info().pss for process in old) / MIB)
+                    sizes.append(sum(private(process.pid) for process in old) / MIB)
         own = psutil.Process()
         return Sample(
             programs=self.reports,
@@ -471,6 +471,19 @@ async def until(done: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
     while not done() and time.monotonic() < end:  # noqa: ASYNC110 - of processes nobody tells
         await asyncio.sleep(0.02)
+
+
+def private(pid: int) -> int:
+    """Bytes of a process that no file holds, each shared with its relatives alone. Those of a file, as the libraries
+    of Python, are shared with whatever else runs on the machine: a jail's part of them says nothing about the jail.
+    Raises NoSuchProcess, AccessDenied."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except PermissionError as error:
+        raise psutil.AccessDenied(pid) from error
+    except OSError as error:
+        raise psutil.NoSuchProcess(pid) from error
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def alive(processes: set[psutil.Process]) -> list[psutil.Process]:
