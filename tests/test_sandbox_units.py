@@ -20,6 +20,7 @@ from microcoder.sandbox.inside.eligibility import (
     attribute_writes,
     certain_imports,
     imports,
+    inert,
     lane_allowed,
     roots_of,
     taken_from,
@@ -233,6 +234,72 @@ def test_usual_programs_may_have_lanes(source: str) -> None:
 )
 def test_programs_that_change_what_cannot_be_restored_may_not(source: str) -> None:
     assert not allowed(source)
+
+
+def is_inert(source: str) -> bool:
+    codes = all_code(compile(source, "x", "exec"))
+    return inert(codes, names_in(codes), imports(codes))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a, b = map(int, input().split())\nprint(a + b)",
+        "import sys\ninput = sys.stdin.readline\nfor _ in range(int(input())): sys.stdout.write(input()[::-1])",
+        "from collections import deque, Counter as C\nimport heapq as h, math\nq = deque([C('ab')])\nq.rotate(1)\n"
+        "print(h.heappop([math.pi]), q.popleft().most_common(1))",
+        "def f(x):\n  try: return max(y * 2 for y in x)\n  except ValueError as e: raise SystemExit(1) from e\n"
+        "if __name__ == '__main__': print(f(list(map(float, open_ := input().split()))), f'{1:>3}'.format(2))",
+        "from itertools import *\nprint(*accumulate(range(3)), sep='\\n')\nexit()",
+    ],
+)
+def test_programs_that_make_nothing_but_data(source: str) -> None:
+    assert is_inert(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class A: pass",
+        "class A:\n  def __del__(self): print(1)\na = A()",
+        "def f():\n  try: yield 1\n  finally: print(1)\ng = f()\nnext(g)",
+        "def f(): yield 1\ng = f()\nnext(g)",
+        "async def f(): print(1)\ng = f()",
+        "g = (x async for x in y)",
+        "import atexit\natexit.register(print, 1)",
+        "import threading",
+        "f = open('x', 'w')\nf.write('1')",
+        "import sys\nsys.stdout = sys.stderr",
+        "import sys\ndel sys.stdout",
+        "import sys\nsys.modules['x'] = 1",
+        "from sys import modules as m\nm.clear()",
+        "from sys import *\nmodules.clear()",
+        "import sys\nsys.stdout.close()",
+        "import sys\nraw = sys.stdout.detach()",
+        "import sys\nsys.settrace(print)",
+        "import sys\nsys.stdout.reconfigure(line_buffering=True)",
+        "math = 1\nimport math\nmath.__loader__",
+        "import collections\ncollections._sys.modules",
+        "import collections.abc",
+        "import bisect\nbisect.__builtins__['open']",
+        "g = (x for x in [1])\nf = g.gi_frame\nprint(f.f_builtins)",
+        "gi_frame = f_builtins = 1\ng = (x for x in [1])\ng.gi_frame.f_builtins",
+        "open = 1\nopen('x')",
+        "a = type('A', (), {'__del__': print})()",
+        "print.__self__.open('x')",
+        "().__class__.__base__.__subclasses__()",
+        "exec('x')",
+        "eval('x')",
+        "getattr(1, 'x')",
+        "globals()['x']",
+        "__import__('os')",
+        "def f(): pass\nf.x = 1",
+        "from . import x",
+        "import math as m, os",
+    ],
+)
+def test_what_may_act_at_the_end_is_not_taken_for_data(source: str) -> None:
+    assert not is_inert(source)
 
 
 def test_attribute_writes_name_their_root_past_extended_arguments() -> None:

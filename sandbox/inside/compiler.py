@@ -66,6 +66,8 @@ class Compiled:
         self.lanes: bool = found.get("lanes", False)
         self.ends: bool = found.get("ends", False)
         """Whether its interpreter has to end like any other, whatever it holds."""
+        self.inert: bool = found.get("inert", False)
+        """Whether nobody would see how it ends, whatever it holds."""
         self.names: list[str] = found.get("names", [])
         """Those of NOTED and NODES that it uses."""
         self.roots: list[str] = found.get("roots", [])
@@ -124,7 +126,7 @@ class Compiler:
 
         try:
             before = compile(prelude.decode(), PRELUDE, "exec", dont_inherit=True) if prelude else _EMPTY
-            code = _compiled(source, self._name)
+            code = compiled(source, self._name)
             codes, codes_before = all_code(code), all_code(before)
             data = marshal.dumps((before, source if code_of.loses_order(codes) else code))
             prelude_data = marshal.dumps(before)
@@ -142,6 +144,7 @@ class Compiler:
             roots = code_of.roots_of(imports | imports_before)
             lanes = lanes and "named streams" not in noted and code_of.lane_allowed(codes, names, roots)
             ends = any(name in source for name in ENDED_NAMES)
+            inert = not ends and code_of.inert(codes + codes_before, names | names_before, imports | imports_before)
             certain = code_of.certain_imports(before) | code_of.certain_imports(code)
         except SyntaxError as error:
             where = f" (line {error.lineno})" if error.lineno else ""
@@ -160,6 +163,7 @@ class Compiler:
             "prelude": len(prelude_data),
             "lanes": lanes,
             "ends": ends,
+            "inert": inert,
             "names": sorted(noted),
             "roots": sorted(roots) if lanes else [],
             "imports": sorted(module for module in self._ahead if module in certain),
@@ -169,10 +173,9 @@ class Compiler:
 _EMPTY = compile("", PRELUDE, "exec")
 
 
-def load(file: int, size: int, name: str) -> tuple[CodeType, CodeType]:
-    """(prelude, program) from the file. ``name``: of the program's own."""
-    prelude, program = marshal.loads(os.pread(file, size, 0))
-    return prelude, _compiled(program, name) if type(program) is bytes else program
+def load(file: int, size: int) -> tuple[CodeType, Any]:
+    """(prelude, program) from the file; the program is source, bytes, where code would not be read as it was."""
+    return marshal.loads(os.pread(file, size, 0))
 
 
 def load_prelude(file: int, size: int, place: int) -> CodeType:
@@ -180,7 +183,7 @@ def load_prelude(file: int, size: int, place: int) -> CodeType:
     return marshal.loads(os.pread(file, size, place))
 
 
-def _compiled(source: bytes, name: str) -> CodeType:
+def compiled(source: bytes, name: str) -> CodeType:
     return compile(source.decode().removeprefix("\ufeff"), name, "exec", dont_inherit=True)
 
 

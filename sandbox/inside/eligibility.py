@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
+import builtins
+import collections
+import heapq
+import io
+import itertools
 import marshal
+import math
 import sys
 from collections.abc import Iterable
 from opcode import hasjabs, hasjrel, opmap
-from types import CodeType
+from types import CodeType, FrameType, FunctionType, GeneratorType, MethodType, ModuleType, TracebackType
 from typing import Any
 
 # What a lane cannot restore, or would be slow to check. Such programs get a process a test; that is never wrong.
@@ -25,6 +32,32 @@ LANE_NAMES = frozenset(
 )
 STREAMS = frozenset({"stdin", "stdout", "stderr"})
 """Attributes of sys that programs like to replace, and that every test gets anew."""
+
+_DATA = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, range, set, slice, str, tuple)
+_REACHED = (
+    CodeType, FrameType, FunctionType, GeneratorType, MethodType, ModuleType, TracebackType,
+    io.BufferedReader, io.BufferedWriter, io.FileIO, io.TextIOWrapper,
+)  # fmt: skip
+"""Types of what any program has, besides data."""
+_MAKERS = (
+    "__name__ abs all any ascii bin callable chr divmod enumerate exit filter format hash hex id input isinstance "
+    "issubclass iter len map max min next object oct ord pow print quit repr reversed round sorted sum zip"
+)
+_OF_SYS = frozenset(
+    "sys stdin stdout stderr readline readlines read write writelines flush buffer exit setrecursionlimit "
+    "getrecursionlimit maxsize".split()
+)
+_MAKING = {module.__name__: module for module in (bisect, collections, heapq, itertools, math)}
+"""Modules in which nothing but makes data, but for their own imports."""
+_INERT = frozenset(
+    [*_MAKERS.split(), *(kind.__name__ for kind in _DATA)]
+    + [name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)]
+    + [name for kind in _DATA for name in dir(kind) if not name.startswith("_")]
+    + [*_MAKING]
+    + [name for module in _MAKING.values() for name in getattr(module, "__all__", dir(module)) if name[0] != "_"]
+)
+"""Of builtins and these modules what makes data, and what data has."""
+_MEANING = frozenset(dir(builtins)).union(*map(dir, (sys, *_MAKING.values(), *_DATA, *_REACHED)))
 
 
 def imports(codes: list[CodeType]) -> frozenset[str]:
@@ -76,6 +109,20 @@ def lane_allowed(codes: list[CodeType], names: frozenset[str], roots: frozenset[
         return True
     own = frozenset[str]().union(*map(_own_names, codes))
     return all(root is None or root in own for root, _ in writes)
+
+
+def inert(codes: list[CodeType], names: frozenset[str], modules: frozenset[str]) -> bool:
+    """Whether all that the program can make, or reach besides the standard streams, is data and functions: nobody sees
+    how these are destroyed, and nothing else is there that acts at the end. A name that means nothing of Python's is
+    the program's own, or an error. ``modules``: its imports."""
+    left = names.difference(_INERT, _OF_SYS if "sys" in modules else ())
+    return (
+        modules <= {"sys", *_MAKING}
+        and left.isdisjoint(_MEANING)
+        and not any(name.startswith("__") for name in left)
+        and all(code.co_flags & _SUSPENDED == (0x20 if code.co_name == "<genexpr>" else 0) for code in codes)
+        and not any(attribute_writes(code) for code in codes)
+    )
 
 
 def attribute_writes(code: CodeType) -> list[tuple[str | None, str]]:
@@ -179,4 +226,5 @@ _NAMED = _WRITES | _GLOBAL_LOADS | _GLOBAL_STORES | _ATTRIBUTE_LOADS
 _SHIFTED = _numbers("LOAD_GLOBAL", "LOAD_ATTR") if sys.version_info >= (3, 12) else _numbers("LOAD_GLOBAL")
 _LOAD_CONST, _CONTAINS = opmap["LOAD_CONST"], opmap["CONTAINS_OP"]
 _EXTENDED_ARG, _CACHE, _IMPORT_NAME = opmap["EXTENDED_ARG"], 0, opmap["IMPORT_NAME"]
+_SUSPENDED = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR of inspect
 _TURNS = frozenset(hasjrel) | frozenset(hasjabs) | _numbers("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE")

@@ -5,6 +5,7 @@ flushes again. In a fork that takes many milliseconds, because every page of the
 programs nothing can be seen of it but the first flush. So a test process looks at all that the program has made and
 still holds. Where everything is of a type that does nothing when it is destroyed, it flushes and leaves; otherwise, and
 wherever this is in doubt, the interpreter ends like any other. Some programs do so in any case: compiler.ENDED_NAMES.
+Of others their code says that they make nothing but data (eligibility.inert): nothing of theirs is looked at.
 
 What the zygote holds is most of the work, and nobody sees how it is destroyed. So it is left out where all that acts is
 held by things of the program alone: that is gone once the interpreter has let go of the modules and has collected what
@@ -77,6 +78,15 @@ class Ending:
                     getattr(sys, name).flush()
                 except BaseException:
                     pass
+
+    def flushes(self) -> bool:
+        """Flush the streams, where nothing else is to be seen: whether that went well."""
+        try:
+            self._stderr.flush()
+            self._stdout.flush()
+        except BaseException:  # the disk is full
+            return False
+        return True
 
     def unseen(self, traced: bool) -> bool:
         """Whether that is so; then the streams are flushed. What the zygote holds is not looked at: it is frozen.

@@ -221,10 +221,11 @@ class Program:
             size=compiled.size,
             prelude=compiled.prelude,
             ends=compiled.ends,
-            noted=compiled.names,
-            roots=["builtins", *compiled.roots],
-            int_digits=limits["int_digits"],
-            limits=[(which, within_ceiling(which, value)) for which, value in most.items()],
+            inert=compiled.inert and job.files < 0 and job.mode in ("stdio", "call", "calls"),
+            noted=(*compiled.names,),
+            roots=("builtins", *compiled.roots) if lane.several else (),
+            int_digits=None if limits["int_digits"] == self.runner.int_digits else limits["int_digits"],
+            limits=tuple((which, within_ceiling(which, value)) for which, value in most.items()),
         )
 
     def _watch(self, lane: Lane, running: Running) -> bool:

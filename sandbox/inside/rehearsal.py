@@ -71,9 +71,8 @@ def rehearse(test_process: TestProcess) -> None:
     test_process.code, its_code = code, test_process.code
     its_filter = test_process.surroundings.program_filter
     its_filter.option = PR_GET_KEEPCAPS
-    no_cores = [(resource.RLIMIT_CORE, 0)]  # as it is already
-    roots, digits = ["builtins", "sys"], sys.get_int_max_str_digits()
-    task = Task(1, False, 0, "stdio", None, "", None, len(program), 0, False, [], roots, digits, no_cores)
+    no_cores = ((resource.RLIMIT_CORE, 0),)  # as it is already
+    task = Task(1, False, 0, "stdio", None, "", None, len(program), 0, False, False, (), (), None, no_cores)
     message = memoryview(marshal.dumps(tuple(task)))
     serve = serving_calls()
     gc.freeze()

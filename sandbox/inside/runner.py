@@ -128,6 +128,7 @@ class Runner:
         sets = module_sets(packages)
         self.compiler = Compiler(self.channel, frozenset(sets[-1]), self.folders[0])
         surroundings = Surroundings(self.folders, program_filter, self.compiler.file)
+        self.int_digits = surroundings.int_digits
         surroundings.restore()  # a test process has no more to do before its first test
         for modules in sets:
             zygote = Zygote(modules)

@@ -54,10 +54,9 @@ class Surroundings:
         sys.argv[:] = self.argv
 
     def allow_digits(self, most: int) -> None:
-        """Of integers that become text, or text that becomes one. Mostly it is so already, and nothing is written."""
-        if most != sys.get_int_max_str_digits():
-            self.int_digits = most
-            sys.set_int_max_str_digits(most)
+        """Of integers that become text, or text that becomes one."""
+        self.int_digits = most
+        sys.set_int_max_str_digits(most)
 
 
 def _leave_out_our_frames() -> None:

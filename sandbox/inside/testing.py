@@ -17,7 +17,7 @@ from os import _exit
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from .compiler import NODES, SOURCE, load, load_prelude
+from .compiler import NODES, SOURCE, compiled, load, load_prelude
 from .ending import Ending, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
@@ -65,13 +65,15 @@ class Task(NamedTuple):
     """Bytes of the compiled prelude that come then."""
     ends: bool
     """Compiled.ends."""
-    noted: list[str]
+    inert: bool
+    """Compiled.inert, where the modules are Python's and nothing else runs beside the program."""
+    noted: tuple[str, ...]
     """Compiled.names."""
-    roots: list[str]
+    roots: tuple[str, ...]
     """Top-level modules that the program may have changed."""
-    int_digits: int
-    """Of Limits."""
-    limits: list[tuple[int, int]]
+    int_digits: int | None
+    """Of Limits. None: it is so already."""
+    limits: tuple[tuple[int, int], ...]
     """What setrlimit is told."""
 
 
@@ -112,7 +114,9 @@ class TestProcess:
         if self.task.mode == "test":  # no code of the program is where the test is
             self.prelude = load_prelude(self.code, self.task.prelude, self.task.size)
         else:
-            self.prelude, self.program = load(self.code, self.task.size, self.surroundings.argv[0])
+            self.prelude, self.program = load(self.code, self.task.size)
+            if type(self.program) is bytes:
+                self.program = compiled(self.program, self.surroundings.argv[0])
 
     def forget(self) -> None:
         """What was taken."""
@@ -123,7 +127,8 @@ class TestProcess:
         self.take(message)
         os.dup2(FIRST_FILE, 2)
         os.closerange(3, FIRST_FILE + 1)  # what is the zygote's, and the other stderr
-        self.surroundings.allow_digits(self.task.int_digits)
+        if self.task.int_digits is not None:
+            self.surroundings.allow_digits(self.task.int_digits)
         # The first test has the streams that the interpreter made when it started, and the zygote's module.
         if self.task.more:
             self.put_files_aside()
@@ -248,7 +253,8 @@ class TestProcess:
         """The exit code, where nobody would see the interpreter end; the streams are flushed then. None: it has to."""
         if self.exit_code is None or self.task.ends or ("stream methods" in self.task.noted and not own_methods()):
             return None
-        return self.exit_code if self.ending.unseen(self.trace is not None) else None
+        unseen = self.ending.flushes() if self.task.inert else self.ending.unseen(self.trace is not None)
+        return self.exit_code if unseen else None
 
     def end(self) -> NoReturn:
         """As every interpreter ends. Up to its start there is nothing on the way that does anything."""

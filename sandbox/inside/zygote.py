@@ -27,7 +27,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
-from .kernel import Incoming, flush_streams_of_c, send_with_files, socket_pair
+from .kernel import Incoming, flush_streams_of_c, give_back_free_memory, send_with_files, socket_pair
 from .rehearsal import rehearse
 from .state import State
 from .testing import FIRST_FILE, TestProcess
@@ -199,6 +199,7 @@ def _settle() -> None:
     """Leave to the collector of a test process what it makes itself."""
     gc.collect()
     gc.freeze()
+    give_back_free_memory()  # what is in order is not put in order by every test process
     gc.collect(0)  # sets the counter back: a test process that is above it would begin with a collection
 
 
