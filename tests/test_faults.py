@@ -189,3 +189,22 @@ async def test_what_an_unknown_package_gives_a_prelude_is_found_out(evaluator: E
     test = problem("assert allclose(span([1, 5]), 4)", prelude="from numpy import *\n")
     assert (await evaluator.evaluate(test, SPAN)).accepted
     assert (await evaluator.evaluate(test, PROGRAMS[1])).status is Status.WRONG_ANSWER
+
+
+V = (
+    "class V:\n    def __init__(self, n): self.n = n\n    def __eq__(self, other): return self.n == other.n\n"
+    "    __hash__ = None\ndef parts(n): return [V(k) for k in range(n)]\n"
+)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from solution import V, parts\nfirst = parts(1)[0]\nif first != V(0):\n    assert first == V(5)\n    assert first == V(7)",
+        "from solution import V, parts\ntry:\n    assert parts(1)[0] == V(3)\n    assert parts(1)[0] == V(4)\nexcept AssertionError:\n    pass",
+    ],
+)  # fmt: skip
+async def test_assertions_that_no_program_has_to_pass_cost_nobody(evaluator: Evaluator, code: str) -> None:
+    report = await evaluator.evaluate(problem(code, entry_point=None), V)
+    assert (report.status, report.reward) == (Status.CHECKER_ERROR, None), report
+    assert "passes anything" in (report.tests[0].message or "")

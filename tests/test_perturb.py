@@ -23,7 +23,7 @@ from microcoder.evaluator.asserts.perturb import (
     KINDS,
     Copy,
     inverted,
-    passes_wrongly,
+    passes_rightly,
     perturbed,
     trials,
 )
@@ -319,30 +319,35 @@ def test_a_change_is_further_off_than_tolerances() -> None:
 
 
 SURE, UNCERTAIN = Copy("", 1, "", KINDS[0], sure=True), Copy("", 1, "", KINDS[0], sure=False)
+ELSEWHERE = Copy("", 1, "", KINDS[0], sure=False, runs=False)
 OBJECTS, INVERSION = Copy("", 1, "", KINDS[1], sure=False), Copy("", 1, "", INVERTED, sure=True)
 
 
 @pytest.mark.parametrize(
-    ("made", "passed", "wrong"),
+    ("made", "passed", "rightly"),
     [
-        ([SURE, SURE], [False, False], False),
-        ([SURE, SURE], [False, True], True),
-        ([SURE, UNCERTAIN], [False, True], False),
-        ([UNCERTAIN, UNCERTAIN], [False, True], False),
-        ([UNCERTAIN, UNCERTAIN], [True, True], True),
-        ([UNCERTAIN], [True], False),
-        ([SURE, SURE, OBJECTS, OBJECTS], [False, False, True, True], True),
-        ([SURE, SURE, OBJECTS, OBJECTS], [False, False, False, True], False),
-        ([SURE, SURE, OBJECTS], [False, False, True], False),
-        ([SURE, INVERSION], [False, True], False),
-        ([SURE, INVERSION], [False, False], True),
-        ([SURE, INVERSION], [False, None], False),
-        ([SURE, SURE], [None, None], False),
-        ([], [], False),
+        ([SURE, SURE], [False, False], True),
+        ([SURE, SURE], [False, True], False),
+        ([SURE, UNCERTAIN], [False, True], True),
+        ([UNCERTAIN, UNCERTAIN], [False, True], True),
+        ([UNCERTAIN, UNCERTAIN], [True, True], False),
+        ([ELSEWHERE, ELSEWHERE], [True, True], None),
+        ([UNCERTAIN, ELSEWHERE], [True, True], False),
+        ([UNCERTAIN], [True], True),
+        ([SURE, SURE, OBJECTS, OBJECTS], [False, False, True, True], False),
+        ([SURE, SURE, OBJECTS, OBJECTS], [False, False, False, True], True),
+        ([SURE, SURE, OBJECTS], [False, False, True], True),
+        ([SURE, INVERSION], [False, True], True),
+        ([SURE, INVERSION], [False, False], False),
+        ([SURE, INVERSION], [False, None], True),
+        ([SURE, SURE], [None, None], True),
+        ([], [], True),
     ],
 )
-def test_it_takes_one_sure_copy_or_all(made: list[Copy], passed: list[bool | None], wrong: bool) -> None:
-    assert passes_wrongly(made, passed) is wrong
+def test_one_sure_copy_decides_or_all_others_where_what_is_changed_runs(
+    made: list[Copy], passed: list[bool | None], rightly: bool | None
+) -> None:
+    assert passes_rightly(made, passed) is rightly
 
 
 class Row(NamedTuple):
@@ -383,7 +388,7 @@ def measured(name: str) -> tuple[int, dict[str, list[int]], list[str]]:
             counts = found.setdefault(f"{copy.kind}{' sure' if copy.sure else ''}", [0, 0])
             counts[0] += 1
             counts[1] += passes == (copy.kind == INVERTED)
-        if passes_wrongly(made, ends):
+        if passes_rightly(made, ends) is not True:
             wrong.append(row.name)
     return len(known), found, wrong
 
@@ -406,6 +411,8 @@ def test_right_programs_of_idioms_do_not_pass_wrongly() -> None:
     cases = [plain.Case(copy.code, idiom.right, idiom.prelude) for idiom, copies in tried for copy in copies]
     ends = iter(run(cases))
     wrong = {
-        idiom.name: copies for idiom, copies in tried if passes_wrongly(copies, [next(ends).passed for _ in copies])
+        idiom.name: copies
+        for idiom, copies in tried
+        if passes_rightly(copies, [next(ends).passed for _ in copies]) is not True
     }
     assert not wrong

@@ -246,10 +246,10 @@ def is_inert(source: str) -> bool:
     [
         "a, b = map(int, input().split())\nprint(a + b)",
         "import sys\ninput = sys.stdin.readline\nfor _ in range(int(input())): sys.stdout.write(input()[::-1])",
-        "from collections import deque, Counter as C\nimport heapq as h, math\nq = deque([C('ab')])\nq.rotate(1)\n"
-        "print(h.heappop([math.pi]), q.popleft().most_common(1))",
-        "def f(x):\n  try: return max(y * 2 for y in x)\n  except ValueError as e: raise SystemExit(1) from e\n"
-        "if __name__ == '__main__': print(f(list(map(float, open_ := input().split()))), f'{1:>3}'.format(2))",
+        "from collections import deque, Counter as C\nq = deque([C('ab')])\nq.rotate(1)\nprint(q[0].most_common(1))",
+        "import heapq as h, math, bisect\nprint(h.heappop([math.pi]), bisect.bisect([1], 1))",
+        "def f(x):\n  try: return max(y * 2 for y in x)\n  except ValueError as e: raise SystemExit(1) from e\nf([])",
+        "if __name__ == '__main__': print(list(map(float, x := input().split())), f'{1:>3}'.format(2))",
         "from itertools import *\nprint(*accumulate(range(3)), sep='\\n')\nexit()",
     ],
 )

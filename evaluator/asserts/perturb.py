@@ -104,6 +104,8 @@ class Copy(NamedTuple):
     """One of KINDS, or INVERTED."""
     sure: bool
     """No right program passes it, as far as can be read; of an inverted one, all do."""
+    runs: bool = True
+    """What is changed certainly runs, and nothing hides that it fails."""
 
 
 class _Edit(NamedTuple):
@@ -118,6 +120,7 @@ class _Change(NamedTuple):
     line: int
     kind: str
     sure: bool
+    runs: bool
     statement: int
     """Where the assertion begins: changes of different ones come first."""
     part: int = -1
@@ -125,7 +128,7 @@ class _Change(NamedTuple):
 
 
 def trials(code: str, seed: bytes, names: Collection[str] = (), select: str | None = None) -> list[Copy]:
-    """The copies on which a program is tried that has passed the test; see `passes_wrongly`.
+    """The copies on which a program is tried that has passed the test; see `passes_rightly`.
 
     ``names``: what is the program's, besides names that nobody gives; ``select``: the one function that is run.
     """
@@ -147,22 +150,26 @@ def values(
     return list(itertools.islice(found, COPIES))
 
 
-def passes_wrongly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> bool:
-    """Whether a program that passed so of these copies did not pass the test for its answers. None: that is not known.
+def passes_rightly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> bool | None:
+    """Whether a program that has passed the test, and so of these copies, did so for its answers.
 
-    One copy that no right program passes is enough, and so is failing the inverted one. Of others it takes all, with
-    objects or without.
+    One copy that no right program passes is enough to say no, and so is failing the inverted one. Of others it takes
+    all, with objects or without. None: it passes all, but what is changed may not run. A copy of which it is not known
+    says nothing.
     """
-    by_kind: dict[str, list[bool]] = {"objects": [], "": []}
+    by_kind: dict[str, list[tuple[Copy, bool]]] = {"objects": [], "": []}
     for copy, each in zip(copies, passed, strict=True):
         if copy.kind == INVERTED:
             if each is False:
-                return True
+                return False
         elif each and copy.sure:
-            return True
+            return False
         else:
-            by_kind["objects" if copy.kind == "objects" else ""].append(bool(each))
-    return any(len(each) >= COPIES and all(each) for each in by_kind.values())
+            by_kind["objects" if copy.kind == "objects" else ""].append((copy, bool(each)))
+    found = [of for of in by_kind.values() if len(of) >= COPIES and all(each for _, each in of)]
+    if any(copy.runs for of in found for copy, _ in of):
+        return False
+    return None if found else True
 
 
 def perturbed(code: str, seed: bytes, names: Collection[str] = (), select: str | None = None) -> Iterator[Copy]:
@@ -173,7 +180,7 @@ def perturbed(code: str, seed: bytes, names: Collection[str] = (), select: str |
         finder, changes = found
         for change in _ordered(changes, finder.chance):
             told = "; ".join(f"{finder.text(edit)} -> {edit.text}" for edit in change.edits)
-            copy = Copy(finder.changed(change.edits), change.line, told, change.kind, change.sure)
+            copy = Copy(finder.changed(change.edits), change.line, told, change.kind, change.sure, change.runs)
             if _parses(copy.code):
                 yield copy
 
@@ -211,10 +218,10 @@ def _parses(code: str) -> bool:
 def _ordered(changes: list[_Change], chance: random.Random) -> Iterator[_Change]:
     """By what they are worth; within that by chance, each from another assertion as long as there is one."""
     chance.shuffle(changes)
-    for kind, sure in itertools.product(KINDS, (True, False)):
+    for kind, *known in itertools.product(KINDS, (True, False), (True, False)):
         by_statement: dict[int, list[_Change]] = {}
         for change in changes:
-            if (change.kind, change.sure) == (kind, sure):
+            if change.kind == kind and [change.sure, change.runs] == known:
                 by_statement.setdefault(change.statement, []).append(change)
         for row in itertools.zip_longest(*by_statement.values()):
             yield from (change for change in row if change is not None)
@@ -274,6 +281,8 @@ class _Finder:
         self.within = False
         """What is expected is only a part: another value may be one as well, but hardly one with another letter."""
         self.found: list[_Change] = []
+        self.runs = True
+        """Of what is looked at: Copy.runs."""
         self.parts: dict[int, set[int]] = {}
         """By where an assertion begins: what it compares with, whatever name that has."""
         self.inverse: dict[int, tuple[_Edit, ...]] = {}
@@ -504,46 +513,47 @@ class _Finder:
 
     def changes(self) -> list[_Change]:
         statements = [*self._within(self.tree.body, True, ())]
-        for node, sure in statements:  # once to see which names stand where something is expected
-            self._look(node, sure)
+        for node, runs in statements:  # once to see which names stand where something is expected
+            self._look(node, runs)
         self.found.clear()
-        for node, sure in statements:
-            self._look(node, sure)
+        for node, runs in statements:
+            self.runs = runs
+            self._look(node, runs)
         self._stops()
         return self.found
 
-    def _within(self, body: Sequence[ast.stmt], sure: bool, path: tuple[str, ...]) -> Iterator[tuple[ast.stmt, bool]]:
+    def _within(self, body: Sequence[ast.stmt], runs: bool, path: tuple[str, ...]) -> Iterator[tuple[ast.stmt, bool]]:
         for node in body:
             match node:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     if not _is_skipped(node) and self._is_selected((*path, node.name)):
-                        runs = node.name.lower().startswith(("test", "setup")) or node.name in self.loads
-                        yield from self._within(node.body, sure and runs, (*path, node.name))
+                        called = node.name.lower().startswith(("test", "setup")) or node.name in self.loads
+                        yield from self._within(node.body, runs and called, (*path, node.name))
                 case ast.ClassDef():
                     if not _is_skipped(node):
-                        yield from self._within(node.body, sure, (*path, node.name))
+                        yield from self._within(node.body, runs, (*path, node.name))
                 case ast.If():
                     yield from self._within([*node.body, *node.orelse], False, path)
                 case ast.For() | ast.AsyncFor():
-                    runs = self.is_closed(node.iter) and not _leaves_loop(node)
-                    yield from self._within(node.body, sure and runs, path)
+                    known = self.is_closed(node.iter) and not _leaves_loop(node)
+                    yield from self._within(node.body, runs and known, path)
                 case ast.While():
                     yield from self._within(node.body, False, path)
                 case ast.Try():
-                    yield from self._within(node.body, sure and not node.handlers, path)
+                    yield from self._within(node.body, runs and not node.handlers, path)
                     for handler in node.handlers:
                         yield from self._within(handler.body, False, path)
                     yield from self._within(node.orelse, False, path)
-                    yield from self._within(node.finalbody, sure, path)
+                    yield from self._within(node.finalbody, runs, path)
                 case ast.With() | ast.AsyncWith():
-                    yield node, sure
-                    yield from self._within(node.body, sure and not any(map(self._may_swallow, node.items)), path)
+                    yield node, runs
+                    yield from self._within(node.body, runs and not any(map(self._may_swallow, node.items)), path)
                 case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
                     return
                 case ast.Expr(value=ast.Call(func=func)) if _name(func) in _ENDING:
-                    sure = False
+                    runs = False
                 case _:
-                    yield node, sure
+                    yield node, runs
 
     def _may_swallow(self, item: ast.withitem) -> bool:
         """Whether what is within may fail, and nobody sees it."""
@@ -581,7 +591,7 @@ class _Finder:
     def _add(self, node: ast.stmt, kind: str, sure: bool, *edits: _Edit, part: int = -1) -> None:
         if edits and all(self.text(edit) != edit.text for edit in edits):
             line = self.source.count(b"\n", 0, edits[0].start) + 1
-            self.found.append(_Change(edits, line, kind, sure, self._place(node), part))
+            self.found.append(_Change(edits, line, kind, sure, self.runs, self._place(node), part))
 
     def _place(self, node: ast.stmt) -> int:
         return self.starts[node.lineno - 1] + node.col_offset
@@ -866,12 +876,12 @@ class _Finder:
             indent = " " * last.col_offset
             if b"\t" in self.source[self.starts[last.lineno - 1] :][: last.col_offset]:
                 indent = self.source[self.starts[last.lineno - 1] :][: last.col_offset].decode()
-            ends = any(
+            self.runs = not any(
                 isinstance(part, ast.Return) or (isinstance(part, ast.Call) and _name(part.func) in _LEAVING)
                 for statement in body
                 for part in ast.walk(statement)
             )
-            self._add(last, "stop", not ends, _Edit(end, end, f"\n{indent}assert not True"))
+            self._add(last, "stop", self.runs, _Edit(end, end, f"\n{indent}assert not True"))
 
     # -- other values
 

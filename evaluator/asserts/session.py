@@ -28,7 +28,7 @@ from ..status import Status
 from .assertion import Assertion, Ruling
 from .checks import is_near
 from .dependence import Caught
-from .perturb import INVERTED, passes_wrongly, trials, values
+from .perturb import INVERTED, passes_rightly, trials, values
 
 MakeWork = Callable[[Mode, Inputs, bytes, Sequence[int]], Work]
 """(mode, inputs, source, tests) to work for a worker; the program's source, or the test's."""
@@ -36,13 +36,17 @@ TALKED = "more questions to the program than two processes answer within the lim
 TALKING = 0.2
 """Of the time of the one that is busier, how much the other has taken at least if they have talked all the time."""
 NO_DIFFERENCE = "the program passes whatever the test expects"
+UNCLEAR = (
+    "the program passes the test, also where other values are expected: either those assertions do not run, or it "
+    "passes anything"
+)
 WORDS = 1000
 """Characters of what a process tells of a test that are passed on."""
 SEALED = "the test can only be judged in the process of the program, which assert_trust sealed leaves out, because of"
 
 
 End = Literal[
-    "passed", "failed", "raised", "faulty", "empty", "ended", "garbled", "undecided",
+    "passed", "failed", "raised", "faulty", "empty", "ended", "garbled", "undecided", "unclear",
     "crashed", "time_limit", "memory_limit", "output_limit",
 ]  # fmt: skip
 """The last four are of the test's own process."""
@@ -122,7 +126,7 @@ class Session:
         certain = told.certain or _accepts(execution, told) or _crashes(test, told)
         if self._trust == "any" and not certain:
             beside = await self._together(test)
-            if told.end not in ("failed", "raised", "ended") or _accepts(*beside):
+            if told.end not in ("failed", "raised", "ended") or beside[1].end == "unclear" or _accepts(*beside):
                 execution, told = beside
                 rule = "assert together"
         if (fault := self._fault_after(test, told)) is not None:
@@ -158,6 +162,8 @@ class Session:
 
     def _fault_after(self, test: Assertion, told: _Told) -> str | None:
         """Why it is no fault of the program that the test ended so. None: it is."""
+        if told.end == "unclear":
+            return told.words
         if _crashes(test, told):
             return told.words
         if told.end in ("faulty", "empty") and not test.runs:
@@ -207,9 +213,10 @@ class Session:
             if copy.kind == INVERTED and passed[place] is False:  # a test that depends on times may fail once
                 ((_, again),) = await self._beside(test, [copy.code])
                 passed[place] = _passed(again)
-        if passes_wrongly(copies, passed):
-            told = _Told("failed", NO_DIFFERENCE)
-        return execution, told
+        rightly = passes_rightly(copies, passed)
+        if rightly is not None:
+            return execution, told if rightly else _Told("failed", NO_DIFFERENCE)
+        return execution, _Told("unclear", UNCLEAR)
 
     async def _beside(self, test: Assertion, sources: Sequence[str]) -> list[tuple[Execution, _Told]]:
         """The test, in each of these forms, in a process of the program."""
