@@ -146,6 +146,7 @@ def packed(tests: int) -> dict[str, Any]:
 async def test_a_small_label_may_be_a_large_one(
     reader: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reading, "SECONDS", 60.0)  # of a machine that does something else as well
     read = await labels(reader, "me", "remote_rm", msgspec.json.encode({"response": ADD, "label": packed(9)}))
     assert len((await held(tmp_path).named(msgspec.Raw(read.problems[0].data), MSGPACK, "$")).problem.tests) == 9
     assert len(body(packed(100_002))) < values.LARGE
@@ -154,7 +155,7 @@ async def test_a_small_label_may_be_a_large_one(
     monkeypatch.setattr(reading, "SECONDS", 0.01)
     with pytest.raises(TooLarge, match=r"takes more than 0\.01 s of processor time"):
         await labels(reader, "me", "get_reward", body(packed(100_001)))
-    monkeypatch.setattr(reading, "SECONDS", 5.0)
+    monkeypatch.setattr(reading, "SECONDS", 60.0)
     monkeypatch.setattr(reading, "MEMORY", 16 << 20)
     with pytest.raises(TooLarge, match="its labels"):  # or the decoder ends with a signal
         await labels(reader, "me", "get_reward", body(packed(100_002)))
