@@ -9,12 +9,14 @@
 
 Where rows come from: source (base), lines (JSONL), values (JSON), parquet, hub; unpack (gzip, zstandard).
 
-Formats, one a file: native (ours), livecodebench, input_output (APPS, TACO), deepcoder, verification_info (open-r1,
-PrimeIntellect), verl, code_contests, code_contests_plus, code_contests_o, hardtests, rstar_coder, evolvecoder,
-codeforces (open-r1), humaneval, mbpp, evalplus, kattis (problem packages).
-cases holds the forms of test cases that several of them share, packed those that were packed into a text, demanding the
-tasks that need more than usual limits. Of a package kattis_folder reads the files, kattis_programs and kattis_labels
-the programs, kattis_groups what tests are worth.
+Formats, one a file: native (ours), livecodebench, livebench, input_output (APPS, TACO, AReaL-boba), deepcoder,
+verification_info (open-r1, PrimeIntellect), intellect (INTELLECT-3, prime-rl), verl (and SkyRL), nemo_gym,
+open_instruct, sandbox_fusion (AutoEval, CommonOJ), code_contests, code_contests_plus, code_contests_o, hardtests,
+rstar_coder, evolvecoder, codeforces (open-r1), humaneval, humaneval_x, mbpp, evalplus, kodcode, bigcodebench, acecode,
+autocodebench, kattis (problem packages). refused names the data sets that cannot be judged.
+cases holds the forms of test cases that several of them share, packed those that were packed into a text, languages and
+prompts what rows say of those, demanding the tasks that need more than usual limits. Of a package kattis_folder reads
+the files, kattis_programs and kattis_labels the programs, kattis_groups what tests are worth.
 
 All of it is untrusted: no row is ever executed or unpickled, what unpacks has a limit, and of a package only what lies
 in its directory, or in the repository around it, is read. A file is read row by row, so it may be larger than memory; a

@@ -9,8 +9,9 @@ import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Format, make_problem
 from .cases import function_tests
+from .languages import named, not_python
 
 
 class _Row(msgspec.Struct):
@@ -29,8 +30,8 @@ class AutoCodeBench(Format[_Row]):
         return {"question", "full_test_func"} <= names
 
     def example(self, row: _Row, fallback_id: str) -> Example:
-        if row.language.lower() != "python":
-            raise Unusable("language", "its tests are no Python", row.language)
+        if named(row.language) != "python":
+            raise not_python("language", row.language, row.language)
         problem = make_problem(
             problem_id=fallback_id,
             mode="assert",

@@ -7,7 +7,6 @@ from typing import Any
 
 from .acecode import AceCode
 from .autocodebench import AutoCodeBench
-from .autoeval import AutoEval
 from .base import BadRow, Format, InputError, Row, decode, names_of
 from .bigcodebench import BigCodeBench
 from .code_contests import CodeContests
@@ -19,13 +18,20 @@ from .evalplus import EvalPlus
 from .evolvecoder import EvolveCoder
 from .hardtests import HardTests
 from .humaneval import HumanEval
+from .humaneval_x import HumanEvalX
 from .input_output import InputOutput
+from .intellect import Intellect
 from .kattis import Kattis
 from .kodcode import KodCode
+from .livebench import LiveBench
 from .livecodebench import LiveCodeBench
 from .mbpp import Mbpp
 from .native import Native
+from .nemo_gym import NemoGym
+from .open_instruct import OpenInstruct
+from .refused import refuse
 from .rstar_coder import RStarCoder
+from .sandbox_fusion import SandboxFusion
 from .verification_info import VerificationInfo
 from .verl import Verl
 
@@ -34,9 +40,11 @@ _ALL: tuple[Format[Any], ...] = (
     Native(),
     HardTests(),
     LiveCodeBench(),
+    LiveBench(),
     EvalPlus(),
     BigCodeBench(),
     KodCode(),
+    HumanEvalX(),
     HumanEval(),
     Mbpp(),
     VerificationInfo(),
@@ -51,7 +59,10 @@ _ALL: tuple[Format[Any], ...] = (
     AceCode(),
     EvolveCoder(),
     AutoCodeBench(),
-    AutoEval(),
+    SandboxFusion(),
+    NemoGym(),
+    Intellect(),
+    OpenInstruct(),
     Kattis(),
 )
 FORMATS: dict[str, Format[Any]] = {each.name: each for each in _ALL}
@@ -70,6 +81,7 @@ def format_of(row: Row) -> Format[Any]:
     if names is None:
         decode(dict[str, Any], row.content, row.place)  # says why
         raise BadRow(row.place, None, "expected object")
+    refuse(names, row)
     found = next((each for each in _ALL if each.recognises(names)), None)
     if found is None:
         if names & {"problem_id", "tests"}:

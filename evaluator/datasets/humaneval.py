@@ -17,7 +17,7 @@ from .cases import function_tests
 from .demanding import check_demand, limits_of
 
 
-class _Row(msgspec.Struct):
+class Task(msgspec.Struct):
     task_id: str
     prompt: str
     entry_point: str
@@ -27,14 +27,14 @@ class _Row(msgspec.Struct):
     """LeetCodeDataset: a solution, which has the prompt before it."""
 
 
-class HumanEval(Format[_Row]):
+class HumanEval(Format[Task]):
     name: ClassVar[str] = "humaneval"
-    row: ClassVar[type[_Row]] = _Row
+    row: ClassVar[type[Task]] = Task
 
     def recognises(self, names: Set[str]) -> bool:
         return {"task_id", "prompt", "entry_point", "test"} <= names
 
-    def example(self, row: _Row, fallback_id: str) -> Example:
+    def example(self, row: Task, fallback_id: str) -> Example:
         # `Solution().f` in LeetCodeDataset; there the prompt holds only imports.
         name = row.entry_point if row.entry_point.isidentifier() else None
         check_demand(row.task_id, "test", row.test)
@@ -52,9 +52,11 @@ class HumanEval(Format[_Row]):
         return Example(problem, _reference(row))
 
 
-def _tests(row: _Row) -> tuple[TestCase, ...]:
+def _tests(row: Task) -> tuple[TestCase, ...]:
     if functions(row.test) and not re.search(r"^def check\b", row.test, re.MULTILINE):
         return function_tests(row.test, row.prompt)
+    if re.search(r"^check\(", row.test, re.MULTILINE):
+        return (TestCase(code=row.test),)
     return (TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),)
 
 
@@ -66,7 +68,7 @@ def before(prompt: str, entry_point: str | None) -> str:
     return prompt[: max(at, 0)]
 
 
-def _reference(row: _Row) -> Iterator[Submission]:
+def _reference(row: Task) -> Iterator[Submission]:
     if row.canonical_solution is not None:
         yield Submission(code=row.prompt + row.canonical_solution, name="canonical_solution", accept=True)
     elif row.completion and not row.entry_point.isidentifier():

@@ -27,7 +27,7 @@ class _Metadata(msgspec.Struct):
     func_name: str | None = None
 
 
-class _Row(msgspec.Struct):
+class Question(msgspec.Struct):
     question_id: str | int
     question_content: str
     public_test_cases: str | list[_Test]
@@ -40,14 +40,14 @@ class _Row(msgspec.Struct):
     metadata: str | _Metadata = "{}"
 
 
-class LiveCodeBench(Format[_Row]):
+class LiveCodeBench(Format[Question]):
     name: ClassVar[str] = "livecodebench"
-    row: ClassVar[type[_Row]] = _Row
+    row: ClassVar[type[Question]] = Question
 
     def recognises(self, names: Set[str]) -> bool:
         return {"question_content", "public_test_cases"} <= names
 
-    def example(self, row: _Row, fallback_id: str) -> Example:
+    def example(self, row: Question, fallback_id: str) -> Example:
         metadata = read(row.metadata or "{}", _Metadata, "metadata")
         public = read(row.public_test_cases, list[_Test], "public_test_cases")
         private = read(row.private_test_cases or [], list[_Test], "private_test_cases")

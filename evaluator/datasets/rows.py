@@ -123,7 +123,10 @@ class Rows:
                 yield form, example
 
     def _separate(self) -> Generator[Pair]:
-        problems = {problem.problem_id: problem for _, (problem, _) in self.examples()}
+        named = {problem.problem_id: problem for _, (problem, _) in self.examples()}
+        places = [(Row(*self._seen[name], None).fallback_id, problem) for name, problem in named.items()]
+        counts = Counter(place for place, _ in places)
+        problems = {place: problem for place, problem in places if counts[place] == 1} | named
         for source, number, content in self._submissions:
             self._look_at_names(FIELDS, Row(source.path, number, content))
             try:

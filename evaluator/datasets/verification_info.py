@@ -1,4 +1,5 @@
-"""open-r1 and PrimeIntellect verifiable-coding-problems: ``verification_info`` with ``test_cases``."""
+"""open-r1 and PrimeIntellect (verifiable-coding-problems, SYNTHETIC, INTELLECT-2): ``verification_info`` with
+``test_cases``. Programs are judged in whatever language they have; ``language`` is that of the gold standard."""
 
 from __future__ import annotations
 
@@ -10,11 +11,14 @@ import msgspec
 from .base import Example, Format, Unusable, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import solutions
+from .languages import check_language
+from .prompts import asked
 
 
 class _Row(msgspec.Struct):
     verification_info: Any
     problem_id: str | None = None
+    task_type: str | None = None
     problem_statement: str | None = None
     problem: str | None = None
     prompt: Any = None
@@ -34,14 +38,17 @@ class VerificationInfo(Format[_Row]):
         info = as_object(value)
         if info is None:
             raise Unusable("verification_info", "not an object", value)
-        language = info.get("language", "python")
-        if language != "python":
-            raise Unusable("verification_info.language", "not supported; known: python", language)
+        language = info.get("language") or "python"
+        if not isinstance(language, str):
+            raise Unusable("verification_info.language", "not text", language)
         if "test_cases" not in info:
+            if row.task_type:
+                raise Unusable("task_type", "a task without tests of programs: leave such rows out", row.task_type)
             raise Unusable("verification_info.test_cases", "missing")
-        statement = row.problem_statement or row.problem or (row.prompt if isinstance(row.prompt, str) else None)
+        statement = row.problem_statement or row.problem or asked(row.prompt)
         cases = read_cases(info["test_cases"], "verification_info.test_cases", starter=statement)
+        check_language(cases, language, "verification_info.language")
         problem = make_problem(
             problem_id=row.problem_id or fallback_id, statement=statement, source=row.source, **cases.fields()
         )
-        return Example(problem, solutions(row.gold_standard_solution, name="gold_standard_solution"))
+        return Example(problem, solutions(row.gold_standard_solution, name="gold_standard_solution", language=language))

@@ -3,9 +3,7 @@
     Problem                                       as it is
     a row of a known data set                     an object with the fields of one of ``datasets.FORMATS``
     {"language", "test_cases"}                    open-r1's verification_info
-    {"inputs", "outputs", "fn_name"}              APPS, TACO, PRIME, verl
-    [{"input", "output"}, ...]                    lists of tests
-    {"assert_case": [...]}, {"functional": ...}   assertions
+    any form of ``datasets.cases``                {"inputs", "outputs"}, [{"input", "output"}, ...], assertions
 
 An object may come as JSON or as Python text. Equal truths are one Problem object, so that it is prepared, or sent to a
 server, once.
@@ -24,7 +22,7 @@ import msgspec
 
 from ...sandbox.bounded import Bounded
 from ..datasets.base import BadRow, Row, Unusable, as_list, as_object
-from ..datasets.cases import parse
+from ..datasets.cases import holds_cases, parse
 from ..datasets.formats import format_of
 from ..datasets.rows import check_arguments
 from ..problem import Problem
@@ -32,7 +30,6 @@ from ..starter import is_class
 
 BYTES = 1 << 30
 """Of problems that are remembered; the latest is kept whatever its size."""
-_TESTS = {"inputs", "outputs", "assert_case", "functional"}
 
 
 def problem_of(truth: Any, *, field: str = "ground_truth", statement: str | None = None) -> Problem:
@@ -102,9 +99,9 @@ def _read(text: bytes, field: str, statement: str | None) -> Problem:
     row = as_object(value)
     if row is None and not as_list(value):
         raise BadRow(place, None, "holds no tests", str(value)[:40])
-    if row is not None and "test_cases" in row:
+    if row is not None and {"language", "test_cases"} <= row.keys():
         row = {"verification_info": row, "prompt": statement}
-    elif row is None or _TESTS & row.keys():
+    elif row is None or holds_cases(row):
         row = {"reward_model": {"ground_truth": value}, "prompt": statement}
     source = Row(Path(field), 0, row)
     problem = format_of(source).read(source).problem
