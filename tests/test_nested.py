@@ -67,6 +67,14 @@ def test_forms_of_tests_on_standard_input(tmp_path: Path, truth: object) -> None
     assert pairs(problem_of(truth)) == PAIR
 
 
+def test_tests_are_not_nested_without_end(tmp_path: Path) -> None:
+    truth: object = STDIO
+    for _ in range(300):
+        truth = {"test_cases": truth}
+    error = bad_row(tmp_path, VERL | {"reward_model": {"ground_truth": truth}})
+    assert (error.field, error.reason) == ("reward_model.ground_truth.test_cases", "not a list")
+
+
 def test_one_test_in_an_object(tmp_path: Path) -> None:
     assert pairs(read_row(tmp_path, DEEPCODER | {"tests": OBJECTS[0]})[1]) == PAIR[:1]
     assert bad_row(tmp_path, DEEPCODER | {"tests": {"input": "1 2\n"}}).field == "tests.output"
@@ -232,6 +240,13 @@ def test_functions_of_sandbox_fusion(tmp_path: Path) -> None:
     assert bad_row(tmp_path, mhpp | {"labels": '{"language": "cpp"}'}).field == "labels.language"
 
 
+def test_mbpp_of_sandbox_fusion(tmp_path: Path) -> None:
+    row = {"id": 11, "content": "Add.", "labels": {"challenge_test_list": ASSERTS}, "test_list": ASSERTS}
+    _, problem, programs = read_row(tmp_path, row | {"canonical_solution": "def add(a, b): return a + b"})
+    assert (problem.problem_id, problem.entry_point, len(programs)) == ("11", "add", 1)
+    assert [test.group for test in problem.tests] == ["base", "challenge"]
+
+
 def test_livebench(tmp_path: Path) -> None:
     _, problem, _ = read_row(tmp_path, LIVEBENCH)
     assert (problem.problem_id, problem.title, problem.source) == ("lb_1", "Sum", "atcoder")
@@ -299,6 +314,7 @@ REFUSED = {
     ),
     "OpenCodeReasoning": ({"id": "a", "input": "", "output": "", "solution": "", "license": ""}, "tests", None),
     "OpenCodeReasoning-2": ({"question": "", "r1_generation": "", "dataset": "taco"}, "tests", None),
+    "SciCode": ({"problem_id": "10", "problem_name": "x", "sub_steps": []}, "sub_steps", "[]"),
     "SWE-bench": ({"instance_id": "a", "base_commit": "b", "patch": "c"}, "instance_id", '"a"'),
 }
 

@@ -10,7 +10,7 @@
     {"test_code": "def check(candidate): ...",               Skywork
      "entry_point": "Solution().f", "import_prefix": "..."}
     {"assert_case": ["assert ..."]}                          verl, Skywork
-    {"test_cases": ...}                                      X-Coder; one of the other forms
+    {"test_cases": [...]}                                    X-Coder; one of the lists here
     {"pytest": "def test_f(): ..."}                          Code-R1
     ["assert ...", ...]                                      AceCode, open-r1, open-instruct
 
@@ -147,8 +147,13 @@ def parse(text: Any, field: str) -> Any:
     return text
 
 
+def is_packed(text: str) -> bool:
+    """Whether it begins as base64 of zlib does, and has no blank."""
+    return text.startswith(_PACKED) and not any(blank in text for blank in " \n")
+
+
 def _parsed(text: str, field: str) -> Any:
-    if text.startswith(_PACKED):
+    if is_packed(text):
         return packed.read(text, Any, field)
     try:
         return loads(text)
@@ -223,7 +228,7 @@ def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | Non
     metadata = as_object(value.get("metadata")) or {}
     name = value.get("fn_name") or metadata.get("func_name") or fn_name
     if value.get("test_cases"):
-        return read_cases(value["test_cases"], f"{field}.test_cases", starter=starter, fn_name=name)
+        return _objects(_column(value, "test_cases", field), f"{field}.test_cases", starter, name)
     if value.keys() == {"question_id"}:
         raise Unusable(
             f"{field}.question_id",

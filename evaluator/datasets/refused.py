@@ -75,6 +75,12 @@ REFUSED = (
         "(APPS, TACO, CodeContests, open-r1/codeforces)",
     ),
     Refused(
+        "SciCode",
+        frozenset({"problem_id", "problem_name", "sub_steps"}),
+        "sub_steps",
+        "steps that need each other, with values from a file of its own: use the runner of SciCode",
+    ),
+    Refused(
         "SWE-bench",
         frozenset({"instance_id", "base_commit", "patch"}),
         "instance_id",

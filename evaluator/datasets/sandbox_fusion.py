@@ -3,6 +3,7 @@
     CommonOJ    [{"input": {"stdin": ...}, "output": {"stdout": ...}}, ...]; judged in any language
     AutoEval    {"code": ..., "asset": {name: file}}: code that tests; only Python is read
     HumanEval   text with ``check``, where ``labels`` have an entry_point; or assertions (MHPP)
+    MBPP        ``test_list`` instead; ``labels`` have what else there is
 
 ``labels``, ``test`` and ``canonical_solution`` may be JSON.
 """
@@ -17,15 +18,18 @@ import msgspec
 from ..problem import Checker
 from ..submission import Submission
 from .base import Example, Format, Unusable, as_list, as_object, make_problem
-from .cases import function_tests, parse, read_cases
+from .cases import function_tests, is_packed, parse, read_cases
 from .humaneval import HumanEval, Task
 from .input_output import solutions
 from .languages import named, not_python
+from .mbpp import Mbpp
+from .mbpp import Task as MbppTask
 
 
 class _Row(msgspec.Struct):
     content: str
-    test: Any
+    test: Any = None
+    test_list: list[str] | None = None
     id: str | int | None = None
     labels: Any = None
     canonical_solution: Any = None
@@ -36,13 +40,19 @@ class SandboxFusion(Format[_Row]):
     row: ClassVar[type[_Row]] = _Row
 
     def recognises(self, names: Set[str]) -> bool:
-        return {"content", "test", "labels"} <= names or {"content", "test", "canonical_solution"} <= names
+        return (
+            "content" in names
+            and bool({"test", "test_list"} & names)
+            and bool({"labels", "canonical_solution"} & names)
+        )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         labels = as_object(parse(row.labels or {}, "labels")) or {}
         name = fallback_id if row.id is None else str(row.id)
+        if row.test_list is not None:
+            return _mbpp(row, name, labels)
         test = row.test
-        if isinstance(test, str) and test.lstrip()[:1] in ("[", "{"):
+        if isinstance(test, str) and (test.lstrip()[:1] in ("[", "{") or is_packed(test)):
             test = parse(test, "test")
         if (tests := as_list(test)) is not None:
             return _common_oj(row, name, labels, tests)
@@ -78,6 +88,11 @@ def _by_language(value: Any) -> Iterator[Submission]:
     programs = as_object(parse(value or {}, "canonical_solution")) or {}
     for language, each in programs.items():
         yield from solutions(each, name=f"canonical_solution.{language}", language=language)
+
+
+def _mbpp(row: _Row, name: str, labels: dict[str, Any]) -> Example:
+    given = labels | {"task_id": name, "text": row.content, "test_list": row.test_list, "code": row.canonical_solution}
+    return Mbpp().example(msgspec.convert(given, MbppTask), name)
 
 
 def _auto_eval(row: _Row, name: str, test: dict[str, Any]) -> Example:
