@@ -333,7 +333,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     parent_mib: float
     """Resident in the evaluator's own process."""
     jail_mib: float | None
-    """Proportional (PSS), mean of the jails that stood for a while. None: there was none, or it may not be read."""
+    """What no file holds, proportional (PSS), mean of the jails that stood for a while, with all that is in one. None:
+    there was none, or it may not be read."""
     descriptors: int
 
 
@@ -384,6 +385,8 @@ class Soak:
         wanted = options.programs // 500 if options.kills is None else options.kills
         self.kill_at = sorted(self.random.randrange(options.programs) for _ in range(wanted))
         self.killed_at = 0.0
+        self.whole = 2
+        """Processes of a jail that has run all that it may be asked for, while it is idle."""
 
     def pairs(self) -> Iterator[tuple[Problem, str]]:
         for place in range(self.options.programs):
@@ -438,8 +441,8 @@ class Soak:
                 processes = [outermost, *outermost.children(recursive=True)]
                 self.seen.update(processes)
                 old = [process for process in processes if time.time() - process.create_time() > 2]
-                if len(old) > 1:
-                    sizes.append(sum(process.memory_full_info().pss for process in old) / MIB)
+                if len(old) >= self.whole:
+                    sizes.append(sum(private(process.pid) for process in old) / MIB)
         own = psutil.Process()
         return Sample(
             programs=self.reports,
@@ -468,6 +471,19 @@ async def until(done: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
     while not done() and time.monotonic() < end:  # noqa: ASYNC110 - of processes nobody tells
         await asyncio.sleep(0.02)
+
+
+def private(pid: int) -> int:
+    """Bytes of a process that no file holds, each shared with its relatives alone. Those of a file, as the libraries
+    of Python, are shared with whatever else runs on the machine: a jail's part of them says nothing about the jail.
+    Raises NoSuchProcess, AccessDenied."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except PermissionError as error:
+        raise psutil.AccessDenied(pid) from error
+    except OSError as error:
+        raise psutil.NoSuchProcess(pid) from error
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def alive(processes: set[psutil.Process]) -> list[psutil.Process]:
@@ -514,6 +530,7 @@ async def soak(options: Options, folder: str) -> Result:
         jail = evaluator.jail
         warm = (evaluator.evaluate(run.problems["replayed"], f"{_ADD}# warm {n}") for n in range(evaluator.workers))
         await asyncio.gather(*warm)  # what a jail has from its first such test on
+        run.whole = min(len(psutil.Process(pid).children(recursive=True)) + 1 for pid in evaluator.pool.pids())
         seconds = await run.run(evaluator)
         restarts = evaluator.pool.restarts
         run.sample(evaluator, seconds)  # for the processes in it

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import time
 import weakref
@@ -19,7 +20,7 @@ import msgspec
 
 from ..sandbox.bounded import Bounded
 from ..sandbox.closing import close_all
-from ..sandbox.errors import JailUnavailable, LanguageUnavailable, SandboxError, WorkerFailure
+from ..sandbox.errors import JailUnavailable, LanguageUnavailable, MicrocoderError, SandboxError, WorkerFailure
 from ..sandbox.execution import Execution, Outcome
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
 from ..sandbox.interpreter import probe
@@ -53,6 +54,8 @@ from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
 from .violations import keep
+
+log = logging.getLogger(__name__)
 
 SOURCE_BYTES = 4 << 20
 _OF_A_PRELUDE = (Status.RUNTIME_ERROR, Status.COMPILE_ERROR)
@@ -231,9 +234,9 @@ class Evaluator(Streams):
         prepared = await self._prepare(problem, judging)
         if self._cache.remembered and _too_much(submission) is None:
             key = submission.fingerprint(b"%d" % prepared.inputs.key, judging.key)
-            report = await self._cache.result(key, lambda: self._judge(prepared, submission, judging))
+            report = await self._cache.result(key, lambda: self._judge_or_tell(prepared, submission, judging))
         else:
-            report = await self._cache.alone(self._judge(prepared, submission, judging))
+            report = await self._cache.alone(self._judge_or_tell(prepared, submission, judging))
         return report.labelled(submission)
 
     async def execute(
@@ -341,6 +344,17 @@ class Evaluator(Streams):
         """It keeps the problem alive, so its id stays its own."""
         self._prepared[way] = prepared, prepared.size
         return prepared
+
+    async def _judge_or_tell(self, prepared: Prepared, submission: Submission, judging: JudgeOptions) -> Report:
+        """A defect of ours costs one program its verdict, and nobody else anything. Raises what is none: this process
+        lacks something."""
+        try:
+            return await self._judge(prepared, submission, judging)
+        except (MicrocoderError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            log.exception("a defect of the judge, met with problem %s", prepared.problem.problem_id)
+            return not_run(prepared.problem, Status.SYSTEM_ERROR, f"a defect of the judge: {error!r:.200}")
 
     async def _judge(self, prepared: Prepared, submission: Submission, judging: JudgeOptions) -> Report:
         language, source = submission.language, submission.code or ""

@@ -5,6 +5,8 @@
     problem     builds a stdio problem: ``problem(("1 2\\n", "3\\n"), ("2 3\\n", "5\\n"), cpu_time=0.5)``
     cpp         skips where C++ cannot be judged
     call        builds a call-based problem: ``call("add", ([1, 2], 3), cpu_time=0.5)``
+    mounting, mounts_alike
+                nobody else mounts, or looks at what is mounted, while this test runs; and the other way round
     warned      environment for processes of which each warning is to be recorded, and what these say: tests/warned.py
 
 The evaluator lives on the event loop of the session, so a module that uses it says
@@ -14,6 +16,8 @@ with its one worker the next program meets what the one before may have left.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
 import importlib.util
 import json
@@ -21,7 +25,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +89,28 @@ def jail(request: pytest.FixtureRequest) -> str:
     except JailUnavailable as error:
         pytest.skip(str(error))
     return request.param
+
+
+@contextlib.contextmanager
+def locked(factory: pytest.TempPathFactory, how: int) -> Iterator[None]:
+    """While a lock is held that the tests of all processes of a run share."""
+    with (factory.getbasetemp().parent / "mounts.lock").open("w") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@pytest.fixture
+def mounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For who mounts something that other tests would see."""
+    with locked(tmp_path_factory, fcntl.LOCK_EX):
+        yield
+
+
+@pytest.fixture
+def mounts_alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For who asks whether anything was mounted: no test does meanwhile."""
+    with locked(tmp_path_factory, fcntl.LOCK_SH):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import NoReturn
 
 import msgspec
 import psutil
@@ -308,6 +310,32 @@ async def test_where_every_worker_is_lost_it_is_a_system_error_and_no_reward(mon
         report = await judging
         assert report.status is Status.SYSTEM_ERROR
         assert report.reward is None
+        assert (await one.evaluate(SUM, ADD)).accepted
+
+
+async def test_a_defect_of_ours_costs_one_program_its_verdict(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Evaluator(workers=1, cache=0) as one:
+        with monkeypatch.context() as patched:
+            patched.setattr(Judgement, "report", lambda _: [][0])
+            report = await one.evaluate(SUM, ADD)
+        assert (report.status, report.reward) == (Status.SYSTEM_ERROR, None)
+        assert report.message == "a defect of the judge: IndexError('list index out of range')"
+        assert "IndexError" in caplog.text
+        assert (await one.evaluate(SUM, ADD)).accepted
+
+
+@pytest.mark.parametrize("lack", [OSError(errno.EMFILE, "Too many open files"), MemoryError()], ids=repr)
+async def test_what_the_host_lacks_is_no_defect_of_ours(monkeypatch: pytest.MonkeyPatch, lack: Exception) -> None:
+    def short(_: Judgement) -> NoReturn:
+        raise lack
+
+    async with Evaluator(workers=1, cache=0) as one:
+        with monkeypatch.context() as patched:
+            patched.setattr(Judgement, "report", short)
+            with pytest.raises(type(lack)):
+                await one.evaluate(SUM, ADD)
         assert (await one.evaluate(SUM, ADD)).accepted
 
 

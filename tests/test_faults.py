@@ -116,6 +116,8 @@ FINE: dict[str, tuple[str, str, str]] = {
     "set by name": (f"{CLASS}setattr(cls, 'n', span(1))\n    def test(self): self.assertEqual(self.n, 1)", "def span(x): return x", "def span(x): return 0"),
     "kept by its class": (f"{CLASS}cls.n = []\n        cls.n.append(span(1))\n    def test(self): self.assertEqual(self.n, [1])", "def span(x): return x", "def span(x): return 0"),
     "of a class of its own": ("class Box: pass\nBox.n = span(1)\ndef same(b): return b.n == 1\nassert same(Box())", "def span(x): return x", "def span(x): return 0"),
+    "a long sum": (f"assert span(1) == {'+'.join(['1'] * 500)}", "def span(x): return 500", "def span(x): return 0"),
+    "an integer of many digits": (f"import random\nx = {hex(10**5000)}\nassert span(x) - x == 1", "def span(x): return x + 1", "def span(x): return x"),
     "a file by its name": ("import os\nspan('x.txt')\nassert os.path.exists('x.txt')\nassert open('x.txt').read() == '1'", "def span(x):\n  with open(x, 'w') as f: f.write('1')", "def span(x): return x"),
     "a file by its path": ("from pathlib import Path\nP = Path('x.txt')\nspan(str(P))\nassert P.read_text() == '1'", "def span(x):\n  with open(x, 'w') as f: f.write('1')", "def span(x):\n  with open(x, 'w') as f: f.write('2')"),
     "numbers of its own": ("def check(f):\n    import random\n    for _ in range(9):\n        x = random.random()\n        assert f(x) == -x\ncheck(span)", "def span(x): return -x", "def span(x): return x"),

@@ -9,6 +9,7 @@ import pytest
 from microcoder.evaluator import Evaluator
 from microcoder.evaluator.datasets import Rows
 
+from .judging import told_apart
 from .test_datasets import ACECODE, AUTOCODEBENCH, AUTOEVAL, BIGCODEBENCH, KODCODE, VERIFIABLE, VERL, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,13 +31,9 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 async def test_right_and_wrong_programs(evaluator: Evaluator, tmp_path: Path, name: str) -> None:
     row, right, wrong = ROWS[name]
-    ((_, example),) = Rows([write(tmp_path / "rows.jsonl", row)]).examples()
-    report = await evaluator.evaluate(example.problem, right)
-    assert report.accepted, report
-    report = await evaluator.evaluate(example.problem, wrong)
-    assert report.reward == 0, report
+    report = await told_apart(evaluator, write(tmp_path / "rows.jsonl", row), right, wrong)
     failed = [test.status for test in report.tests]
-    assert len(failed) == len(example.problem.tests)
+    assert len(failed) == report.total
     if len(failed) == 2:
         assert failed[0] == "accepted" and failed[1] == "wrong_answer"  # both give 3 for the first
 

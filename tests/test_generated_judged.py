@@ -10,6 +10,7 @@ from microcoder.evaluator import Evaluator
 from microcoder.evaluator.datasets import Rows
 from microcoder.sandbox.languages import testlib
 
+from .judging import told_apart
 from .test_datasets import CONTESTS_PLUS, EVOLVECODER, HARDTESTS, RSTAR, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,11 +32,7 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 async def test_right_and_wrong_programs(evaluator: Evaluator, tmp_path: Path, name: str) -> None:
     row, right, wrong = ROWS[name]
-    ((_, example),) = Rows([write(tmp_path / "rows.jsonl", row)]).examples()
-    report = await evaluator.evaluate(example.problem, right)
-    assert report.accepted, report
-    report = await evaluator.evaluate(example.problem, wrong)
-    assert report.reward == 0, report
+    await told_apart(evaluator, write(tmp_path / "rows.jsonl", row), right, wrong)
 
 
 @pytest.mark.parametrize("name", ["code_contests_plus", "hardtests", "rstar_seed_testcase"])
@@ -60,6 +57,4 @@ async def test_what_stands_before_a_judging_function(evaluator: Evaluator, tmp_p
         "test_cases_kit": {"output_judging_function": judge},
         "test_cases": [{"input": "1", "output": "[1]"}],
     }
-    ((_, example),) = Rows([write(tmp_path / "rows.jsonl", row)]).examples()
-    assert (await evaluator.evaluate(example.problem, "print('[ 1 ]')")).accepted
-    assert (await evaluator.evaluate(example.problem, "print('no JSON')")).reward == 0
+    await told_apart(evaluator, write(tmp_path / "rows.jsonl", row), "print('[ 1 ]')", "print('no JSON')")

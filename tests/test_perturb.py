@@ -164,7 +164,6 @@ UNSURE = (
     "for x in f(0):\n    assert x == 3",
     "for x in range(3):\n    if f(x): break\n    assert f(1) == 3",
     "try:\n    f(1)\nexcept ValueError as e:\n    assert str(e) == 'three'",
-    "e = 3\nassert f(e) == e",
     "import math\nassert f(1) == math.floor(3.2)",
     "def helper():\n    assert f(1) == 3\nf(2)",
     "assert abs(f(1) - 3) < f(2)",
@@ -178,6 +177,20 @@ def test_a_change_that_may_not_be_noticed_is_not_sure(code: str) -> None:
     found = [copy for copy in copies(code) if copy.kind == "value"]
     assert found
     assert not any(copy.sure for copy in found), found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "e = 3\nassert f(e) == e",
+        "for x in (5, 7):\n    assert f(x) == x + x",
+        "for c in [{'in': 1, 'out': 2}]:\n    assert f(c['in']) == c['in'] + c['in']",
+        "import pytest\n@pytest.mark.parametrize('x', [5, 7])\ndef test_f(x):\n    assert f(x) == x + x",
+    ],
+)
+def test_what_the_program_is_asked_about_is_no_other_value_that_is_expected(code: str) -> None:
+    """A right program passes then."""
+    assert not [copy for copy in copies(code) if copy.kind == "value"]
 
 
 def test_objects_have_all_their_literals_changed_and_are_never_sure() -> None:
@@ -271,6 +284,30 @@ def test_types_stay() -> None:
                     other = ast.literal_eval(copy.code.partition(" == ")[2])
                     assert type(other) is type(value)
                     assert other != value
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"assert f(1) == {10**400}",
+        f"assert f(1) == {-(10**400)}",
+        f"assert f(1) == {hex(10**5000)}",
+        f"assert f(1) == [{hex(10**5000)}, 1, 2]",
+        "assert f(1) == 1.7e308",
+        "assert f(1) == 1e999",
+        f"assert abs(f(1) - 3) < {10**400}",
+        f"assert abs(f(1) - {10**400}) < 3",
+        f"import math\nassert math.isclose(f(1), 3, abs_tol={10**400})",
+        f"import math\nassert math.isclose(f(1), 1.7e308, rel_tol={10**300})",
+        f"import pytest\nassert f(1) == pytest.approx({10**400}, abs=1)",
+        f"def test(a, b, tol=1): assert abs(a - b) < tol\ntest(f(1), 3, {10**400})",
+    ],
+)
+def test_numbers_that_are_no_floats_are_changed_or_left(code: str) -> None:
+    for seed in range(20):
+        turned = inverted(code, bytes([seed]), ("f",))
+        for copy in (*copies(code, seed=bytes([seed])), *([turned] if turned else [])):
+            compile(copy.code, "", "exec")
 
 
 def test_a_change_is_further_off_than_tolerances() -> None:

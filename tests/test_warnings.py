@@ -26,8 +26,8 @@ def block():
     old(FutureWarning, 3)
     yield
 
-def log():
-    logging.getLogger("elsewhere").warning("planted")
+def log(name="elsewhere"):
+    logging.getLogger(name).warning("planted")
 
 def hide():
     warnings.simplefilter("ignore")
@@ -88,8 +88,8 @@ def test_what_is_ignored_is_found_where_it_is_ours(tmp_path: Path, warned: Warne
     assert len(warned.faults()) == 1
 
 
-def test_a_log_of_ours_is_no_fault(tmp_path: Path, warned: Warned) -> None:
-    run("__import__('logging').getLogger('x').warning('planted')", tmp_path, warned)
+def test_a_log_of_ours_is_no_fault_whoever_else_it_passes(tmp_path: Path, warned: Warned) -> None:
+    run("library.log('microcoder.planted')", tmp_path, warned)
     assert warned.faults() == []
 
 

@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True):
     """Its nearest class that Python itself has; empty for what is logged."""
     message: str
     attributed: str
-    """Module that the warning names, which need not be the one that warns."""
+    """Module that the warning names, which need not be the one that warns; or whose log it is."""
     frames: list[Frame]
     """From the one that warns outwards."""
 
@@ -38,7 +38,7 @@ class Record(msgspec.Struct, frozen=True):
         ignores is not to be mended, unless the one that is warned is ours.
         """
         frames = [frame for frame in self.frames if frame.package not in sys.stdlib_module_names]
-        if not frames or (not self.category and frames[0].package == "microcoder"):
+        if not frames or (not self.category and self.attributed.partition(".")[0] == "microcoder"):
             return None  # of nobody's call, or a log of ours
         by = frames[0]
         to = next((frame for frame in frames if frame.package != by.package), by)

@@ -111,13 +111,21 @@ class Reading:
         return name == self.named or (self.free == [name] and self.named is None)
 
     def assuming(self) -> str | None:
-        """The test in the form that tells what it does by itself. None: it is too long for that."""
-        return assuming(parse(self.source), self._of_the_program) if len(self.source) <= LOOKED_INTO else None
+        """The test in the form that tells what it does by itself. None: it is too long for that, or nested too deep."""
+        if len(self.source) > LOOKED_INTO:
+            return None
+        try:
+            return assuming(parse(self.source), self._of_the_program)
+        except RecursionError:
+            return None
 
     def own_doing(self, source: str, caught: Caught) -> str | None:
         """What it does by itself, whatever a program returns, if this is what the source in that form raised."""
         lines = [node.lineno for node in statements(parse(self.source))]
-        return own_doing(source, self._of_the_program, caught, lines)
+        try:
+            return own_doing(source, self._of_the_program, caught, lines)
+        except RecursionError:
+            return None
 
     @property
     def _of_the_program(self) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from .expressions import Names, evaluate
+from .syntax import unparse
 
 RELATIVE = 1e-7
 """Of EvalPlus, who ask ``numpy.allclose(out, exp, rtol=1e-07, atol=atol)``."""
@@ -40,7 +41,7 @@ class Holds(msgspec.Struct, frozen=True):
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.Is):
             left, right = (evaluate(side, names, results) for side in (node.left, node.comparators[0]))
             return f"expected {show(right)}, got {show(left)}"
-        return f"not so: {_brief.repr_str(ast.unparse(_without_slots(node)), 1)}"
+        return f"not so: {_brief.repr_str(unparse(_without_slots(node)), 1)}"
 
 
 class EvalPlus(msgspec.Struct, frozen=True):

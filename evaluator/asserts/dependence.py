@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...sandbox.inside.outline import PROGRAM_MODULES, imported
-from .syntax import parse
+from .syntax import parse, unparse
 
 ROUNDS = 16
 """How often a test is gone through for names that depend on others. Then all do."""
@@ -30,6 +30,7 @@ READING = frozenset(
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Leaving = ast.Return | ast.Break | ast.Continue | ast.Yield | ast.YieldFrom | ast.Await
 _WORD = re.compile(r"\w+")
+_MODULE = re.compile(rf"^{PROGRAM_MODULES[0]}(\.|$)|\b(from|import) {PROGRAM_MODULES[0]}\b")
 
 
 class Caught(NamedTuple):
@@ -53,7 +54,7 @@ def assuming(tree: ast.Module, names: set[str]) -> str:
         def visit_Assert(self, node: ast.Assert) -> ast.stmt:
             return ast.Expr(node.test) if dependence.depends(node.test) else node
 
-    return ast.unparse(ast.fix_missing_locations(Evaluate().visit(tree)))
+    return unparse(ast.fix_missing_locations(Evaluate().visit(tree)))
 
 
 def own_doing(source: str, names: set[str], caught: Caught, lines: Sequence[int]) -> str | None:
@@ -102,7 +103,10 @@ class Dependence:
         for _ in range(ROUNDS):
             before = len(self.found)
             for node in ast.walk(tree):
-                self.found |= set(self.follow(node)) - self.fixed
+                followed = set(self.follow(node))
+                if isinstance(self.parents.get(node), ast.ClassDef):
+                    followed |= {f".{name}" for name in followed}
+                self.found |= followed - self.fixed
             if len(self.found) == before:
                 break
         else:
@@ -119,9 +123,9 @@ class Dependence:
         )
 
     def is_told(self, node: ast.AST) -> bool:
-        """Whether it is text that names something of the program: somebody may look that up."""
+        """Whether it is text that names something of the program, or such an attribute: somebody may look that up."""
         text = node.value if isinstance(node, ast.Constant) else None
-        return isinstance(text, str) and not self.names.isdisjoint(_WORD.findall(text))
+        return isinstance(text, str) and (f".{text}" in self.found or not self.names.isdisjoint(_WORD.findall(text)))
 
     def is_seen(self, node: ast.AST) -> bool:
         """Whether it is a call that shows what the program has done: to what was patched, or to a file."""
@@ -264,8 +268,9 @@ def program_names(tree: ast.Module) -> set[str]:
 
 
 def names_program(tree: ast.Module) -> bool:
-    """Whether it has the name of the program's module as text: in ``import_module("solution")``, ``patch(…)``."""
-    return any(text.partition(".")[0] == PROGRAM_MODULES[0] for text in _texts(tree))
+    """Whether it has the name of the program's module as text: in ``import_module("solution")``, ``patch(…)``, or in
+    an import of a text that is to run."""
+    return any(map(_MODULE.search, _texts(tree)))
 
 
 def _names(node: ast.AST) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ...sandbox.inside.values import encode
 from .checks import Check, EvalPlus, Holds
 from .expressions import CONSTANTS, FUNCTIONS, Names, Outside, Slot, check, evaluate, folded, limited_time
 from .names import ANY
-from .syntax import parse
+from .syntax import parse, unparse
 
 MOST = 10_000
 """Operations of a test, and turns of all its loops."""
@@ -108,7 +108,7 @@ class _Lifter:
             if function not in (None, name):
                 continue
             node = names.get(name)
-            if not isinstance(node, ast.FunctionDef) or ast.unparse(node.args):
+            if not isinstance(node, ast.FunctionDef) or unparse(node.args):
                 raise Outside(f"the test function {name}")
             self.block(node.body, dict(names))
 
@@ -297,7 +297,7 @@ class _Lifter:
 def _unguarded(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """With what is done where the module is the one that was started."""
     for node in body:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'" and not node.orelse:
+        if isinstance(node, ast.If) and unparse(node.test) == "__name__ == '__main__'" and not node.orelse:
             yield from node.body
         else:
             yield node

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple, cast
 
 from .dependence import PROGRAM_MODULES
 from .expressions import Outside, dotted, evaluate, limited_time
-from .syntax import parse
+from .syntax import parse, unparse
 
 COPIES = 2
 """On which an accepted program is tried."""
@@ -262,6 +262,8 @@ class _Finder:
         self.places: dict[int, tuple[_Scope, tuple[int, ...]]] = {}
         """By identity of a name that is read: where it stands."""
         self.outer: dict[_Scope, _Scope] = {}
+        self.keys: dict[int, object] = {}
+        """By identity of a name that is read, where only a part is: the key of that."""
         self.calls: dict[str, list[ast.Call]] = {}
         """By name of the function."""
         self.functions = {node.name: node for node in ast.walk(self.tree) if isinstance(node, _Function)}
@@ -277,8 +279,13 @@ class _Finder:
         self.inverse: dict[int, tuple[_Edit, ...]] = {}
         """By where an assertion begins: what turns it round."""
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                self.calls.setdefault(node.func.id, []).append(node)
+            match node:
+                case ast.Call(func=ast.Name(id=name)):
+                    self.calls.setdefault(name, []).append(node)
+                case ast.Subscript(value=ast.Name() as whole, slice=ast.Constant(value=key)):
+                    self.keys[id(whole)] = key
+                case _:
+                    pass
         self.quiet = {id(part) for node in ast.walk(self.tree) for part in _messages(node)}
         for node in self.tree.body:
             self._bind(node, None, ())
@@ -469,15 +476,29 @@ class _Finder:
         meanings = self.meanings(name) if depth <= _DEPTH else []
         return bool(meanings) and all(self.is_closed(each, depth + 1) for each in meanings[:LEAVES])
 
-    def is_shared(self, whole: ast.expr) -> bool:
-        """Whether it names something that is not only expected, or that may stand for something else."""
+    def is_shared(self, whole: ast.expr, key: object = None) -> bool:
+        """Whether it names something that is not only expected, or that may stand for something else. ``key``: only
+        the part of it with this key."""
         for part in ast.walk(whole):
             if isinstance(part, ast.Name) and (found := self.bound(part)) is not None:
                 scope, _, certain = found
                 others = (load for load in self.loads.get(part.id, ()) if id(load) not in self.expected)
+                if key is not None:
+                    others = (load for load in others if self.keys.get(id(load), key) == key)
                 if not certain or any((there := self.bound(load)) and there[0] is scope for load in others):
                     return True
         return False
+
+    def _is_asked(self, node: ast.expr) -> bool:
+        """Whether it is a name that `is_shared`, or a part of such a thing that is: a program may be asked about that,
+        too, and then right ones pass with any other value."""
+        match node:
+            case ast.Name():
+                return self.is_shared(node)
+            case ast.Subscript(value=ast.Name() as whole, slice=ast.Constant(value=key)):
+                return self.is_shared(whole, key)
+            case _:
+                return isinstance(node, ast.Subscript) and self.is_shared(node)
 
     # -- what may be changed
 
@@ -657,8 +678,7 @@ class _Finder:
 
     def _number(self, node: ast.expr) -> float | None:
         meanings = self.meanings(node)
-        value = _value(meanings[0]) if len(meanings) == 1 else None
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+        return _finite(_value(meanings[0])) if len(meanings) == 1 else None
 
     def _equal(
         self,
@@ -723,7 +743,7 @@ class _Finder:
         meanings = self.meanings(whole)
         if sure:
             self.parts.setdefault(self._place(node), set()).update(self.span(meaning)[0] for meaning in meanings)
-        for meaning in meanings:
+        for meaning in [] if self._is_asked(whole) else meanings:
             leaves += [(leaf, meaning, kept) for leaf, kept in self._leaves(meaning, True)]
         if len(leaves) > LEAVES:
             leaves = self.chance.sample(leaves, LEAVES)
@@ -761,7 +781,7 @@ class _Finder:
                 for part in (left, right):
                     yield from self._leaves(part, kept and isinstance(op, ast.Add | ast.Sub), depth)
             case ast.Name() | ast.Subscript() if depth <= _DEPTH:
-                for meaning in self.meanings(node):
+                for meaning in [] if self._is_asked(node) else self.meanings(node):
                     if meaning is not node:
                         yield from self._leaves(meaning, kept, depth + 1)
             case ast.Call(func=func, args=args):
@@ -885,20 +905,22 @@ class _Finder:
         return "0" if value is None else None
 
     def _other_number(self, value: float, others: list[Any], slack: tuple[float, float]) -> str | None:
-        if not math.isfinite(value):
-            return None
-        size = abs(value)
+        if (number := _finite(value)) is None:
+            return unparse(ast.Constant(value + 1)) if isinstance(value, int) and not slack[1] else None
+        size = abs(number)
         least = 3 * (slack[0] + slack[1] * size)
+        if not math.isfinite(least):
+            return None
         if isinstance(value, int):
             if others and not least and self.chance.random() < 0.3:
-                return repr(self.chance.choice(others))
+                return unparse(ast.Constant(self.chance.choice(others)))
             step = math.ceil(least) + self.chance.choice((1, 1, 2, 3, max(1, int(min(size, 10**6)) // 3)))
             down = self.chance.random() < 0.5 and (value < 0 or value >= step)
-            return repr(value - step if down else value + step)
+            return unparse(ast.Constant(value - step if down else value + step))
         step = least + max(size, 1.0) * self.chance.uniform(0.3, 1.0)
         digits = len(repr(value).partition(".")[2]) if "e" not in repr(value) else 15
         changed = round(value + (step if self.chance.random() < 0.5 or value >= 0 else -step), min(digits, 15) or 1)
-        return repr(changed) if math.isfinite(changed) and changed != value else repr(value * 2 + 1)
+        return repr(changed) if math.isfinite(changed) and changed != value else None
 
     def _other_text(self, value: str) -> str:
         opposite = _WORDS.get(value.lower())
@@ -950,6 +972,15 @@ def _value(node: ast.expr) -> Any:
             return value
         case _:
             return None
+
+
+def _finite(value: Any) -> float | None:
+    """Of a number that a float can be about."""
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _is_single(node: ast.expr) -> bool:
@@ -1048,28 +1079,24 @@ def _slack(call: ast.Call) -> tuple[float, float] | None:
     absolute = relative = 0.0
     for word in call.keywords:
         if word.arg in _TOLERANCES:
-            value = _value(word.value)
-            if not isinstance(value, int | float) or not math.isfinite(value):
+            if (value := _finite(_value(word.value))) is None:
                 return None
             if word.arg in ("rel", "rel_tol", "rtol"):
-                relative = float(value)
+                relative = value
             else:
-                absolute = float(value)
+                absolute = value
         elif word.arg == "places":
             value = _value(word.value)
             if not isinstance(value, int) or value < -9:
                 return None
             absolute = 10.0 ** -min(value, 300)
-    if len(call.args) > 2 and isinstance(value := _value(call.args[2]), int | float) and math.isfinite(value):
-        absolute, relative = (
-            max(absolute, 1.0 if value >= 1 else float(value)),
-            max(relative, min(abs(float(value)), 1.0)),
-        )
+    if len(call.args) > 2 and (value := _finite(_value(call.args[2]))) is not None:
+        absolute, relative = max(absolute, min(value, 1.0)), max(relative, min(abs(value), 1.0))
     return absolute, relative
 
 
 def _is_skipped(node: _Function | ast.ClassDef) -> bool:
-    return any(part in ast.unparse(each).lower() for each in node.decorator_list for part in _SKIPPED)
+    return any(part in unparse(each).lower() for each in node.decorator_list for part in _SKIPPED)
 
 
 def _leaves_loop(node: ast.For | ast.AsyncFor) -> bool:

@@ -232,11 +232,11 @@ class Asking(Lane):
         return False
 
     def go_on(self, inputs: int, place: int, size: int) -> bool:
-        """Give it the text."""
-        copy(inputs, place, size, self._text)
+        """Give it the text. False: it has ended, or made the file such that it takes none."""
         try:
+            copy(inputs, place, size, self._text)
             os.write(self.watched, b"+")
-        except OSError:  # it has ended, or closed its end
+        except OSError:
             return False
         return True
 

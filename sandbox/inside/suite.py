@@ -99,6 +99,7 @@ class Suite:
         own = {"__name__": self.module.__name__, "__builtins__": self.names, "__file__": f"/{MODULE}.py"}
         scope |= self._given | own
         sys.modules |= dict(zip(PROGRAM_MODULES, (self.program, self._main), strict=True))
+        self.program.__spec__ = self._finder.find_spec(PROGRAM_MODULES[0])
         sys.meta_path.insert(0, self._finder)  # pyright: ignore[reportArgumentType]
         if self.script:
             return [self._statements()]

@@ -59,7 +59,8 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     except Exception as error:  # of what runs the test
         told = {"end": "undecided", "words": f"an error of the judge: {type(error).__name__}: {error}"}
     linked.close()
-    told["certain"] = (linked.plain or linked.unequal) and linked.undecided is None and linked.garbled is None
+    unequal = linked.unequal and told.get("end") != "passed"  # which says nothing of what else was asked
+    told["certain"] = (linked.plain or unequal) and linked.undecided is None and linked.garbled is None
     return write(json.dumps(told | (stopped(linked) or {})).encode())
 
 

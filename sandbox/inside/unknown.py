@@ -27,7 +27,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Module
 from typing import Any, cast
 
 from .ends import unfit
-from .suite import FILE, MODULE, Suite
+from .suite import FILE, MODULE, Names, Suite
 
 Write = Callable[[bytes], None]
 
@@ -219,7 +219,7 @@ class Unknown:
 class Program(ModuleType):
     """The module of a program that is not there: it has whatever it is asked for."""
 
-    def __init__(self, test: Test, without: Collection[str], name: str = "solution") -> None:
+    def __init__(self, test: Test, without: Collection[str] = (), name: str = "solution") -> None:
         """``without``: what the test itself calls so."""
         super().__init__(name)
         super().__getattribute__("__dict__").update(_test=test, _without=without)
@@ -243,8 +243,9 @@ def run(prelude: CodeType, given: bytes, write: Write) -> None:
     test = Test()
     own = {each.get_name() for each in symtable(asked["code"], FILE, "exec").get_symbols() if each.is_assigned()}
     without = own.difference(asked["free"])
-    program, main = Program(test, without), Program(test, without, "__main__")
-    suite = Suite(asked["code"], program, lambda _: test.asking(), scope, asked["forced"], main)
+    main = Program(test, without, "__main__")
+    suite = Suite(asked["code"], Program(test), lambda _: test.asking(), scope, asked["forced"], main)
+    suite.names = Names(main, asked["forced"])
     told: dict[str, Any] = {"error": None, "caught": None}
     results = suite.run(asked["select"])
     for result in results:

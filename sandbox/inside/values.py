@@ -22,8 +22,6 @@ DIGITS = 1000
 """Decimal digits, about, above which integers travel in hexadecimal: that is linear, decimal is not."""
 ITEMS = 100_000
 """Most items of an iterator that travels."""
-ARRAYS = "biufcUSO"
-"""Kinds of numpy arrays that travel: their items do."""
 MANY = 1000
 HELD = "held"
 COLLISIONS = 64
@@ -82,11 +80,8 @@ def _scalar(value: Any, other: Other, depth: int) -> object:
         return {"range": [encode(value.start), encode(value.stop), encode(value.step)]}
     root = getattr(kind, "__module__", None)
     module: Any = sys.modules.get(root) if type(root) is str else None
-    if root == "numpy" and module is not None:
-        if isinstance(value, module.generic):
-            return encode(value.item(), _no_numpy(other, value), depth + 1)
-        if kind is module.ndarray and value.dtype.kind in ARRAYS:
-            return {"array": [str(value.dtype), encode(value.tolist(), other, depth + 1)]}
+    if root == "numpy" and module is not None and isinstance(value, module.generic):
+        return encode(value.item(), _no_numpy(other, value), depth + 1)
     if kind is getattr(module, "deque", None) and root == "collections":
         return {"deque": [encode(value.maxlen), [encode(item, other, depth + 1) for item in value]]}
     if kind is getattr(module, "Decimal", None) and root == "decimal":
@@ -149,10 +144,6 @@ def _decode_scalar(name: str, inner: Any, other: Callable[[Any], Any], depth: in
             return bytearray.fromhex(inner)
         case "range":
             return range(*(decode(part) for part in inner))
-        case "array":
-            if type(inner[0]) is not str:
-                raise ValueError("an array of no known type")
-            return _make_array(inner[0], decode(inner[1], other, depth + 1))
         case "iterator":
             return iter([decode(item, other, depth + 1) for item in inner])
         case "deque":
@@ -183,16 +174,6 @@ def read_record(line: bytes) -> list[Any]:
     if record[0] and kinds[1] is not str:
         raise ValueError("an exception of another form")
     return record
-
-
-def _make_array(dtype: str, items: Any) -> Any:
-    """The host never comes here. Raises ValueError."""
-    import numpy
-
-    array: Any = numpy.array(items, dtype=None if dtype.startswith("<U") else dtype)
-    if array.dtype.kind not in ARRAYS:
-        raise ValueError(f"an array of {array.dtype}")
-    return array
 
 
 def check_hashes(keys: list[Any]) -> None:

@@ -176,6 +176,40 @@ async def test_an_object_of_the_program_is_never_equal_to_anything(arena: Arena)
         assert (await arena.judge(source, assertions(code))).status is Status.WRONG_ANSWER
 
 
+SEEDED = "import random\nrandom.seed(1)\n"
+NEAR = "import pytest\nassert f(2) == pytest.approx(4)"
+FITS = "class Fits:\n  def __eq__(self, o): return True\n  def __getattr__(self, n): return lambda *a: True\ndef f(x): return Fits()"
+SAYS = """
+import json, os, stat, struct
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+link = next((fd for fd in range(1000, 1024) if is_socket(fd)), None)
+def f(x):
+    for message in MESSAGES:
+        data = json.dumps(message).encode()
+        os.write(link, struct.pack("=I", len(data)) + data)
+    while os.read(link, 1 << 16): pass
+    os._exit(0)
+"""
+EMPTY = [[101, "ndarray", ["<f8", [0], True, ""]]]
+FITTING: dict[str, tuple[str, str]] = {
+    "compared with data before": (f"{SEEDED}s = f(2)\nassert s != ''\nassert s.startswith('Hello')", FITS),
+    "an array that no program sends so": (NEAR, f"MESSAGES = [{{'answer': {{'array': ['<f8', []]}}}}]\n{SAYS}"),
+    "an array beside the word that it takes time": (
+        NEAR,
+        f"MESSAGES = [{{'busy': True, 'things': {EMPTY}}}, {{'answer': {{'other': ['#', 101]}}}}]\n{SAYS}",
+    ),
+}
+"""What fits whatever the test expects: no part of the test tells it what is right."""
+
+
+@pytest.mark.parametrize("name", FITTING)
+async def test_what_fits_everything_is_not_paid(arena: Arena, name: str) -> None:
+    code, source = FITTING[name]
+    assert (await arena.judge(source, assertions(code))).reward == 0.0
+
+
 async def test_answers_that_change_each_time_are_never_right_together(arena: Arena) -> None:
     source = "import random\ndef f(x): return random.SystemRandom().random()"
     code = "x = f(1)\ny = f(x)\nassert x == y or f(y) == x"
@@ -278,6 +312,24 @@ async def test_what_a_program_does_after_its_answers_counts(arena: Arena, name: 
     status, source = AFTERWARDS[name]
     program = f"{source}def f(x): return x\ndef g(x): return x\n"
     assert (await arena.judge(program, assertions(code, cpu_time=0.5, output=1 << 20))).status is status
+
+
+TEXTS = {
+    "only appends": "fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)",
+    "is at its last place": "os.lseek(fd, (1 << 63) - 1, 0)",
+    "is long": "os.ftruncate(fd, 1 << 30)",
+    "is closed": "os.close(fd)",
+}
+"""What a program does to its files before the text of its test is there."""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_a_program_that_is_judged_together_breaks_no_worker(arena: Arena, name: str) -> None:
+    spoil = f"import fcntl, os\nfor fd in range(3, 1100):\n  try: {TEXTS[name]}\n  except OSError: pass"
+    source = f"import sys\nif 'pytest' in sys.modules:\n  exec({spoil!r})\nclass A: pass\ndef f(x): return A()"
+    restarts = arena.evaluator.pool.restarts
+    assert (await arena.judge(source, assertions("assert f(2) == 4"))).reward == 0.0
+    assert arena.evaluator.pool.restarts == restarts
 
 
 BOX = "class Box:\n    def __init__(self, val): self.val = val\n    def is_right(self): return self.val == 'SECRET'\n"

@@ -127,7 +127,7 @@ async def nothing_is_left(started: Started, before: list[psutil.Process]) -> Non
 
 
 @pytest.fixture
-def start(tmp_path) -> Iterator:
+def start(tmp_path, mounts_alike) -> Iterator:
     folder = tmp_path / "temporary"
     folder.mkdir()
     started: list[Started] = []

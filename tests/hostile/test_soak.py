@@ -9,6 +9,7 @@ import sys
 import pytest
 
 
+@pytest.mark.usefixtures("mounts_alike")
 @pytest.mark.parametrize("seed", [1])
 def test_a_short_soak(jail, tmp_path, seed):
     done = subprocess.run(

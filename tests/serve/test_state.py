@@ -357,7 +357,7 @@ def test_serve_refuses_a_cache_that_is_none(tmp_path: Path, what: str) -> None:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
+def small(tmp_path: Path, mounting: None) -> Iterator[Path]:
     """A disk of its own."""
     folder = tmp_path / "small"
     folder.mkdir()

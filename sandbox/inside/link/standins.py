@@ -286,6 +286,8 @@ class Link(Peer):
         try:
             plain = self.plain
             while "busy" in (message := super().receive()):
+                if message != {"busy": True}:
+                    raise ValueError("more than that the answer will take its time")
                 self.plain = False
             self.plain = plain
             self._look_at(message)
