@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from microcoder.evaluator.cli import main
+from microcoder.evaluator.datasets import FORMATS, table
+from microcoder.tools.formats import PAGE, written
+
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = ("docs/run.md", *(f"docs/datasets/{page.name}" for page in sorted((ROOT / "docs/datasets").glob("*.md"))))
@@ -41,3 +45,30 @@ def test_commands(tmp_path: Path, page: str, block: str) -> None:
 
 def test_every_page_of_a_data_set_has_commands() -> None:
     assert {page for page, _ in COMMANDS} == set(PAGES)
+
+
+def test_the_table_of_formats_is_that_of_the_code() -> None:
+    assert PAGE.read_text() == written(PAGE.read_text()), "python tools/formats.py writes it"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_says_what_it_is_for(name: str) -> None:
+    form = FORMATS[name]
+    assert form.public
+    assert all((ROOT / "docs/datasets" / f"{each.page}.md").is_file() for each in form.public)
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.known_by])
+def test_a_format_is_known_by_its_fields(name: str) -> None:
+    form = FORMATS[name]
+    whole = [(field,) if isinstance(field, str) else field for field in form.known_by]
+    assert all(form.recognises({names[place % len(names)] for names in whole}) for place in range(3))
+    for left_out in whole:
+        assert not form.recognises({name for names in whole if names is not left_out for name in names})
+
+
+def test_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats"]) == 0
+    told = capsys.readouterr().out
+    assert all(each.names in told and f"--format {each.format}; known by " in told for each in table.read())
+    assert all(each.name in told and f"{each.field}: {each.reason}" in told for each in table.not_read())

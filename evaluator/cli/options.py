@@ -399,6 +399,14 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitOptions = LimitOptions()
 
 
+class Formats(msgspec.Struct, frozen=True, kw_only=True):
+    """Say which data sets are read, and by which fields their rows are known; and which are refused, and why.
+
+    exit codes:
+      0    said
+    """
+
+
 class Rejudge(msgspec.Struct, frozen=True, kw_only=True):
     """Judge the reports of a run again, under another rule, from the outputs they keep. Nothing is run.
 
@@ -451,6 +459,7 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "run": (Run, ".run"),
     "serve": (Serve, ".serve"),
     "inspect": (Inspect, ".inspect"),
+    "formats": (Formats, ".formats"),
     "calibrate": (Calibrate, ".calibrate"),
     "rejudge": (Rejudge, ".rejudge"),
     "doctor": (Doctor, "...sandbox.doctor"),

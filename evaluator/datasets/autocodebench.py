@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
 from .languages import named, not_python
 
@@ -25,9 +25,8 @@ class _Row(msgspec.Struct):
 class AutoCodeBench(Format[_Row]):
     name: ClassVar[str] = "autocodebench"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question", "full_test_func"} <= names
+    known_by: ClassVar[Fields] = ("question", "full_test_func")
+    public: ClassVar[tuple[Public, ...]] = (Public("AutoCodeBench", "functions", "assert, Python only", "one right"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if named(row.language) != "python":

@@ -30,6 +30,8 @@ _MISSING = re.compile(r"Object missing required field `(.*)`")
 T = TypeVar("T")
 R = TypeVar("R")
 Place = tuple[Path, int]
+Fields = tuple[str | tuple[str, ...], ...]
+"""Names of fields, each of which a row has; of those in a tuple it has one."""
 
 
 class InputError(MicrocoderError):
@@ -86,6 +88,18 @@ class Example(NamedTuple):
     programs: Iterable[Submission | BadRow] = ()
 
 
+class Public(NamedTuple):
+    """Data sets of one form, as the table of docs/datasets/README.md has them."""
+
+    names: str
+    page: str
+    """About them, in that folder, without its suffix."""
+    judged: str
+    """In which modes, and with what."""
+    programs: str = "none"
+    """That come with a problem, and are labelled."""
+
+
 class Format(abc.ABC, Generic[R]):
     """Reads rows of one form."""
 
@@ -93,10 +107,15 @@ class Format(abc.ABC, Generic[R]):
     """As in ``--format``."""
     row: ClassVar[type[Any]]
     """The fields that are looked at. They are the columns that are read from a parquet file."""
+    known_by: ClassVar[Fields] = ()
+    """What rows of this form have, besides others."""
+    public: ClassVar[tuple[Public, ...]] = ()
+    """Data sets that have it."""
 
-    @abc.abstractmethod
     def recognises(self, names: Set[str]) -> bool:
         """Whether a row with fields of these names is of this form."""
+        wanted = ((field,) if isinstance(field, str) else field for field in self.known_by)
+        return bool(self.known_by) and not any(names.isdisjoint(each) for each in wanted)
 
     @abc.abstractmethod
     def example(self, row: R, fallback_id: str) -> Example:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
 from .humaneval import before
 
@@ -27,9 +27,8 @@ class Task(msgspec.Struct):
 class BigCodeBench(Format[Task]):
     name: ClassVar[str] = "bigcodebench"
     row: ClassVar[type[Task]] = Task
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "complete_prompt", "entry_point", "test"} <= names
+    known_by: ClassVar[Fields] = ("task_id", "complete_prompt", "entry_point", "test")
+    public: ClassVar[tuple[Public, ...]] = (Public("BigCodeBench", "functions", "assert", "one right"),)
 
     def example(self, row: Task, fallback_id: str) -> Example:
         """Its own judge puts the prompt before the program, too, so that a program may leave out the imports."""

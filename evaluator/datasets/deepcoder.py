@@ -3,12 +3,11 @@ forms."""
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, as_object, make_problem
+from .base import Example, Fields, Format, Public, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import memory, seconds, solutions
 
@@ -29,9 +28,10 @@ class _Row(msgspec.Struct):
 class DeepCoder(Format[_Row]):
     name: ClassVar[str] = "deepcoder"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"problem", "tests"} <= names and "problem_id" not in names
+    known_by: ClassVar[Fields] = ("problem", "tests")
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("DeepCoder, RLVR_Coding_Problems, rLLM", "deepcoder", "stdio, call, assert", "right ones"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         metadata = as_object(parse(row.metadata or {}, "metadata")) or {}

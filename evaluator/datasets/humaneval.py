@@ -4,7 +4,7 @@ function, or a module of tests."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from ..asserts import functions
 from ..problem import Checker, TestCase
 from ..submission import Submission
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
 from .demanding import check_demand, limits_of
 
@@ -30,9 +30,11 @@ class Task(msgspec.Struct):
 class HumanEval(Format[Task]):
     name: ClassVar[str] = "humaneval"
     row: ClassVar[type[Task]] = Task
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "prompt", "entry_point", "test"} <= names
+    known_by: ClassVar[Fields] = ("task_id", "prompt", "entry_point", "test")
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("HumanEval, HumanEval+", "humaneval", "assert", "one right"),
+        Public("LeetCodeDataset", "leetcode", "assert", "one right"),
+    )
 
     def example(self, row: Task, fallback_id: str) -> Example:
         # `Solution().f` in LeetCodeDataset; there the prompt holds only imports.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
 from ..submission import Submission
-from .base import Example, Format, Unusable
+from .base import Example, Fields, Format, Public, Unusable
 from .humaneval import HumanEval, Task
 from .languages import not_python
 
@@ -28,9 +28,10 @@ class _Row(msgspec.Struct):
 class HumanEvalX(Format[_Row]):
     name: ClassVar[str] = "humaneval-x"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "prompt", "declaration", "test"} <= names
+    known_by: ClassVar[Fields] = ("task_id", "prompt", "declaration", "test")
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("HumanEval-X, HumanEvalPack", "humaneval", "assert, Python only", "one right, one wrong"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         """A task is called after its language: ``CPP/0``."""

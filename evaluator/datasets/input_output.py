@@ -7,7 +7,7 @@ starter_code.py.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Set
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ import msgspec
 from ...sandbox.limits import MIB
 from ..extract import extract
 from ..submission import Submission
-from .base import Example, Format, InputError, Unusable, as_list, make_problem
+from .base import Example, Fields, Format, InputError, Public, Unusable, as_list, make_problem
 from .cases import parse, read_cases
 from .languages import check_language, named
 from .prompts import asked
@@ -45,9 +45,10 @@ class _Row(msgspec.Struct):
 class InputOutput(Format[_Row]):
     name: ClassVar[str] = "apps"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "input_output" in names
+    known_by: ClassVar[Fields] = ("input_output",)
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("APPS, AReaL-boba, PRIME, TACO, X-Coder", "apps", "stdio, call", "right ones"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if row.input_output in (None, ""):

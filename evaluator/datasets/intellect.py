@@ -7,12 +7,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, Unusable, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import seconds, solutions
 from .prompts import asked
@@ -28,9 +27,10 @@ class _Row(msgspec.Struct):
 class Intellect(Format[_Row]):
     name: ClassVar[str] = "intellect-3"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "info" in names and bool(names & {"question", "prompt"})
+    known_by: ClassVar[Fields] = ("info", ("question", "prompt"))
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("INTELLECT-3, prime-rl", "trainers", "stdio, call, assert", "one right, in some"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         info = as_object(parse(row.info, "info"))

@@ -3,12 +3,11 @@ in the form of BigCodeBench."""
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, Unusable
+from .base import Example, Fields, Format, Public, Unusable
 from .bigcodebench import BigCodeBench, Task
 from .input_output import solutions
 from .livecodebench import LiveCodeBench, Question
@@ -41,9 +40,10 @@ class _Row(msgspec.Struct):
 class LiveBench(Format[_Row]):
     name: ClassVar[str] = "livebench"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"turns", "question_id"} <= names and bool({"public_test_cases", "code_prompt"} & names)
+    known_by: ClassVar[Fields] = ("question_id", "turns", ("public_test_cases", "code_prompt"))
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("LiveBench", "livecodebench", "stdio, call, assert", "one right, in some"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if row.partial_solution:

@@ -5,14 +5,13 @@ Hidden tests are JSON, or packed.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import TestCase
 from ..starter import is_class
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 from .cases import Cases, call_cases, stdio_cases
 from .packed import read
 
@@ -43,9 +42,8 @@ class Question(msgspec.Struct):
 class LiveCodeBench(Format[Question]):
     name: ClassVar[str] = "livecodebench"
     row: ClassVar[type[Question]] = Question
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question_content", "public_test_cases"} <= names
+    known_by: ClassVar[Fields] = ("question_content", "public_test_cases")
+    public: ClassVar[tuple[Public, ...]] = (Public("LiveCodeBench", "livecodebench", "stdio, call"),)
 
     def example(self, row: Question, fallback_id: str) -> Example:
         metadata = read(row.metadata or "{}", _Metadata, "metadata")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from ...sandbox.limits import Limits
 from ..problem import Checker, TestCase
 from ..submission import Submission
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 from .demanding import check_demand, limits_of
 
 
@@ -30,9 +30,8 @@ class Task(msgspec.Struct):
 class Mbpp(Format[Task]):
     name: ClassVar[str] = "mbpp"
     row: ClassVar[type[Task]] = Task
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "test_list"} <= names
+    known_by: ClassVar[Fields] = ("task_id", "test_list")
+    public: ClassVar[tuple[Public, ...]] = (Public("MBPP, MBPP+", "mbpp", "assert", "one right"),)
 
     def example(self, row: Task, fallback_id: str) -> Example:
         """``test`` of mbppplus holds the assertions of the list, too. Otherwise each assertion is a test. Code that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from ..options import RewardOptions
 from ..problem import Problem
 from ..submission import Submission
-from .base import BadRow, Example, Format, Place, Row, choices, decode, explain, shorten, unsupported
+from .base import BadRow, Example, Fields, Format, Place, Public, Row, choices, decode, explain, shorten, unsupported
 from .misspelt import together
 from .programs import FIELDS, PLAIN, plain_program, read_program
 
@@ -20,9 +20,8 @@ class Native(Format[Problem]):
 
     name: ClassVar[str] = "microcoder"
     row: ClassVar[type[Problem]] = Problem
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "problem_id" in names and "tests" in names
+    known_by: ClassVar[Fields] = ("problem_id", "tests")
+    public: ClassVar[tuple[Public, ...]] = (Public("our own rows", "../run", "stdio, call, assert", "any"),)
 
     def example(self, row: Problem, fallback_id: str) -> Example:
         return Example(row)

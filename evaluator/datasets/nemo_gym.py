@@ -3,12 +3,11 @@ of BigCodeBench."""
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, Unusable, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .bigcodebench import BigCodeBench, Task
 from .cases import parse, read_cases
 from .prompts import asked
@@ -29,9 +28,8 @@ class _Row(msgspec.Struct):
 class NemoGym(Format[_Row]):
     name: ClassVar[str] = "nemo-gym"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "verifier_metadata" in names
+    known_by: ClassVar[Fields] = ("verifier_metadata",)
+    public: ClassVar[tuple[Public, ...]] = (Public("NeMo-Gym, Nemotron", "trainers", "stdio, call, assert"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         metadata = as_object(parse(row.verifier_metadata, "verifier_metadata"))

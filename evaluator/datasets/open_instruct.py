@@ -5,12 +5,11 @@ Of open-instruct, ``dataset`` names the verifiers that a row is for; where there
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, Unusable, as_list, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_list, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import solutions
 from .prompts import asked
@@ -35,9 +34,10 @@ class _Row(msgspec.Struct):
 class OpenInstruct(Format[_Row]):
     name: ClassVar[str] = "open-instruct"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "ground_truth" in names and bool(names & {"messages", "prompt", "question"})
+    known_by: ClassVar[Fields] = ("ground_truth", ("messages", "prompt", "question"))
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("Dolci, open-instruct, rLLM, TRL", "trainers", "stdio, call, assert", "one right, in some"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         statement = row.question or asked(row.messages) or asked(row.prompt)

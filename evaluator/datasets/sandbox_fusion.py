@@ -10,14 +10,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, Unusable, as_list, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_list, as_object, make_problem
 from .cases import function_tests, is_packed, parse, read_cases
 from .humaneval import HumanEval, Task
 from .input_output import solutions
@@ -38,13 +38,10 @@ class _Row(msgspec.Struct):
 class SandboxFusion(Format[_Row]):
     name: ClassVar[str] = "sandbox-fusion"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return (
-            "content" in names
-            and bool({"test", "test_list"} & names)
-            and bool({"labels", "canonical_solution"} & names)
-        )
+    known_by: ClassVar[Fields] = ("content", ("test", "test_list"), ("labels", "canonical_solution"))
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("SandboxFusion: AutoEval, CommonOJ", "sandbox_fusion", "stdio, assert", "right ones"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         labels = as_object(parse(row.labels or {}, "labels")) or {}

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, Unusable, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import solutions
 from .languages import check_language
@@ -29,9 +28,15 @@ class _Row(msgspec.Struct):
 class VerificationInfo(Format[_Row]):
     name: ClassVar[str] = "verifiable-coding-problems"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "verification_info" in names
+    known_by: ClassVar[Fields] = ("verification_info",)
+    public: ClassVar[tuple[Public, ...]] = (
+        Public(
+            "INTELLECT-2, PrimeIntellect, SYNTHETIC, verifiable-coding-problems",
+            "verifiable",
+            "stdio, call, assert",
+            "one right",
+        ),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         value = parse(row.verification_info, "verification_info")

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, Unusable, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .cases import parse, read_cases
 from .prompts import asked
 
@@ -28,9 +27,10 @@ class _Row(msgspec.Struct):
 class Verl(Format[_Row]):
     name: ClassVar[str] = "verl"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "reward_model" in names or "reward_spec" in names
+    known_by: ClassVar[Fields] = (("reward_model", "reward_spec"),)
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("Code-R1, Klear, SkyRL, Skywork, verl", "verl", "stdio, call, assert"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         name = "reward_model" if row.reward_spec is None else "reward_spec"
