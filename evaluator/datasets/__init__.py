@@ -3,6 +3,7 @@
     rows         Rows: pairs of problem and program, in the order of the files
     sources      what a path stands for: files, directories of them, problem packages, the hub
     formats      the formats, and which one a row is of
+    table        what is read and what is refused, in words
     base         Format; rows that cannot be used, and what is said of them
     programs     rows that are programs
     misspelt     fields of our own rows that are none, but are called almost like one

@@ -1,21 +1,13 @@
-"""What is read and what is refused, as a table: that of docs/datasets/README.md, and that of ``microcoder-eval formats``.
-
-It is made from what each format, and each refusal, says of itself.
-"""
+"""What is read and what is refused, from what each format and each refusal says of itself. ``microcoder-eval formats``
+prints it, and tools/formats.py writes it into docs/datasets/README.md."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .base import Fields
 from .formats import FORMATS
 from .refused import REFUSED
-
-_PAGE = re.compile(r"\bdocs/[\w/]+\.md\b")
-_HERE = "docs/datasets"
 
 
 class Read(NamedTuple):
@@ -60,42 +52,3 @@ def told(known_by: Fields, mark: str = "") -> str:
     each = ((field,) if isinstance(field, str) else field for field in known_by)
     words = ", ".join(" or ".join(f"{mark}{name}{mark}" for name in names) for names in each)
     return words or f"directories with {mark}problem.yaml{mark}"
-
-
-def markdown() -> str:
-    """Both tables."""
-    parts = (
-        *_table(
-            ("data set", "`--format`", "known by the fields", "judged", "programs in it"),
-            (
-                (
-                    f"[{each.names}]({each.page})",
-                    f"`{each.format}`",
-                    told(each.known_by, "`"),
-                    each.judged,
-                    each.programs,
-                )
-                for each in read()
-            ),
-        ),
-        "",
-        *_table(
-            ("refused", "known by the fields", "why, and the way out"),
-            (
-                (each.name, told(each.known_by, "`"), f"`{each.field}`: {_PAGE.sub(_linked, each.reason)}")
-                for each in not_read()
-            ),
-        ),
-    )
-    return "".join(f"{line}\n" for line in parts)
-
-
-def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(titles)} |"
-    yield "|---" * len(titles) + "|"
-    for cells in rows:
-        yield f"| {' | '.join(cells)} |"
-
-
-def _linked(page: re.Match[str]) -> str:
-    return f"[{page[0]}]({os.path.relpath(page[0], _HERE)})"
