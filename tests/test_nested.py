@@ -382,3 +382,32 @@ def test_the_cases_refused(name: str) -> None:
         pytest.skip("no cases here")
     with pytest.raises(InputError, match=rf"{name}\.jsonl:1: \w+: "):
         list(Rows([CASES / f"{name}.jsonl"]).examples())
+
+
+# ----------------------------------------------------------------------------------------------- rows of ours as truth
+
+OWN = {"problem_id": "sum", "tests": OBJECTS, "checker": {"type": "strict"}, "limits": {"memory": "256MB"}, "title": "Sum"}
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (VERL | {"reward_model": {"style": "rule", "ground_truth": json.dumps(OWN)}}, "reward_model.ground_truth"),
+        (INTELLECT | {"info": {"tests": OWN}}, "info.tests"),
+        (INTELLECT | {"info": json.dumps({"tests": json.dumps(OWN)})}, "info.tests"),
+        (OPEN_INSTRUCT | {"dataset": "code", "ground_truth": json.dumps(OWN)}, "ground_truth"),
+        ({"prompt": "Add.", "ground_truth": OWN}, "ground_truth"),
+    ],
+)
+def test_a_row_of_ours_is_the_truth(tmp_path: Path, row: dict[str, Any], field: str) -> None:
+    wanted = read_row(tmp_path, OWN)[1]
+    assert read_row(tmp_path, row)[1] == wanted
+    assert problem_of(json.dumps(OWN)) == wanted
+    wrong = json.loads(json.dumps(row).replace("strict", "strct"))
+    assert (bad_row(tmp_path, wrong).field, bad_row(tmp_path, wrong).value) == (f"{field}.checker.type", '"strct"')
+
+
+def test_a_truth_that_no_encoding_takes(tmp_path: Path) -> None:
+    truth = json.dumps(OWN | {"title": "\ud800"})
+    error = bad_row(tmp_path, VERL | {"reward_model": {"ground_truth": truth}})
+    assert (error.field, error.reason[:9]) == ("reward_model.ground_truth", "not JSON:")

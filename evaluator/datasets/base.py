@@ -62,6 +62,13 @@ class Unusable(Exception):
         self.value = shorten(value[0]) if value else None
 
 
+def unusable(error: BadRow, field: str) -> Unusable:
+    """The same of a row that stands in this field of another."""
+    told = Unusable(f"{field}.{error.field}" if error.field else field, error.reason)
+    told.value = error.value
+    return told
+
+
 class Row(NamedTuple):
     """One row as it stands in its file."""
 
@@ -86,6 +93,8 @@ class Example(NamedTuple):
 
     problem: Problem
     programs: Iterable[Submission | BadRow] = ()
+    prompt: Any = None
+    """How the row asks a model: text, or chat messages. None: it only has a statement."""
 
 
 class Public(NamedTuple):

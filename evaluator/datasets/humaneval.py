@@ -24,7 +24,11 @@ class Task(msgspec.Struct):
     test: str
     canonical_solution: str | None = None
     completion: str | None = None
-    """LeetCodeDataset: a solution, which has the prompt before it."""
+    """LeetCodeDataset: a solution, which has the prompt before it; and what else that has."""
+    problem_description: str | None = None
+    starter_code: str | None = None
+    query: str | None = None
+    difficulty: str | None = None
 
 
 class HumanEval(Format[Task]):
@@ -48,10 +52,11 @@ class HumanEval(Format[Task]):
             limits=limits_of(row.task_id),
             entry_point=name,
             prelude=before(row.prompt, name),
-            statement=row.prompt,
-            starter_code=row.prompt if name else None,
+            statement=row.problem_description or row.prompt,
+            starter_code=row.prompt if name else row.starter_code or None,
+            difficulty=row.difficulty,
         )
-        return Example(problem, _reference(row))
+        return Example(problem, _reference(row), row.query)
 
 
 def _tests(row: Task) -> tuple[TestCase, ...]:

@@ -42,8 +42,8 @@ class HumanEvalX(Format[_Row]):
         if not (name := row.entry_point or next(reversed(functions), None)):
             raise Unusable("declaration", "declares no function", row.declaration)
         task = Task(row.task_id, row.prompt, name, row.test, canonical_solution=row.canonical_solution)
-        problem, programs = HumanEval().example(task, fallback_id)
-        return Example(problem, itertools.chain(programs, _buggy(row)))
+        example = HumanEval().example(task, fallback_id)
+        return example._replace(programs=itertools.chain(example.programs, _buggy(row)))
 
 
 def _buggy(row: _Row) -> Iterator[Submission]:

@@ -68,7 +68,7 @@ class InputOutput(Format[_Row]):
             time_limit=seconds(row.time_limit),
             **cases.fields(),
         )
-        return Example(problem, solutions(row.solutions, language=row.language))
+        return Example(problem, solutions(row.solutions, language=row.language), row.prompt)
 
 
 def solutions(

@@ -3,6 +3,7 @@
 {"tests": tests, "source": ...}                          as published; both JSON
 {"tests": tests, "fn_name": ...}                         as an environment passes them on
 {"verification_info": {"test_case_inputs": [...], ...}}  the same, of code_env
+{"tests": a row of our own, ...}                         as microcoder-eval convert writes them
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import seconds, solutions
+from .native import own_problem
 from .prompts import asked
 
 
@@ -40,6 +42,10 @@ class Intellect(Format[_Row]):
         if field is None:
             raise Unusable("info.tests", "missing: the row is of a task without tests of programs")
         tests = parse(info[field], f"info.{field}")
+        answer = row.answer or ""
+        programs = solutions(answer if answer.startswith("```") else None, name="answer")
+        if (own := own_problem(tests, f"info.{field}")) is not None:
+            return Example(own, programs, row.prompt)
         statement = row.question or asked(row.prompt)
         cases = read_cases(tests, f"info.{field}", starter=statement, fn_name=info.get("fn_name"))
         source = info.get("source") or info.get("dataset") or info.get("subset")
@@ -50,5 +56,4 @@ class Intellect(Format[_Row]):
             time_limit=seconds((as_object(tests) or {}).get("timeout")),
             **cases.fields(),
         )
-        answer = row.answer or ""
-        return Example(problem, solutions(answer if answer.startswith("```") else None, name="answer"))
+        return Example(problem, programs, row.prompt)

@@ -52,7 +52,7 @@ class LiveBench(Format[_Row]):
         if row.tests and row.entry_point:
             prompt = row.code_prompt or ""
             task = Task(row.question_id, prompt, row.entry_point, row.tests, instruct_prompt=row.turns[0])
-            return BigCodeBench().example(task, fallback_id)
+            return BigCodeBench().example(task, fallback_id)._replace(prompt=row.turns[0])
         own = row.original_json
         question = Question(
             question_id=row.question_id,
@@ -67,4 +67,4 @@ class LiveBench(Format[_Row]):
             metadata=own.metadata,
         )
         example = LiveCodeBench().example(question, fallback_id)
-        return Example(example.problem, solutions(row.solution, name="solution"))
+        return Example(example.problem, solutions(row.solution, name="solution"), row.turns[0])

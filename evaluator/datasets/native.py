@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 
+from ..digits import dumps
 from ..options import RewardOptions
 from ..problem import Problem
 from ..submission import Submission
-from .base import BadRow, Example, Fields, Format, Place, Public, Row, choices, decode, explain, shorten, unsupported
+from .base import (
+    BadRow,
+    Example,
+    Fields,
+    Format,
+    Place,
+    Public,
+    Row,
+    Unusable,
+    as_list,
+    as_object,
+    choices,
+    decode,
+    explain,
+    shorten,
+    unsupported,
+    unusable,
+)
+from .cases import parse
 from .misspelt import together
 from .programs import FIELDS, PLAIN, plain_program, read_program
 
@@ -30,7 +50,7 @@ class Native(Format[Problem]):
         """``options``: for programs that stand in completions."""
         content, place = row.content, row.place
         if not isinstance(content, bytes):  # from a parquet file; every form of it has its words in JSON
-            content = msgspec.json.encode(content)
+            content = msgspec.json.encode(_present(content))
         try:
             problem = _problem.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -38,6 +58,30 @@ class Native(Format[Problem]):
         if lacks_data(problem):
             decode(DataTests, content, place)
         return Example(problem, _programs(content, place, problem, options))
+
+
+def _present(value: Any) -> Any:
+    """Without fields that hold nothing: a column of a parquet file stands in every row. No code is a program, too."""
+    if (fields := as_object(value)) is not None:
+        return {name: _present(each) for name, each in fields.items() if each is not None or name == "code"}
+    items = as_list(value)
+    return value if items is None else [_present(each) for each in items]
+
+
+def own_problem(truth: Any, field: str) -> Problem | None:
+    """Where the ground truth of a trainer's row is a row of ours, as ``microcoder-eval convert`` writes it. Raises
+    Unusable."""
+    native, row = Native(), as_object(parse(truth, field))
+    if row is None or not native.recognises(row.keys()):
+        return None
+    try:
+        text = dumps(row).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Unusable(field, f"not JSON: {error}") from None
+    try:
+        return native.read(Row(Path(field), 0, text)).problem
+    except BadRow as error:
+        raise unusable(error, field) from None
 
 
 def lacks_data(problem: Problem) -> bool:

@@ -35,9 +35,10 @@ class NemoGym(Format[_Row]):
         metadata = as_object(parse(row.verifier_metadata, "verifier_metadata"))
         if metadata is None:
             raise Unusable("verifier_metadata", "not an object", row.verifier_metadata)
-        statement = asked(row.responses_create_params.input)
+        asking = row.responses_create_params.input
+        statement = asked(asking)
         if {"test", "entry_point", "code_prompt"} <= metadata.keys():
-            return BigCodeBench().example(_task(metadata, statement), fallback_id)
+            return BigCodeBench().example(_task(metadata, statement), fallback_id)._replace(prompt=asking)
         if not metadata.get("unit_tests"):
             reason = "missing: the tests lie in the environment; judge the files of the data set that it reads"
             raise Unusable("verifier_metadata.unit_tests", reason, sorted(metadata))
@@ -50,7 +51,7 @@ class NemoGym(Format[_Row]):
             source=row.source or row.dataset,
             **cases.fields(),
         )
-        return Example(problem)
+        return Example(problem, prompt=asking)
 
 
 def _task(metadata: dict[str, Any], statement: str | None) -> Task:

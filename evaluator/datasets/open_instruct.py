@@ -12,6 +12,7 @@ import msgspec
 from .base import Example, Fields, Format, Public, Unusable, as_list, as_object, make_problem
 from .cases import parse, read_cases
 from .input_output import solutions
+from .native import own_problem
 from .prompts import asked
 
 VERIFIERS = ("code", "code_stdio")
@@ -40,10 +41,14 @@ class OpenInstruct(Format[_Row]):
     )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
+        truth, prompt = _truth(row), row.messages or row.prompt
+        programs = solutions(row.solution, name="solution")
+        if (own := own_problem(truth, "ground_truth")) is not None:
+            return Example(own, programs, prompt)
         statement = row.question or asked(row.messages) or asked(row.prompt)
         metadata = as_object(parse(row.metadata or {}, "metadata")) or {}
         cases = read_cases(
-            _truth(row),
+            truth,
             "ground_truth",
             starter=row.starter_code or statement,
             fn_name=metadata.get("func_name"),
@@ -56,7 +61,7 @@ class OpenInstruct(Format[_Row]):
             source=row.data_source or (row.dataset if isinstance(row.dataset, str) else None),
             **cases.fields(),
         )
-        return Example(problem, solutions(row.solution, name="solution"))
+        return Example(problem, programs, prompt)
 
 
 def _truth(row: _Row) -> Any:

@@ -41,11 +41,11 @@ class Parquet(Source):
                 wanted = self._columns(names)
                 columns = [name for name in names if name in wanted]
                 for batch in file.iter_batches(batch_size=ROWS, columns=columns):
-                    for row in batch.to_pylist():
+                    for row in batch.to_pylist(maps_as_pydicts="strict"):
                         number += 1
                         self._share = number / max(total, 1)
                         yield number, row
-        except (OSError, ValueError, self._arrow.lib.ArrowException) as error:
+        except (OSError, ValueError, KeyError, self._arrow.lib.ArrowException) as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"{self.path}: cannot be read after row {number}: {reason}") from None
         finally:

@@ -123,7 +123,7 @@ class Rows:
                 yield form, example
 
     def _separate(self) -> Generator[Pair]:
-        named = {problem.problem_id: problem for _, (problem, _) in self.examples()}
+        named = {example.problem.problem_id: example.problem for _, example in self.examples()}
         places = [(Row(*self._seen[name], None).fallback_id, problem) for name, problem in named.items()]
         counts = Counter(place for place, _ in places)
         problems = {place: problem for place, problem in places if counts[place] == 1} | named

@@ -56,4 +56,5 @@ class VerificationInfo(Format[_Row]):
         problem = make_problem(
             problem_id=row.problem_id or fallback_id, statement=statement, source=row.source, **cases.fields()
         )
-        return Example(problem, solutions(row.gold_standard_solution, name="gold_standard_solution", language=language))
+        programs = solutions(row.gold_standard_solution, name="gold_standard_solution", language=language)
+        return Example(problem, programs, row.prompt)

@@ -9,6 +9,7 @@ import msgspec
 
 from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .cases import parse, read_cases
+from .native import own_problem
 from .prompts import asked
 
 
@@ -39,9 +40,12 @@ class Verl(Format[_Row]):
             reward = msgspec.convert(parse(reward, name), _Reward)
         if reward is None:
             raise Unusable(name, "missing")
+        field = f"{name}.ground_truth"
+        if (own := own_problem(reward.ground_truth, field)) is not None:
+            return Example(own, prompt=row.prompt)
         statement = asked(row.prompt)
         info = as_object(row.extra_info) or {}
-        cases = read_cases(reward.ground_truth, f"{name}.ground_truth", starter=statement)
+        cases = read_cases(reward.ground_truth, field, starter=statement)
         if cases.mode == "assert" and isinstance(prefix := info.get("prefix"), str):
             cases = cases._replace(prelude=f"{prefix}\n{cases.prelude}")
         problem = make_problem(
@@ -50,7 +54,7 @@ class Verl(Format[_Row]):
             source=row.data_source,
             **cases.fields(),
         )
-        return Example(problem)
+        return Example(problem, prompt=row.prompt)
 
 
 def _name(source: str | None, info: dict[str, Any]) -> str | None:
