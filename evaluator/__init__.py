@@ -23,6 +23,9 @@ asserts/     tests that are assertions: read and compared, or run apart from the
 compare/     rules that decide whether an output is the expected one
 comparing/   processes in which that is decided for outputs that are not small
 memory       how much of problems and verdicts is kept for later
+inspection   what was understood of a data set, and what looks wrong in it
+pile         a list of what may be as much as there are rows in a data set
+spread       smallest, middle and largest of as many numbers
 version      which microcoder this is
 problem, submission, report, status   the types in files, on the wire and in the API
 datasets/    problems and programs from the files that data sets are published as

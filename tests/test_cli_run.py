@@ -23,6 +23,7 @@ import pytest
 from microcoder.evaluator.cli import main
 from microcoder.evaluator.cli import progress as progress_module
 from microcoder.evaluator.cli import run as run_module
+from microcoder.evaluator.cli.engine import ONE_AFTER_THE_OTHER
 from microcoder.evaluator.cli.options import LimitOptions
 from microcoder.evaluator.cli.reports import OutputError, ReportFile
 from microcoder.evaluator.problem import Problem, TestCase
@@ -243,6 +244,7 @@ def test_options_reach_the_engine(rows: Path, tmp_path: Path) -> None:
         "assert_trust": "any",
         "preset": None,
         "keep_outputs": 0,
+        "memory": ONE_AFTER_THE_OTHER,
         "unsafe_no_jail": False,
     }
     python = ("--python", sys.executable)
@@ -272,6 +274,7 @@ def test_options_reach_the_engine(rows: Path, tmp_path: Path) -> None:
         "assert_trust": "any",
         "preset": "codeforces:rcmp6",
         "keep_outputs": 100,
+        "memory": ONE_AFTER_THE_OTHER,
         "unsafe_no_jail": True,
     }
 

@@ -386,7 +386,13 @@ def test_the_cases_refused(name: str) -> None:
 
 # ----------------------------------------------------------------------------------------------- rows of ours as truth
 
-OWN = {"problem_id": "sum", "tests": OBJECTS, "checker": {"type": "strict"}, "limits": {"memory": "256MB"}, "title": "Sum"}
+OWN = {
+    "problem_id": "sum",
+    "tests": OBJECTS,
+    "checker": {"type": "strict"},
+    "limits": {"memory": "256MB"},
+    "title": "Sum",
+}
 
 
 @pytest.mark.parametrize(

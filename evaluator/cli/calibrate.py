@@ -16,7 +16,7 @@ from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
 from ..status import Status
-from .engine import engine_options, for_rows, warn_of_shortage
+from .engine import ONE_AFTER_THE_OTHER, engine_options, for_rows, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
 from .notices import tell_of_rows
 from .options import Calibrate
@@ -67,7 +67,7 @@ def main(options: Calibrate) -> int:
         options.files, format=options.format, skip_bad=options.skip_bad, change=patient, options=for_rows(options)
     )
     # Each test in a process of its own, each program really run: so is the time taken that a limit will be held to.
-    evaluator = Evaluator(**engine_options(options), run_all=True, lanes=False, cache=0)
+    evaluator = Evaluator(**engine_options(options), run_all=True, lanes=False, cache=0, memory=ONE_AFTER_THE_OTHER)
     warn_of_shortage(options.workers, Limits())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         times, failures = runner.run(_measure(rows, evaluator, options.repeats))

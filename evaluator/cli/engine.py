@@ -8,12 +8,16 @@ from typing import Any
 
 from ...sandbox import capacity
 from ...sandbox.languages import testlib
-from ...sandbox.limits import Limits
+from ...sandbox.limits import MIB, Limits
 from ..compare import preset
+from ..memory import Memory
 from ..options import RewardOptions
 from .errors import UsageError
 from .options import Calibrate, Inspect, Run, Serve
 from .terminal import say
+
+ONE_AFTER_THE_OTHER = Memory(prepared=32 * MIB, verdicts=32 * MIB, checkers=32 * MIB)
+"""What is kept where the programs of a problem stand together: it does not come again."""
 
 
 def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]:

@@ -6,6 +6,7 @@
     table        what is read and what is refused, in words
     base         Format; rows that cannot be used, and what is said of them
     programs     rows that are programs
+    places       where problems stand, by their names
     misspelt     fields of our own rows that are none, but are called almost like one
 
 Where rows come from: source (base), lines (JSONL), values (JSON), parquet, hub; unpack (gzip, zstandard).

@@ -91,9 +91,10 @@ def format_of(row: Row) -> Format[Any]:
     return found
 
 
-def columns_of(names: Collection[str]) -> Collection[str]:
-    """Which of these columns the format looks at that they belong to; all, when they belong to none."""
-    found = next((each for each in _ALL if each.recognises(set(names))), None)
+def columns_of(names: Collection[str], form: Format[Any] | None) -> Collection[str]:
+    """Which of these columns are looked at in this format. None: in the one that they belong to; all, when they belong
+    to none."""
+    found = form or next((each for each in _ALL if each.recognises(set(names))), None)
     if found is None or isinstance(found, Native):
         return names
     return set(found.row.__struct_fields__)

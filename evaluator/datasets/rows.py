@@ -29,6 +29,7 @@ from .base import BadRow, Example, Format, Place, Row, explain, shorten
 from .formats import format_named, format_of
 from .misspelt import misspelt
 from .native import FIELDS_OF_ROW, Native
+from .places import Places
 from .programs import FIELDS, PLAIN, read_programs
 from .source import Source
 from .sources import Sources
@@ -37,6 +38,14 @@ KEPT = 100
 """Bad rows that are remembered; the others are only counted."""
 
 Pair = tuple[Problem, Submission]
+
+
+class MixedRow(BadRow):
+    """A row of another format than those before it in its file."""
+
+    def __init__(self, place: Place, form: str, other: str) -> None:
+        reason = f"of the format {other}, in a file of the format {form}: rows of each have to be in files of their own"
+        super().__init__(place, None, reason)
 
 
 class Misspelt(msgspec.Struct):
@@ -53,7 +62,8 @@ class Rows:
     Problem files are streamed. With submission files it is those that are streamed, in their order, and the problems
     are kept in memory; programs that stand in the problem files are then left aside.
 
-    The format of a file is that of its first row that is of any; ``format`` names one for all files instead.
+    The format of a file is that of its first row that is of any; a row of another one cannot be used. ``format`` names
+    one for all files instead.
     """
 
     def __init__(
@@ -65,12 +75,17 @@ class Rows:
         skip_bad: bool = False,
         change: Callable[[Problem], Problem] | None = None,
         options: RewardOptions = PLAIN,
+        watch: Callable[[], None] | None = None,
     ) -> None:
         self.skip_bad = skip_bad
         self.change = change
         """What is done to each problem that was read, say, to set its limits."""
         self.options = options
         """For programs that stand in completions."""
+        self.watch = watch
+        """Called after each row of a problem file, whether it can be used or not."""
+        self.read = 0
+        """Rows of problem files."""
         self.bad: list[BadRow] = []
         self.skipped = 0
         self.left_out: Counter[str] = Counter()
@@ -79,16 +94,32 @@ class Rows:
         """Fields of our own rows that are called almost like one that is read, by what there is to say."""
         self._format = format_named(format) if format else None
         self._formats: dict[Source, Format[Any]] = {}
-        self._problems = Sources(files)
+        self._mixed: set[tuple[Path, str]] = set()
+        """What was said of files with rows of several formats."""
+        self._problems = Sources(files, self._format)
         self._submissions = Sources(submissions)
-        self._seen: dict[str, Place] = {}
+        self._seen = Places()
         self._checker: Checker | None = None
         """The last one of a stdio problem that was found usable. Whole files share one."""
 
     @property
     def progress(self) -> float:
         """Share of the input that was read, 0 to 1."""
-        return (self._submissions if self._submissions.sources else self._problems).progress
+        return self._streamed.progress
+
+    @property
+    def done(self) -> float:
+        """The same in bytes on disk."""
+        return self._streamed.done
+
+    @property
+    def size(self) -> int:
+        """Bytes of all the input; 0 where that is not known."""
+        return self._streamed.size
+
+    @property
+    def _streamed(self) -> Sources:
+        return self._submissions if self._submissions.sources else self._problems
 
     def __iter__(self) -> Generator[Pair]:
         if self._submissions.sources:
@@ -106,21 +137,30 @@ class Rows:
 
     def examples(self) -> Generator[tuple[Format[Any], Example]]:
         """The problems, each with its format; their programs are read when they are asked for."""
-        self.bad, self.skipped, self.left_out, self.misspelt, self._seen = [], 0, Counter(), {}, {}
+        self.bad, self.skipped, self.left_out, self.misspelt = [], 0, Counter(), {}
+        self.read, self._seen = 0, Places()
+        self._mixed.clear()
         for source, number, content in self._problems:
             row = Row(source.path, number, content)
+            self.read += 1
             try:
                 form = self._format_of(source, row)
-                if isinstance(form, Native):
-                    example = form.read(row, self.options)
-                    self._look_at_names(FIELDS_OF_ROW, row)
-                else:
-                    example = form.read(row)
-                example = example._replace(problem=self._checked(example.problem, row, form))
+                example = self._example(row, form)
             except BadRow as error:
-                self._skip(error)
+                self._skip(self._of_another_format(source, row) or error)
             else:
                 yield form, example
+            if self.watch:
+                self.watch()
+
+    def _example(self, row: Row, form: Format[Any]) -> Example:
+        """Raises BadRow."""
+        if isinstance(form, Native):
+            example = form.read(row, self.options)
+            self._look_at_names(FIELDS_OF_ROW, row)
+        else:
+            example = form.read(row)
+        return example._replace(problem=self._checked(example.problem, row, form))
 
     def _separate(self) -> Generator[Pair]:
         named = {example.problem.problem_id: example.problem for _, example in self.examples()}
@@ -150,6 +190,16 @@ class Rows:
             form = self._formats[source] = format_of(row)
         return form
 
+    def _of_another_format(self, source: Source, row: Row) -> MixedRow | None:
+        """What is wrong with a row, if it is that."""
+        if (form := self._formats.get(source)) is None:
+            return None  # no row before it says what the file holds
+        try:
+            other = format_of(row)
+        except BadRow:
+            return None
+        return None if other is form else MixedRow(row.place, form.name, other.name)
+
     def _checked(self, problem: Problem, row: Row, form: Format[Any]) -> Problem:
         """Whether it can be judged, as far as can be said before. Raises BadRow."""
         try:
@@ -166,8 +216,7 @@ class Rows:
                 error, row.content if isinstance(form, Native) else msgspec.to_builtins(problem), row.place
             ) from None
         place = row.place
-        first = self._seen.setdefault(problem.problem_id, place)
-        if first is not place:
+        if self._seen.add(problem.problem_id, place) is not place:
             words = f"the same as in {self.place_of(problem.problem_id)}"
             raise BadRow(place, "problem_id", words, shorten(problem.problem_id))
         return self.change(problem) if self.change else problem
@@ -181,8 +230,13 @@ class Rows:
         if not self.skip_bad:
             raise error
         self.skipped += 1
+        if isinstance(error, MixedRow):
+            if (error.file, error.reason) in self._mixed:
+                return
+            self._mixed.add((error.file, error.reason))
         if len(self.bad) < KEPT:
-            self.bad.append(error)
+            error.__context__ = None  # what it holds of the row is not kept
+            self.bad.append(error.with_traceback(None))
 
 
 _json = msgspec.json.Decoder(msgspec.Raw)

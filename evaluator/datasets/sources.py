@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .base import InputError
+from .base import Format, InputError
 from .formats import columns_of
 from .hub import Hub, is_hub
 from .input_output import AppsDirectory, is_apps
@@ -24,17 +25,23 @@ DEPTH = 4
 class Sources:
     """``for source, number, content in Sources(paths)``, in the order of the paths."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.sources = [source for path in paths for source in find(path)]
+    def __init__(self, paths: Iterable[Path], form: Format[Any] | None = None) -> None:
+        """``form``: what all rows are, where somebody has said it."""
+        self.sources = [source for path in paths for source in find(path, form)]
         self.size = sum(source.size for source in self.sources)
+        """Bytes on disk."""
         self._before = 0
         self._current: Source | None = None
 
     @property
+    def done(self) -> float:
+        """How many of these were read."""
+        return self._before + (self._current.done if self._current else 0)
+
+    @property
     def progress(self) -> float:
         """Share of the input that was read, 0 to 1, in bytes on disk."""
-        here = self._current.done if self._current else 0
-        return min(1.0, (self._before + here) / self.size) if self.size else 1.0
+        return min(1.0, self.done / self.size) if self.size else 1.0
 
     def __iter__(self) -> Iterator[tuple[Source, int, Any]]:
         self._before = 0
@@ -46,16 +53,16 @@ class Sources:
             self._before += source.size
 
 
-def find(path: Path) -> list[Source]:
+def find(path: Path, form: Format[Any] | None = None) -> list[Source]:
     """Raises InputError: there is nothing, or nothing that can be read. Directories in the order of names."""
     if is_hub(path):
         return [Hub(path)]
     try:
         if not path.is_dir():
-            return [_file(path)]
+            return [_file(path, form)]
         if single := _problem(path):
             return [single]
-        found = _files(path) + list(_below(path, path.resolve().name, path))
+        found = _files(path, form) + list(_below(path, path.resolve().name, path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     if not found:
@@ -63,21 +70,21 @@ def find(path: Path) -> list[Source]:
     return found
 
 
-def _file(path: Path) -> Source:
+def _file(path: Path, form: Format[Any] | None) -> Source:
     if path.name.endswith(JsonLines.suffixes):
         return JsonLines(path)
     if path.name.endswith(JsonValues.suffixes):
         return JsonValues(path)
     if path.name.endswith(Parquet.suffixes):
-        return Parquet(path, columns_of)
+        return Parquet(path, functools.partial(columns_of, form=form))
     raise InputError(f"{path}: not a {', '.join(SUFFIXES)} file, nor a directory")
 
 
-def _files(path: Path) -> list[Source]:
+def _files(path: Path, form: Format[Any] | None) -> list[Source]:
     """JSON files only where there is nothing else: beside other rows they are settings and statistics."""
     names = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.is_file())
     rows = [file for file in names if not file.name.endswith(JsonValues.suffixes)]
-    return [_file(file) for file in rows or names]
+    return [_file(file, form) for file in rows or names]
 
 
 def _problem(path: Path, name: str | None = None, within: Path | None = None) -> Source | None:
