@@ -1,4 +1,5 @@
-"""Every command of docs/run.md and docs/datasets/ runs as it is written, on files that the repository has."""
+"""Every command of docs/run.md, docs/convert.md and docs/datasets/ runs as it is written, on files that the repository
+has, and on those that the page shows."""
 
 from __future__ import annotations
 
@@ -17,14 +18,28 @@ from microcoder.tools.formats import PAGE, written
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = ("docs/run.md", *(f"docs/datasets/{page.name}" for page in sorted((ROOT / "docs/datasets").glob("*.md"))))
+SHOWN = re.compile(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+"""A file, by its name."""
+PAGES = (
+    "docs/run.md",
+    "docs/convert.md",
+    *(f"docs/datasets/{page.name}" for page in sorted((ROOT / "docs/datasets").glob("*.md"))),
+)
 COMMANDS = [(page, block) for page in PAGES for block in BLOCK.findall((ROOT / page).read_text())]
 LABELS = re.compile(r"^(right|wrong) +(\d+) +(\d+)", re.MULTILINE)
+
+
+def shown(page: str, folder: Path) -> None:
+    """The files that a page shows."""
+    for name, text in SHOWN.findall((ROOT / page).read_text()):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
 
 
 @pytest.mark.parametrize(("page", "block"), COMMANDS, ids=[f"{page}-{at}" for at, (page, _) in enumerate(COMMANDS)])
 def test_commands(tmp_path: Path, page: str, block: str) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shown(page, tmp_path)
     command = tmp_path / "bin" / "microcoder-eval"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m microcoder.evaluator.cli "$@"\n')

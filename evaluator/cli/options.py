@@ -407,6 +407,39 @@ class Formats(msgspec.Struct, frozen=True, kw_only=True):
     """
 
 
+class Convert(msgspec.Struct, frozen=True, kw_only=True):
+    """Write problems of any format that is read as rows of another: our own, or those that a trainer takes.
+
+    Takes the same FILEs as run. What is written is read back as the same problems, with the same verdicts: trainers'
+    rows have our own row as their ground truth. docs/convert.md says how each of them is trained on.
+
+    exit codes:
+      0    every row was written
+      1    some rows were refused; the others were written
+      2    the command line, the input or the output file cannot be used; nothing was written
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
+    """Problems and their programs."""
+
+    to: Literal["microcoder", "verl", "trl", "verifiers", "intellect-3", "open-instruct"] = "microcoder"
+    """What the rows become: our own, or those of a trainer."""
+    output: Annotated[Path | None, _argument("FILE", "-o")] = None
+    """Rows as .jsonl, or as .parquet (the extra datasets). It is there when all of them are, or not at all."""
+    submissions_output: Annotated[Path | None, _argument("FILE")] = None
+    """The programs, as rows for --submissions. Without it they stand in our own rows; those of trainers have no place
+    for them."""
+    prompt: Annotated[str | None, _argument("TEXT")] = None
+    """What a model is asked, with {statement} and {starter} for those. Without it: as the row asks, or, where it only
+    has a statement, that, the starter code, and how to answer."""
+    format: Annotated[str | None, _argument("NAME")] = None
+    """What the rows are. Without it: seen from the fields of the first row of a file."""
+    overwrite: Annotated[bool, _argument("")] = False
+    """Replace output files that exist."""
+    quiet: Annotated[bool, _argument("", "-q")] = False
+    """No progress and no table; what is refused and errors only."""
+
+
 class Rejudge(msgspec.Struct, frozen=True, kw_only=True):
     """Judge the reports of a run again, under another rule, from the outputs they keep. Nothing is run.
 
@@ -460,6 +493,7 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "serve": (Serve, ".serve"),
     "inspect": (Inspect, ".inspect"),
     "formats": (Formats, ".formats"),
+    "convert": (Convert, ".convert"),
     "calibrate": (Calibrate, ".calibrate"),
     "rejudge": (Rejudge, ".rejudge"),
     "doctor": (Doctor, "...sandbox.doctor"),

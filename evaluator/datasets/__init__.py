@@ -3,6 +3,7 @@
     rows         Rows: pairs of problem and program, in the order of the files
     sources      what a path stands for: files, directories of them, problem packages, the hub
     formats      the formats, and which one a row is of
+    foreign      formats of others, that installed packages bring
     table        what is read and what is refused, in words
     base         Format; rows that cannot be used, and what is said of them
     programs     rows that are programs
@@ -27,8 +28,9 @@ row and a package may not.
 
 from __future__ import annotations
 
-from .base import BadRow, InputError
+from .base import BadRow, Example, Format, InputError, Unusable, make_problem
+from .cases import read_cases
 from .formats import FORMATS
 from .rows import Rows
 
-__all__ = ["FORMATS", "BadRow", "InputError", "Rows"]
+__all__ = ["FORMATS", "BadRow", "Example", "Format", "InputError", "Rows", "Unusable", "make_problem", "read_cases"]

@@ -248,6 +248,14 @@ def as_list(value: Any) -> list[Any] | None:
     return cast("list[Any]", value) if isinstance(value, list) else None
 
 
+def present(value: Any) -> Any:
+    """Without fields that hold nothing: a column of a parquet file stands in every row. No code is a program, too."""
+    if (fields := as_object(value)) is not None:
+        return {name: present(each) for name, each in fields.items() if each is not None or name == "code"}
+    items = as_list(value)
+    return value if items is None else [present(each) for each in items]
+
+
 def names_of(content: Any) -> Set[str] | None:
     """The names of the fields of a row. None: it is no object."""
     if not isinstance(content, bytes):

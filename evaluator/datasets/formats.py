@@ -1,10 +1,12 @@
-"""The formats, and which one a row is of."""
+"""The formats, and which one a row is of: one of ours, or else one that an installed package brings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+from collections.abc import Collection, Iterator, Set
 from typing import Any
 
+from . import foreign
 from .acecode import AceCode
 from .autocodebench import AutoCodeBench
 from .base import BadRow, Format, InputError, Row, decode, names_of
@@ -70,9 +72,30 @@ FORMATS: dict[str, Format[Any]] = {each.name: each for each in _ALL}
 
 def format_named(name: str) -> Format[Any]:
     """Raises InputError."""
-    if name not in FORMATS:
-        raise InputError(f"no format {name}; there are {', '.join(FORMATS)}")
-    return FORMATS[name]
+    found = FORMATS.get(name) or others().get(name)
+    if found is None:
+        raise InputError(f"no format {name}; there are {_names()}")
+    return found
+
+
+@functools.cache
+def others() -> dict[str, Format[Any]]:
+    """Those of installed packages, by name; loaded when they are first asked for."""
+    return foreign.load(FORMATS)
+
+
+def _known(names: Set[str]) -> Format[Any] | None:
+    """The first that knows a row with fields of these names."""
+    return next((each for each in _every() if each.recognises(names)), None)
+
+
+def _every() -> Iterator[Format[Any]]:
+    yield from _ALL
+    yield from others().values()
+
+
+def _names() -> str:
+    return ", ".join((*FORMATS, *others()))
 
 
 def format_of(row: Row) -> Format[Any]:
@@ -82,19 +105,19 @@ def format_of(row: Row) -> Format[Any]:
         decode(dict[str, Any], row.content, row.place)  # says why
         raise BadRow(row.place, None, "expected object")
     refuse(names, row)
-    found = next((each for each in _ALL if each.recognises(names)), None)
+    found = _known(names)
     if found is None:
         if names & {"problem_id", "tests"}:
             return FORMATS["microcoder"]  # says what is missing
         fields = ", ".join(sorted(names)[:10])
-        raise BadRow(row.place, None, f"of no known format, by its fields: {fields}; known: {', '.join(FORMATS)}")
+        raise BadRow(row.place, None, f"of no known format, by its fields: {fields}; known: {_names()}")
     return found
 
 
 def columns_of(names: Collection[str], form: Format[Any] | None) -> Collection[str]:
     """Which of these columns are looked at in this format. None: in the one that they belong to; all, when they belong
     to none."""
-    found = form or next((each for each in _ALL if each.recognises(set(names))), None)
+    found = form or _known(set(names))
     if found is None or isinstance(found, Native):
         return names
     return set(found.row.__struct_fields__)

@@ -21,11 +21,11 @@ from .base import (
     Public,
     Row,
     Unusable,
-    as_list,
     as_object,
     choices,
     decode,
     explain,
+    present,
     shorten,
     unsupported,
     unusable,
@@ -50,7 +50,7 @@ class Native(Format[Problem]):
         """``options``: for programs that stand in completions."""
         content, place = row.content, row.place
         if not isinstance(content, bytes):  # from a parquet file; every form of it has its words in JSON
-            content = msgspec.json.encode(_present(content))
+            content = msgspec.json.encode(present(content))
         try:
             problem = _problem.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -58,14 +58,6 @@ class Native(Format[Problem]):
         if lacks_data(problem):
             decode(DataTests, content, place)
         return Example(problem, _programs(content, place, problem, options))
-
-
-def _present(value: Any) -> Any:
-    """Without fields that hold nothing: a column of a parquet file stands in every row. No code is a program, too."""
-    if (fields := as_object(value)) is not None:
-        return {name: _present(each) for name, each in fields.items() if each is not None or name == "code"}
-    items = as_list(value)
-    return value if items is None else [_present(each) for each in items]
 
 
 def own_problem(truth: Any, field: str) -> Problem | None:

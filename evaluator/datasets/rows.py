@@ -25,7 +25,7 @@ from ..options import RewardOptions
 from ..problem import Checker, Problem
 from ..starter import read_starter
 from ..submission import Submission
-from .base import BadRow, Example, Format, Place, Row, explain, shorten
+from .base import BadRow, Example, Format, Place, Row, explain, present, shorten
 from .formats import format_named, format_of
 from .misspelt import misspelt
 from .native import FIELDS_OF_ROW, Native
@@ -170,7 +170,8 @@ class Rows:
         for source, number, content in self._submissions:
             self._look_at_names(FIELDS, Row(source.path, number, content))
             try:
-                yield from read_programs(content, (source.path, number), problems.get, self.options)
+                row = content if isinstance(content, bytes) else present(content)
+                yield from read_programs(row, (source.path, number), problems.get, self.options)
             except BadRow as error:
                 self._skip(error)
 
