@@ -270,7 +270,7 @@ def decoded(value: Any) -> Any:
 )
 def test_a_model_is_asked_as_the_row_asks(tmp_path: Path, row: dict[str, Any]) -> None:
     assert rows_of(tmp_path, "verl", row)[0]["prompt"] == CHAT
-    assert rows_of(tmp_path, "intellect-3", row)[0]["question"] == "Add."
+    assert rows_of(tmp_path, "intellect-3", row)[0]["question"] == "Be brief.\n\nAdd."
     (changed,) = rows_of(tmp_path, "trl", row, prompt="{statement} Now.")
     assert changed["prompt"] == [{"role": "user", "content": "Add. Now."}]
 

@@ -88,6 +88,11 @@ def test_what_it_read_is_judged_and_converted(package: Path, tmp_path: Path) -> 
     assert inspected(tmp_path, there)[0]["problems"] == 2
 
 
+def test_it_is_listed(package: Path) -> None:
+    listed = command(package, "formats").stdout
+    assert "\nmy-set\n    --format my-set; known by slug, checks; of an installed package\n" in listed
+
+
 def test_formats_of_ours_come_first(package: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "rows.jsonl", apps() | ROWS[0])
     assert inspected(package, file)[0]["formats"] == {"apps": 1}

@@ -402,7 +402,7 @@ OWN = {
         (INTELLECT | {"info": {"tests": OWN}}, "info.tests"),
         (INTELLECT | {"info": json.dumps({"tests": json.dumps(OWN)})}, "info.tests"),
         (OPEN_INSTRUCT | {"dataset": "code", "ground_truth": json.dumps(OWN)}, "ground_truth"),
-        ({"prompt": "Add.", "ground_truth": OWN}, "ground_truth"),
+        ({"prompt": "Add.", "ground_truth": OWN | {"prelude": None, "groups": None}}, "ground_truth"),
     ],
 )
 def test_a_row_of_ours_is_the_truth(tmp_path: Path, row: dict[str, Any], field: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
-from ..conversion import Row, schema
+from ..conversion import Columns, Row
 from ..datasets.parquet import load
 from .errors import UsageError
 from .reports import OutputError
@@ -31,7 +31,8 @@ class RowFile:
             raise UsageError(f"{path}: rows are written as {' or '.join(SUFFIXES)}, says the name of the file")
         if path.exists() and not overwrite:
             raise OutputError(f"{path}: exists already; --overwrite replaces it")
-        arrow = load("pyarrow", path, "parquet files need pyarrow") if path.suffix == ".parquet" else None
+        is_parquet = path.suffix == ".parquet"
+        parquet = load("pyarrow.parquet", path, "parquet files need pyarrow") if is_parquet else None
         self.path = path
         self.rows = 0
         self._overwrite = overwrite
@@ -41,7 +42,7 @@ class RowFile:
             self._file = os.fdopen(os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from None
-        self._writer: _Writer = _Lines(self._file) if arrow is None else _Parquet(self._file, row, arrow)
+        self._writer: _Writer = _Lines(self._file) if parquet is None else _Parquet(self._file, row, parquet)
 
     def __enter__(self) -> RowFile:
         return self
@@ -100,11 +101,9 @@ class _Lines:
 class _Parquet:
     """Rows go into the file some megabytes at a time."""
 
-    def __init__(self, file: BinaryIO, row: type[msgspec.Struct], arrow: Any) -> None:
-        parquet: Any = load("pyarrow.parquet", file.name, "parquet files need pyarrow")
-        self._table = arrow.Table
-        self._schema = schema(row)
-        self._writer: Any = parquet.ParquetWriter(file, self._schema)
+    def __init__(self, file: BinaryIO, row: type[msgspec.Struct], parquet: Any) -> None:
+        self._columns = Columns(row)
+        self._writer: Any = parquet.ParquetWriter(file, self._columns.schema)
         self._waiting: list[Row] = []
         self._size = 0
 
@@ -119,5 +118,5 @@ class _Parquet:
         self._writer.close()
 
     def _flush(self) -> None:
-        self._writer.write_table(self._table.from_pylist(self._waiting, schema=self._schema))
+        self._writer.write_table(self._columns.table(self._waiting))
         self._waiting, self._size = [], 0

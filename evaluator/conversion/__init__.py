@@ -10,8 +10,8 @@ What is written here is read back by datasets/: the same problem, whatever the s
 
 from __future__ import annotations
 
-from .columns import schema
+from .columns import Columns
 from .own import PROGRAM_ROW, Row, program_row
 from .targets import TARGETS, Source, Target
 
-__all__ = ["PROGRAM_ROW", "TARGETS", "Row", "Source", "Target", "program_row", "schema"]
+__all__ = ["PROGRAM_ROW", "TARGETS", "Columns", "Row", "Source", "Target", "program_row"]

@@ -126,8 +126,8 @@ def _verifiers(source: Source, _: object) -> Row:
 
 
 def _intellect(source: Source, _: object) -> Row:
-    *_, last = source.prompt
-    return msgspec.to_builtins(Intellect(last.content, _info(source)))
+    asked = "\n\n".join(message.content for message in source.prompt)
+    return msgspec.to_builtins(Intellect(asked, _info(source)))
 
 
 def _open_instruct(source: Source, _: object) -> Row:

@@ -249,11 +249,16 @@ def as_list(value: Any) -> list[Any] | None:
 
 
 def present(value: Any) -> Any:
-    """Without fields that hold nothing: a column of a parquet file stands in every row. No code is a program, too."""
+    """What a row from a parquet file says: a column stands in every row, and holds nothing where a field is not there,
+    but no code is a program, too; and an object by names of its own may be a list of its entries."""
     if (fields := as_object(value)) is not None:
         return {name: present(each) for name, each in fields.items() if each is not None or name == "code"}
-    items = as_list(value)
-    return value if items is None else [present(each) for each in items]
+    if (items := as_list(value)) is None:
+        return value
+    entries = [as_object(each) for each in items]
+    if entries and all(each is not None and each.keys() == {"key", "value"} for each in entries):
+        return {each["key"]: present(each["value"]) for each in entries if each is not None}
+    return [present(each) for each in items]
 
 
 def names_of(content: Any) -> Set[str] | None:

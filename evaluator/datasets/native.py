@@ -67,7 +67,7 @@ def own_problem(truth: Any, field: str) -> Problem | None:
     if row is None or not native.recognises(row.keys()):
         return None
     try:
-        text = dumps(row).encode()
+        text = dumps(present(row)).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise Unusable(field, f"not JSON: {error}") from None
     try:

@@ -48,11 +48,11 @@ class Parquet(Source):
                 for group in range(file.num_row_groups):
                     size = _rows_at_once(file.metadata.row_group(group), columns)
                     for batch in file.iter_batches(size, [group], columns, use_threads=False):
-                        for row in batch.to_pylist(maps_as_pydicts="strict"):
+                        for row in batch.to_pylist():
                             number += 1
                             self._share = number / max(total, 1)
                             yield number, row
-        except (OSError, ValueError, KeyError, self._arrow.lib.ArrowException) as error:
+        except (OSError, ValueError, self._arrow.lib.ArrowException) as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"{self.path}: cannot be read after row {number}: {reason}") from None
         finally:

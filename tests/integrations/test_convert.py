@@ -37,7 +37,17 @@ async def by_verifiers(row: dict[str, Any], said: str) -> Any:
     return await rubric_reward(messages, answer=row["answer"], info=row["info"], state={}, prompt=row.get("prompt"))
 
 
-REWARDS = {"trl": by_trl, "verl": by_verl, "verifiers": by_verifiers, "intellect-3": by_verifiers}
+async def by_us(row: dict[str, Any], said: str) -> Any:
+    return (await compute_score(None, said, row))["score"]
+
+
+REWARDS: dict[str, Callable[..., Any]] = {
+    "microcoder": by_us,
+    "trl": by_trl,
+    "verl": by_verl,
+    "verifiers": by_verifiers,
+    "intellect-3": by_verifiers,
+}
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
