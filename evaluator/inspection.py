@@ -14,6 +14,7 @@ import msgspec
 
 from .asserts import contradiction, read_assertions
 from .asserts import suspicions as suspicions_of_test
+from .input_prediction import as_judged
 from .pile import Pile
 from .problem import Problem
 from .report import Report
@@ -249,7 +250,7 @@ def suspicions(problem: Problem, right: Sequence[str] = ()) -> Iterator[tuple[st
 
 
 def _of_assertions(problem: Problem, right: Sequence[str]) -> Iterator[tuple[str, str]]:
-    tests = list(read_assertions(problem))
+    tests = list(read_assertions(as_judged(problem)))
     if (found := contradiction([test.lifted for test in tests])) is not None:
         yield "assertions that contradict each other", found
     seen: dict[str, list[str]] = {}

@@ -292,6 +292,37 @@ OPEN_INSTRUCT = {
     "ground_truth": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"],
     "dataset": "code",
 }
+CRUXEVAL = {
+    "code": "def f(xs, k=2):\n    return [x * k for x in xs]",
+    "input": "[1, 2]",
+    "output": "[2, 4]",
+    "id": "sample_7",
+}
+LCB_EXECUTION = {
+    "question_id": 2777,
+    "id": "sample_3",
+    "function_name": "span",
+    "code": "def span(xs: List[int]) -> int:\n    return max(xs) - min(xs)\n",
+    "input": "span(xs = [1, 5, 2])",
+    "output": "4",
+    "numsteps": 12,
+    "problem_id": 3,
+    "contest_id": "weekly-1",
+    "contest_date": "2023-05-06T00:00:00",
+    "difficulty": "easy",
+}
+LCB_TEST_OUTPUT = {
+    "question_title": "Is in",
+    "question_content": "Is the text in the list?",
+    "question_id": "3001",
+    "contest_id": "weekly-1",
+    "test_id": 1,
+    "contest_date": "2023-05-06T00:00:00",
+    "starter_code": "class Solution:\n    def isIn(self, xs: List[str], x: str) -> bool:\n        ",
+    "function_name": "isIn",
+    "difficulty": "easy",
+    "test": json.dumps([{"input": '["a", "b"]\n"a"', "output": "true", "testtype": "functional"}]),
+}
 OURS = {"problem_id": "ours", "tests": [{"input": "", "output": "1"}]}
 
 
@@ -352,11 +383,14 @@ ROWS: dict[str, dict[str, Any]] = {
     "code_contests_o": CONTESTS_O,
     "hardtests": HARDTESTS,
     "rstar-coder": RSTAR,
+    "cruxeval-o": CRUXEVAL,
+    "livecodebench-execution": LCB_EXECUTION,
+    "livecodebench-test-output": LCB_TEST_OUTPUT,
 }
 
 
 def test_there_is_a_row_of_every_format() -> None:
-    assert {*ROWS, "kattis"} == set(FORMATS)
+    assert {*ROWS, "kattis", "cruxeval-i"} == set(FORMATS)
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet"])

@@ -16,7 +16,8 @@ Formats, one a file: native (ours), livecodebench, livebench, input_output (APPS
 verification_info (open-r1, PrimeIntellect), intellect (INTELLECT-3, prime-rl), verl (and SkyRL), nemo_gym,
 open_instruct, sandbox_fusion (AutoEval, CommonOJ), code_contests, code_contests_plus, code_contests_o, hardtests,
 rstar_coder, evolvecoder, codeforces (open-r1), humaneval, humaneval_x, mbpp, evalplus, kodcode, bigcodebench, acecode,
-autocodebench, kattis (problem packages). refused names the data sets that cannot be judged.
+autocodebench, kattis (problem packages); and of predictions cruxeval, livecodebench_execution,
+livecodebench_test_output. refused names the data sets that cannot be judged.
 cases holds the forms of test cases that several of them share, packed those that were packed into a text, languages and
 prompts what rows say of those, demanding the tasks that need more than usual limits. Of a package kattis_folder reads
 the files, kattis_programs and kattis_labels the programs, kattis_groups what tests are worth.

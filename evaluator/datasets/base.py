@@ -95,6 +95,8 @@ class Example(NamedTuple):
     programs: Iterable[Submission | BadRow] = ()
     prompt: Any = None
     """How the row asks a model: text, or chat messages. None: it only has a statement."""
+    also: str | None = None
+    """What else programs may call the problem, where no other one is called so."""
 
 
 class Public(NamedTuple):

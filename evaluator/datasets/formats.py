@@ -15,6 +15,7 @@ from .code_contests import CodeContests
 from .code_contests_o import CodeContestsO
 from .code_contests_plus import CodeContestsPlus
 from .codeforces import Codeforces
+from .cruxeval import CruxEvalI, CruxEvalO
 from .deepcoder import DeepCoder
 from .evalplus import EvalPlus
 from .evolvecoder import EvolveCoder
@@ -27,6 +28,8 @@ from .kattis import Kattis
 from .kodcode import KodCode
 from .livebench import LiveBench
 from .livecodebench import LiveCodeBench
+from .livecodebench_execution import LiveCodeBenchExecution
+from .livecodebench_test_output import LiveCodeBenchTestOutput
 from .mbpp import Mbpp
 from .native import Native
 from .nemo_gym import NemoGym
@@ -43,6 +46,10 @@ _ALL: tuple[Format[Any], ...] = (
     HardTests(),
     LiveCodeBench(),
     LiveBench(),
+    LiveCodeBenchExecution(),
+    LiveCodeBenchTestOutput(),
+    CruxEvalO(),
+    CruxEvalI(),
     EvalPlus(),
     BigCodeBench(),
     KodCode(),

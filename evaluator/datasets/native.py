@@ -78,7 +78,7 @@ def own_problem(truth: Any, field: str) -> Problem | None:
 
 def lacks_data(problem: Problem) -> bool:
     """Whether input or output of a test is empty where there is always one. Empty or missing? ``DataTests`` says."""
-    return problem.mode != "assert" and not all(test.input and test.output for test in problem.tests)
+    return problem.mode in ("stdio", "call") and not all(test.input and test.output for test in problem.tests)
 
 
 _SAME_CHECKER = {"custom-in-test": "assert"}

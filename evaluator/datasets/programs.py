@@ -6,7 +6,8 @@ program stands in ``code``, or it is extracted from ``completion``: text, or a l
     ours             problem_id, code | completion, name, language, accept ...
     human-eval       task_id, completion: text that goes on where the prompt ends
     EvalPlus         task_id, solution
-    LiveCodeBench    question_id, code_list: several programs in a row
+    LiveCodeBench    question_id, code_list: several programs in a row; pred_list: several answers, with test_id or
+                     with id alone
 """
 
 from __future__ import annotations
@@ -50,10 +51,20 @@ class _Sample(msgspec.Struct):
     question_id: str | int | None = None
     solution: str | None = None
     code_list: list[str] | None = None
+    pred_list: list[str] | None = None
+
+
+class _Predictions(msgspec.Struct):
+    """The names of the problem in a row with ``pred_list``: of a test, or of a call."""
+
+    id: str | int | None = None
+    question_id: str | int | None = None
+    test_id: str | int | None = None
 
 
 class _Reference(msgspec.Struct):
     problem_id: str
+    pred_list: list[str] | None = None
 
 
 FIELDS = together(_Reference, _Sample, _Completed)
@@ -104,21 +115,13 @@ def read_programs(
     content: Any, place: Place, problem_of: Callable[[str], Problem | None], options: RewardOptions = PLAIN
 ) -> Iterator[tuple[Problem, Submission]]:
     """The programs of a row in a file of programs, with their problem. Raises BadRow."""
-    sample = None
-    try:
-        field, problem_id = "problem_id", decode(_Reference, content, place).problem_id
-    except BadRow as error:
-        sample = decode(_Sample, content, place)
-        field = "task_id" if sample.task_id is not None else "question_id"
-        name = getattr(sample, field)
-        if name is None:
-            raise error from None
-        problem_id = str(name)
+    sample, field, problem_id = _named(content, place)
     problem = problem_of(problem_id)
     if problem is None:
         raise BadRow(place, field, "no such problem in the problem files", shorten(problem_id))
-    if sample and sample.code_list is not None:
-        for number, code in enumerate(sample.code_list):
+    several = None if sample is None else sample.pred_list if sample.code_list is None else sample.code_list
+    if several is not None:
+        for number, code in enumerate(several):
             yield problem, Submission(code=code, name=str(number))
     elif sample and sample.solution is not None:
         yield problem, Submission(code=sample.solution)
@@ -126,12 +129,34 @@ def read_programs(
         yield problem, read_program(content, place, problem=problem, options=options)
 
 
+def _named(content: Any, place: Place) -> tuple[_Sample | None, str, str]:
+    """What the row has besides what ours have; and the name of the problem, with its field. Raises BadRow."""
+    error = None
+    try:
+        reference = decode(_Reference, content, place)
+        if reference.pred_list is None:
+            return None, "problem_id", reference.problem_id
+    except BadRow as why:
+        error = why
+    sample = decode(_Sample, content, place)
+    if sample.pred_list is not None:
+        given = decode(_Predictions, content, place)
+        if given.question_id is not None and given.test_id is not None:
+            return sample, "test_id", f"{given.question_id}/{given.test_id}"
+        if given.id is not None:
+            return sample, "id", str(given.id)
+    field = "task_id" if sample.task_id is not None else "question_id"
+    if (name := getattr(sample, field)) is not None:
+        return sample, field, str(name)
+    raise error or BadRow(place, "question_id", "missing")
+
+
 def extracted(
     row: Submission, completion: Completion, problem: Problem | None, options: RewardOptions = PLAIN
 ) -> Submission:
     """With the program that is in the completion."""
     text = completion if isinstance(completion, str) else completion[-1].content if completion else ""
-    made = options.submission(text, problem and problem.entry_point, language=row.language)
+    made = options.submission(text, problem, language=row.language)
     code, found = made.code, made.found
     if problem is not None and options.form == "fence" and not options.starts_in_think:
         bare = code is None or found == "bare"

@@ -21,6 +21,7 @@ from ...sandbox.languages import NAMES
 from ..asserts import read_assertions
 from ..compare import comparison_for
 from ..digits import loads
+from ..input_prediction import as_judged
 from ..options import RewardOptions
 from ..problem import Checker, Problem
 from ..starter import read_starter
@@ -163,10 +164,16 @@ class Rows:
         return example._replace(problem=self._checked(example.problem, row, form))
 
     def _separate(self) -> Generator[Pair]:
-        named = {example.problem.problem_id: example.problem for _, example in self.examples()}
-        places = [(Row(*self._seen[name], None).fallback_id, problem) for name, problem in named.items()]
-        counts = Counter(place for place, _ in places)
-        problems = {place: problem for place, problem in places if counts[place] == 1} | named
+        named: dict[str, Problem] = {}
+        others: list[tuple[str, Problem]] = []
+        for _, example in self.examples():
+            problem, also = example.problem, example.also
+            name = problem.problem_id
+            named[name] = problem
+            others.append((Row(*self._seen[name], None).fallback_id, problem))
+            others += [(also, problem)] if also is not None else []
+        counts = Counter(name for name, _ in others)
+        problems = {name: problem for name, problem in others if counts[name] == 1} | named
         for source, number, content in self._submissions:
             self._look_at_names(FIELDS, Row(source.path, number, content))
             try:
@@ -209,7 +216,7 @@ class Rows:
             if problem.mode != "stdio" or problem.checker != self._checker:
                 comparison_for(problem)
                 read_starter(problem)
-                for _ in read_assertions(problem):
+                for _ in read_assertions(as_judged(problem)):
                     pass
                 self._checker = problem.checker if problem.mode == "stdio" else None
         except ValueError as error:

@@ -210,7 +210,7 @@ class Judge:
         report = reward = None
         try:
             problem = self._truths.problem(truth, field=field, statement=statement)
-            submission = how.submission(completion, problem.entry_point)
+            submission = how.submission(completion, problem)
             problem = self._fitting(problem, submission.code or "")
             report = await judging.evaluate(problem, submission, how.for_verdict)
             reward = how.worth(problem, report)

@@ -133,7 +133,7 @@ def _read(sample: Sample, options: RewardOptions, truths: Truths, most: Most) ->
         raise BadRequest(error.reason, path=".".join(filter(None, (sample.path, error.field)))) from None
     if (tests := len(problem.tests)) > most.tests:
         raise BadRequest(f"{tests} of them; this server allows {most.tests}", path=f"{sample.path}.tests")
-    submission = options.submission(text_of(response_of(sample.query, sample.prompt)), problem.entry_point)
+    submission = options.submission(text_of(response_of(sample.query, sample.prompt)), problem)
     return msgspec.msgpack.encode(with_class(problem, submission.code or "")), submission
 
 
