@@ -316,6 +316,12 @@ def test_what_is_asked(problem: Problem, words: str) -> None:
     assert conversation(Example(problem)) == [Message("user", asked)]
 
 
+def test_a_prediction_is_asked_as_its_statement_says(tmp_path: Path) -> None:
+    row = {"code": "def f(a):\n    return a", "input": "1", "output": "1", "id": "sample_0"}
+    ((problem, _),) = read(write(tmp_path / "rows.jsonl", row))
+    assert rows_of(tmp_path, "verl", row)[0]["prompt"] == [{"role": "user", "content": problem.statement}]
+
+
 # --------------------------------------------------------------------------------------------------------------- refused
 
 

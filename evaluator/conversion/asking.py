@@ -6,8 +6,12 @@ from ..datasets.base import Example
 from ..datasets.prompts import Message, messages
 from ..problem import Problem
 
-READS = "Write a Python program that reads standard input and writes standard output."
-DEFINES = "Write it in Python."
+WANTED = {
+    "stdio": "Write a Python program that reads standard input and writes standard output.",
+    "call": "Write it in Python.",
+    "assert": "Write it in Python.",
+}
+"""By mode. Statements of others say themselves what an answer is."""
 ANSWER = "Answer with the whole code, as one ```python block."
 
 
@@ -29,12 +33,14 @@ def question(problem: Problem, template: str | None = None) -> str | None:
         return None
     if template is not None:
         return template.replace("{statement}", statement).replace("{starter}", starter)
+    if problem.mode not in WANTED:
+        return statement
     parts = [statement]
     if starter and starter.strip() == statement.strip():  # a prompt to go on with is both
         parts = [f"Go on with this code:\n\n{_fenced(starter)}"]
     elif starter and starter.strip() not in statement:
         parts.append(f"Begin with this code:\n\n{_fenced(starter)}")
-    parts += [_name(problem), f"{READS if problem.mode == 'stdio' else DEFINES} {ANSWER}"]
+    parts += [_name(problem), f"{WANTED[problem.mode]} {ANSWER}"]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
