@@ -59,6 +59,7 @@ from .options import AssertTrust, JudgeOptions, RunOptions
 from .prepared import Prepared
 from .problem import Problem, TestCase
 from .report import REFUSED, VIOLATION, Report, not_run, packed, unpacked
+from .starter import entry_class
 from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
@@ -568,7 +569,7 @@ class Evaluator(Streams):
                     tests=wanted,
                     limits=prepared.limits,
                     mode=prepared.job_mode,
-                    entry_class=problem.entry_class,
+                    entry_class=entry_class(problem, program.source),
                     entry_point=problem.entry_point if problem.mode == "call" else None,
                     signature=prepared.starter.signature,
                     command=program.command,

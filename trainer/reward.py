@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from ..evaluator import Problem, Report, Status, Submission, SyncEvaluator
+from ..evaluator.datasets.programs import program_in
 from ..evaluator.options import TOKEN, JudgeOptions, RewardOptions
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class EvaluatorJudge:
 
 def program(response: str, options: RewardOptions, problem: Problem | None = None) -> Submission:
     """The program in a response; none where its block was never closed: it was not finished."""
-    submission = options.submission(response, problem)
+    submission = program_in(response, problem, options)
     return msgspec.structs.replace(submission, code=None) if submission.found == "unclosed" else submission
 
 

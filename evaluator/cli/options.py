@@ -108,6 +108,14 @@ _AssertTrust = Annotated[
         "sealed, give no verdict.",
     ),
 ]
+_Submissions = Annotated[
+    tuple[Path, ...],
+    _argument(
+        "FILE [FILE ...]",
+        text="Programs from files of their own instead, each row with its problem_id. The problems are then kept in "
+        "memory.",
+    ),
+]
 _StartsInThink = Annotated[
     bool,
     _argument(
@@ -168,8 +176,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
     """Problems and their programs."""
 
-    submissions: Annotated[tuple[Path, ...], _argument("FILE [FILE ...]")] = ()
-    """Programs from files of their own instead, each row with its problem_id. The problems are then kept in memory."""
+    submissions: _Submissions = ()
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are: a name that inspect prints. Without it: seen from the fields of the first row of a file."""
     output: Annotated[Path | None, _argument("FILE", "-o")] = None
@@ -329,6 +336,7 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
     """Problems and their programs."""
 
+    submissions: _Submissions = ()
     output: Annotated[Path | None, _argument("FILE", "-o")] = None
     """Limits as JSONL, one a problem."""
     overwrite: Annotated[bool, _argument("")] = False

@@ -25,7 +25,7 @@ from ..submission import Submission
 from .calibrate import read_limits
 from .engine import ONE_AFTER_THE_OTHER, engine_options, for_rows, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
-from .notices import tell_misspelt, tell_of_rows
+from .notices import no_programs, tell_misspelt, tell_of_files, tell_of_rows
 from .options import Inspect, Run
 from .progress import progress
 from .reports import OutputError, ReportFile, write_json
@@ -60,7 +60,7 @@ def main(options: Run) -> int:
         tell_misspelt(rows)
         if first is None and not run.tally.programs:
             tell_of_rows(rows)
-            raise run.error or UsageError("there is nothing to judge: no row holds a program that can be used")
+            raise run.error or UsageError(f"there is nothing to judge: {no_programs(rows)}")
         run.pairs = itertools.chain([] if first is None else [first], run.pairs)
         with (
             progress(quiet=options.quiet) as run.progress,
@@ -78,6 +78,7 @@ def main(options: Run) -> int:
         return 128 + run.signal
     if run.error:
         raise run.error
+    tell_of_files(rows)
     return JUDGE_FAILED if run.tally.judge_failures else DONE
 
 

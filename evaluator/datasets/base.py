@@ -18,14 +18,18 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast, get_args
 import msgspec
 
 from ...sandbox.errors import MicrocoderError
+from ...sandbox.limits import Limits
 from ...sandbox.validated import own_words
 from ..problem import CheckerType, Mode, Problem
 from ..submission import Submission
+from .misspelt import meant
 
 SHOWN = 40
 
 _CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "checker.type": get_args(CheckerType)}
 _MISSING = re.compile(r"Object missing required field `(.*)`")
+_LIMITS = Limits.__struct_fields__
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -200,7 +204,10 @@ def explain(error: Exception, content: Any, place: Place, prefix: str = "") -> B
     if missing := _MISSING.fullmatch(message):
         field = f"{field}.{missing[1]}" if field else missing[1]
         return BadRow(place, prefix + field, "missing")
-    if own := own_words(message):
+    if unknown := _UNKNOWN.fullmatch(message):  # only limits have no others
+        field, near = f"{field}.{unknown[1]}", meant(unknown[1], [*_LIMITS])
+        message = "there is no such field; " + (f"did you mean {near}?" if near else f"there are {', '.join(_LIMITS)}")
+    elif own := own_words(message):
         field, message = f"{field}.{own[0]}" if field else own[0], own[1]
     elif message.startswith("Invalid enum value") and field in _CHOICES:
         message = unsupported(field)

@@ -74,6 +74,9 @@ _ALL: tuple[Format[Any], ...] = (
     OpenInstruct(),
     Kattis(),
 )
+_PROGRAM = {"code", "completion", "solution", "code_list"}
+_NAMED = {"problem_id", "task_id", "question_id"}
+"""Fields of a row that is a program of a problem elsewhere, of which it has one of each."""
 FORMATS: dict[str, Format[Any]] = {each.name: each for each in _ALL}
 
 
@@ -91,7 +94,7 @@ def others() -> dict[str, Format[Any]]:
     return foreign.load(FORMATS)
 
 
-def _known(names: Set[str]) -> Format[Any] | None:
+def recognised(names: Set[str]) -> Format[Any] | None:
     """The first that knows a row with fields of these names."""
     return next((each for each in _every() if each.recognises(names)), None)
 
@@ -112,19 +115,21 @@ def format_of(row: Row) -> Format[Any]:
         decode(dict[str, Any], row.content, row.place)  # says why
         raise BadRow(row.place, None, "expected object")
     refuse(names, row)
-    found = _known(names)
-    if found is None:
-        if names & {"problem_id", "tests"}:
-            return FORMATS["microcoder"]  # says what is missing
-        fields = ", ".join(sorted(names)[:10])
-        raise BadRow(row.place, None, f"of no known format, by its fields: {fields}; known: {_names()}")
-    return found
+    if (found := recognised(names)) is not None:
+        return found
+    fields = ", ".join(sorted(names)[:10])
+    if names & _PROGRAM and names & _NAMED and "tests" not in names:
+        words = "if this is a program, --submissions names its file"
+        raise BadRow(row.place, None, f"of no known format of problems, by its fields: {fields}; {words}")
+    if names & {"problem_id", "tests"}:
+        return FORMATS["microcoder"]  # says what is missing
+    raise BadRow(row.place, None, f"of no known format, by its fields: {fields}; known: {_names()}")
 
 
 def columns_of(names: Collection[str], form: Format[Any] | None) -> Collection[str]:
     """Which of these columns are looked at in this format. None: in the one that they belong to; all, when they belong
     to none."""
-    found = form or _known(set(names))
+    found = form or recognised(set(names))
     if found is None or isinstance(found, Native):
         return names
     return set(found.row.__struct_fields__)

@@ -32,7 +32,7 @@ from .base import (
 )
 from .cases import parse
 from .misspelt import together
-from .programs import FIELDS, PLAIN, plain_program, read_program
+from .programs import PLAIN, ProgramRow, plain_program, read_programs
 
 
 class Native(Format[Problem]):
@@ -57,6 +57,10 @@ class Native(Format[Problem]):
             problem = _explained(content, place)
         if lacks_data(problem):
             decode(DataTests, content, place)
+        if problem.starter_code is None and _STARTER in content:
+            starter = decode(_Older, content, place).starter
+            if isinstance(starter, str):
+                problem = msgspec.structs.replace(problem, starter_code=starter)
         return Example(problem, _programs(content, place, problem, options))
 
 
@@ -81,6 +85,7 @@ def lacks_data(problem: Problem) -> bool:
     return problem.mode in ("stdio", "call") and not all(test.input and test.output for test in problem.tests)
 
 
+_STARTER = b'"starter"'
 _SAME_CHECKER = {"custom-in-test": "assert"}
 """Names that published rows have for a type of ours."""
 
@@ -108,13 +113,19 @@ def _programs(content: bytes, place: Place, problem: Problem, options: RewardOpt
         yield explain(error, content, place)
         return
     for number, program in enumerate(programs):
-        if submission := plain_program(program):
+        if options.language == PLAIN.language and (submission := plain_program(program)):
             yield submission
             continue
         try:
-            yield read_program(bytes(program), place, f"submissions[{number}].", problem, options)
+            yield from read_programs(bytes(program), place, f"submissions[{number}].", problem, options)
         except BadRow as error:
             yield error
+
+
+class _Older(msgspec.Struct):
+    """What rows to train on had before ``starter_code``."""
+
+    starter: Any = None
 
 
 class _Submissions(msgspec.Struct):
@@ -141,7 +152,7 @@ class DataTests(msgspec.Struct):
     tests: tuple[_DataTest, ...]
 
 
-FIELDS_OF_ROW = together(Problem, msgspec.defstruct("Programs", [("submissions", list[FIELDS])]))
+FIELDS_OF_ROW = together(Problem, msgspec.defstruct("Programs", [("submissions", list[ProgramRow])]))
 """All that a row may say."""
 _problem = msgspec.json.Decoder(Problem)
 _submissions = msgspec.json.Decoder(_Submissions)

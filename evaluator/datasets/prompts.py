@@ -1,4 +1,4 @@
-"""What a prompt asks: text, or chat messages."""
+"""What a prompt asks, and what is said to it: text, or chat messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def asked(prompt: Any) -> str | None:
         message = as_object(each)
         if message and message.get("role") == "user":
             content = message.get("content")
-            return content if isinstance(content, str) else None
+            return said(content) if isinstance(content, str | list) else None
     return None
 
 
@@ -33,9 +33,17 @@ def messages(prompt: Any) -> list[Message] | None:
     if isinstance(prompt, str):
         return [Message("user", prompt)] if prompt else None
     try:
-        said = msgspec.convert(prompt, list[Message])
+        before = msgspec.convert(prompt, list[Message])
     except msgspec.ValidationError:
         return None
-    while said and said[-1].role == "assistant":
-        said.pop()
-    return said or None
+    while before and before[-1].role == "assistant":
+        before.pop()
+    return before or None
+
+
+def said(content: Any) -> str:
+    """The text of a message: as it is, or that of its parts that have some."""
+    if isinstance(content, str):
+        return content
+    texts = [part.get("text") for each in as_list(content) or () if (part := as_object(each)) is not None]
+    return "".join(text for text in texts if isinstance(text, str))

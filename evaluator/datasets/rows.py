@@ -9,29 +9,24 @@ program of a data set whose language is not supported is no fault of the row: it
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ...sandbox.languages import NAMES
-from ..asserts import read_assertions
-from ..compare import comparison_for
-from ..digits import loads
-from ..input_prediction import as_judged
 from ..options import RewardOptions
-from ..problem import Checker, Problem
-from ..starter import read_starter
+from ..problem import Problem
 from ..submission import Submission
-from .base import BadRow, Example, Format, Place, Row, explain, present, shorten
+from .base import BadRow, Example, Format, Place, Row, present, shorten
 from .formats import format_named, format_of
 from .misspelt import misspelt
 from .native import FIELDS_OF_ROW, Native
 from .places import Places
-from .programs import FIELDS, PLAIN, read_programs
+from .programs import PLAIN, ProgramRow, read_pairs
+from .row_reader import RowReader
 from .source import Source
 from .sources import Sources
 
@@ -99,9 +94,22 @@ class Rows:
         """What was said of files with rows of several formats."""
         self._problems = Sources(files, self._format)
         self._submissions = Sources(submissions)
+        self._reader = RowReader(options)
         self._seen = Places()
-        self._checker: Checker | None = None
-        """The last one of a stdio problem that was found usable. Whole files share one."""
+        self._held: Counter[Path] = Counter()
+        """Programs that can be judged, by the file, or what is one here, that they stand in."""
+
+    @property
+    def separate(self) -> bool:
+        """Whether programs come from files of their own."""
+        return bool(self._submissions.sources)
+
+    @property
+    def without_programs(self) -> list[Path]:
+        """Of the files, as they were given, in which programs are looked for: those in which none was found that can
+        be judged."""
+        looked_at = self._streamed.found
+        return [path for path, sources in looked_at if not any(self._held[source.path] for source in sources)]
 
     @property
     def progress(self) -> float:
@@ -120,15 +128,18 @@ class Rows:
 
     @property
     def _streamed(self) -> Sources:
-        return self._submissions if self._submissions.sources else self._problems
+        return self._submissions if self.separate else self._problems
 
     def __iter__(self) -> Generator[Pair]:
-        if self._submissions.sources:
+        self._held.clear()
+        if self.separate:
             yield from self._separate()
         else:
             for _, example in self.examples():
                 problem = example.problem
+                file, _ = self._seen[problem.problem_id]
                 for program in self.usable(example):
+                    self._held[file] += 1
                     yield problem, program
 
     def place_of(self, problem_id: str) -> str:
@@ -142,26 +153,21 @@ class Rows:
         self.read, self._seen = 0, Places()
         self._mixed.clear()
         for source, number, content in self._problems:
-            row = Row(source.path, number, content)
+            row, form = Row(source.path, number, content), None
             self.read += 1
             try:
                 form = self._format_of(source, row)
-                example = self._example(row, form)
+                example = self._reader.read(row, form)
+                example = example._replace(problem=self._named(example.problem, row.place))
             except BadRow as error:
-                self._skip(self._of_another_format(source, row) or error)
+                mixed = self._of_another_format(source, row)
+                self._look_at_names(None if mixed else form, row)
+                self._skip(mixed or error)
             else:
+                self._look_at_names(form, row)
                 yield form, example
             if self.watch:
                 self.watch()
-
-    def _example(self, row: Row, form: Format[Any]) -> Example:
-        """Raises BadRow."""
-        if isinstance(form, Native):
-            example = form.read(row, self.options)
-            self._look_at_names(FIELDS_OF_ROW, row)
-        else:
-            example = form.read(row)
-        return example._replace(problem=self._checked(example.problem, row, form))
 
     def _separate(self) -> Generator[Pair]:
         named: dict[str, Problem] = {}
@@ -175,10 +181,12 @@ class Rows:
         counts = Counter(name for name, _ in others)
         problems = {name: problem for name, problem in others if counts[name] == 1} | named
         for source, number, content in self._submissions:
-            self._look_at_names(FIELDS, Row(source.path, number, content))
+            self._tell_slips(ProgramRow, Row(source.path, number, content))
             try:
-                row = content if isinstance(content, bytes) else present(content)
-                yield from read_programs(row, (source.path, number), problems.get, self.options)
+                text = content if isinstance(content, bytes) else present(content)
+                for pair in read_pairs(text, (source.path, number), problems.get, self.options):
+                    self._held[source.path] += 1
+                    yield pair
             except BadRow as error:
                 self._skip(error)
 
@@ -208,31 +216,22 @@ class Rows:
             return None
         return None if other is form else MixedRow(row.place, form.name, other.name)
 
-    def _checked(self, problem: Problem, row: Row, form: Format[Any]) -> Problem:
-        """Whether it can be judged, as far as can be said before. Raises BadRow."""
-        try:
-            if problem.mode == "call":
-                check_arguments(problem)
-            if problem.mode != "stdio" or problem.checker != self._checker:
-                comparison_for(problem)
-                read_starter(problem)
-                for _ in read_assertions(as_judged(problem)):
-                    pass
-                self._checker = problem.checker if problem.mode == "stdio" else None
-        except ValueError as error:
-            raise explain(
-                error, row.content if isinstance(form, Native) else msgspec.to_builtins(problem), row.place
-            ) from None
-        place = row.place
+    def _named(self, problem: Problem, place: Place) -> Problem:
+        """The problem, changed as it is to be, under a name that no other has. Raises BadRow."""
         if self._seen.add(problem.problem_id, place) is not place:
             words = f"the same as in {self.place_of(problem.problem_id)}"
             raise BadRow(place, "problem_id", words, shorten(problem.problem_id))
         return self.change(problem) if self.change else problem
 
-    def _look_at_names(self, kind: type[msgspec.Struct], row: Row) -> None:
+    def _look_at_names(self, form: Format[Any] | None, row: Row) -> None:
+        """Where the row is ours: others have fields of their own."""
+        if isinstance(form, Native):
+            self._tell_slips(FIELDS_OF_ROW, row)
+
+    def _tell_slips(self, fields: type[msgspec.Struct], row: Row) -> None:
         text = row.content if isinstance(row.content, bytes) else msgspec.json.encode(row.content)
-        for told in misspelt(kind, text):
-            self.misspelt.setdefault(told, Misspelt(row.place)).rows += 1
+        for slip in misspelt(fields, text):
+            self.misspelt.setdefault(str(slip), Misspelt(row.place)).rows += 1
 
     def _skip(self, error: BadRow) -> None:
         if not self.skip_bad:
@@ -245,31 +244,3 @@ class Rows:
         if len(self.bad) < KEPT:
             error.__context__ = None  # what it holds of the row is not kept
             self.bad.append(error.with_traceback(None))
-
-
-_json = msgspec.json.Decoder(msgspec.Raw)
-_LIST = re.compile(r"[ \t\r\n]*+\[")
-
-
-def check_arguments(problem: Problem) -> None:
-    """Raises ValueError, naming the field, where the input of a call-based test is no list of arguments."""
-    for _ in arguments_checked(problem):
-        pass
-
-
-def arguments_checked(problem: Problem) -> Iterator[None]:
-    """The same, a test at a time. Nothing is made of them."""
-    for number, test in enumerate(problem.tests):
-        try:
-            _json.decode(test.input)
-            is_list = _LIST.match(test.input) is not None
-        except ValueError:  # the decoder knows no NaN and no Infinity, which JSON as Python writes it may hold
-            try:
-                is_list = isinstance(loads(test.input), list)
-            except (ValueError, RecursionError):
-                is_list = False
-        except RecursionError:
-            is_list = False
-        if not is_list:
-            raise ValueError(f"tests[{number}].input: must be a JSON list of arguments")
-        yield

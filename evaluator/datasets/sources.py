@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,18 @@ from .values import JsonValues
 SUFFIXES = (*JsonLines.suffixes, *Parquet.suffixes, *JsonValues.suffixes)
 DEPTH = 4
 """Directories below the given one in which packages are looked for."""
+_PATTERN = re.compile(r"[*?\[]")
+"""In what a shell leaves as it is where it stands for no file."""
 
 
 class Sources:
-    """``for source, number, content in Sources(paths)``, in the order of the paths."""
+    """``for source, number, content in Sources(paths)``, in the order of the paths. Each has to hold rows."""
 
     def __init__(self, paths: Iterable[Path], form: Format[Any] | None = None) -> None:
         """``form``: what all rows are, where somebody has said it."""
-        self.sources = [source for path in paths for source in find(path, form)]
+        self.found = [(path, find(path, form)) for path in paths]
+        """What each path stands for."""
+        self.sources = [source for _, found in self.found for source in found]
         self.size = sum(source.size for source in self.sources)
         """Bytes on disk."""
         self._before = 0
@@ -45,12 +51,17 @@ class Sources:
 
     def __iter__(self) -> Iterator[tuple[Source, int, Any]]:
         self._before = 0
-        for source in self.sources:
-            self._current = source
-            for number, content in source.rows():
-                yield source, number, content
-            self._current = None
-            self._before += source.size
+        for path, sources in self.found:
+            empty = True
+            for source in sources:
+                self._current = source
+                for number, content in source.rows():
+                    empty = False
+                    yield source, number, content
+                self._current = None
+                self._before += source.size
+            if empty:
+                raise InputError(f"{path}: holds no rows")
 
 
 def find(path: Path, form: Format[Any] | None = None) -> list[Source]:
@@ -58,11 +69,14 @@ def find(path: Path, form: Format[Any] | None = None) -> list[Source]:
     if is_hub(path):
         return [Hub(path)]
     try:
-        if not path.is_dir():
+        if not stat.S_ISDIR(path.stat().st_mode):
             return [_file(path, form)]
         if single := _problem(path):
             return [single]
         found = _files(path, form) + list(_below(path, path.resolve().name, path))
+    except FileNotFoundError as error:
+        pattern = ", and nothing that the pattern matches" if _PATTERN.search(str(path)) else ""
+        raise InputError(f"{path}: {error.strerror}{pattern}") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     if not found:

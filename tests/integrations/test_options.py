@@ -540,10 +540,14 @@ async def test_routes_say_nan_or_refuse(path: str, serving: Server) -> None:
 
 
 def test_options_in_the_body_of_a_native_request_are_told(serving: Server) -> None:
-    body = {"problem": msgspec.to_builtins(problem_of(TRUTH)), "submissions": [{"completion": CUT}]}
+    """A row may have fields of others that are called like one; beside a problem it would be none."""
+    problem, submissions = msgspec.to_builtins(problem_of(TRUTH)), [{"completion": CUT}]
     with serving.http() as http:
-        answer = http.post("/v1/evaluate", json=body | {"starts_in_think": True}).json()
-    assert "starts_in_think: is an option" in answer["warnings"][0]
+        answer = http.post("/v1/evaluate", json={**problem, "submissions": submissions, "starts_in_think": True}).json()
+        assert "starts_in_think: is an option" in answer["warnings"][0]
+        asked = {"problem": problem, "submissions": submissions, "starts_in_think": True}
+        error = http.post("/v1/evaluate", json=asked).json()["error"]
+    assert error["path"] == "$.starts_in_think" and "is an option" in error["message"]
 
 
 # -------------------------------------------------------------------------------- where they are fixed when it is made
