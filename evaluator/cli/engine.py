@@ -9,6 +9,7 @@ from typing import Any
 from ...sandbox import capacity
 from ...sandbox.languages import testlib
 from ...sandbox.limits import MIB, Limits
+from ...sandbox.validated import own_words
 from ..compare import preset
 from ..memory import Memory
 from ..options import RewardOptions
@@ -62,8 +63,13 @@ def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]
 
 
 def for_rows(options: Run | Calibrate | Inspect) -> RewardOptions:
-    """For programs that stand in completions."""
-    return RewardOptions(starts_in_think=options.starts_in_think)
+    """For programs that stand in completions. Raises UsageError."""
+    names = ("language", "form", "starts_in_think")
+    try:
+        return RewardOptions(**{name: getattr(options, name) for name in names})
+    except ValueError as error:
+        field, reason = own_words(str(error)) or ("", str(error))
+        raise UsageError(f"--{field.replace('_', '-')}: {reason}") from None
 
 
 def warn_of_shortage(workers: int | None, limits: Limits) -> None:

@@ -49,8 +49,8 @@ def main(options: Inspect) -> int:
 
 
 def inspect(options: Inspect) -> Inspection:
-    """Reads all of the files. Raises InputError."""
-    rows = Rows(options.files, format=options.format, skip_bad=True)
+    """Reads all of the files. Raises InputError, UsageError."""
+    rows = Rows(options.files, format=options.format, skip_bad=True, options=for_rows(options))
     inspector, began = Inspector(), time.monotonic()
     with progress(quiet=options.quiet, beginning="reading") as shown:
         rows.watch = lambda: shown.update(rows.progress, functools.partial(_reading, rows, began))

@@ -125,6 +125,13 @@ _StartsInThink = Annotated[
 ]
 
 
+_Form = Annotated[
+    Literal["fence", "raw"],
+    _argument("{fence,raw}", text="What a completion is: a text in which the program is looked for, or the program."),
+]
+_Language = Annotated[str, _argument("NAME", text="Language of programs whose rows name none.")]
+
+
 class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What each test may use. A limit given here replaces that of every problem.
 
@@ -200,6 +207,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
+    language: _Language = "python"
+    form: _Form = "fence"
     starts_in_think: _StartsInThink = False
     keep_outputs: Annotated[int | None, _bytes, _plain] = None
     """Keep up to so many bytes of each output in the reports, so that rejudge can compare them under another rule."""
@@ -351,6 +360,8 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     """How often each program is run; the slowest counts."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule by which a program is right; as for run."""
+    language: _Language = "python"
+    form: _Form = "fence"
     starts_in_think: _StartsInThink = False
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are. Without it: seen from the fields of the first row of a file."""
@@ -393,6 +404,8 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     with, and list those that are not accepted, with the reason. What follows is for this."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule by which a program is right; as for run."""
+    language: _Language = "python"
+    form: _Form = "fence"
     starts_in_think: _StartsInThink = False
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs run at the same time. Without it: one for each processor."""

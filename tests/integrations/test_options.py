@@ -30,6 +30,7 @@ from microcoder.evaluator import (
     SyncEvaluator,
 )
 from microcoder.evaluator.cli.engine import engine_options, for_rows
+from microcoder.evaluator.cli.errors import UsageError
 from microcoder.evaluator.cli.options import parse
 from microcoder.evaluator.client import AsyncClient, Client
 from microcoder.evaluator.cluster import RayEvaluator
@@ -625,6 +626,29 @@ def test_completions_in_files_may_start_in_think(where: str, tmp_path: Any) -> N
         _, options = parse([command, str(problems), "--starts-in-think", "--preset", "strict"])
         assert for_rows(options).starts_in_think
         assert engine_options(options)["preset"] == "strict"
+
+
+@pytest.mark.parametrize("command", ["run", "calibrate", "inspect"])
+def test_completions_are_read_as_the_server_reads_them(command: str) -> None:
+    """By the same names; what else RewardOptions have is about the reward."""
+    words = {"--language": "cpp", "--form": "raw"}
+    _, options = parse([command, "rows.jsonl", *(word for pair in words.items() for word in pair)])
+    assert for_rows(options) == RewardOptions(language="cpp", form="raw")
+    for given, named in (
+        (["--language", "cobol"], "--language: unknown"),
+        (["--starts-in-think", "--form", "raw"], "--starts-in-think"),
+    ):
+        _, options = parse([command, "rows.jsonl", *given])
+        with pytest.raises(UsageError, match=named):
+            for_rows(options)
+
+
+def test_a_language_that_rows_do_not_name(tmp_path: Any) -> None:
+    file = tmp_path / "rows.jsonl"
+    programs = [{"code": "x"}, {"code": "x", "language": "c"}, {"completion": "```cpp\nint main() {}\n```"}]
+    file.write_text(json.dumps({**msgspec.to_builtins(problem_of(TRUTH)), "submissions": programs}))
+    read = [program for _, program in Rows([file], options=RewardOptions(language="cpp"))]
+    assert [(each.language, each.code) for each in read] == [("cpp", "x"), ("c", "x"), ("cpp", "int main() {}")]
 
 
 def test_a_judge_of_the_trainer_has_a_server_or_workers() -> None:

@@ -66,4 +66,4 @@ def test_two_steps_on_a_file_of_any_form(described: Callable[..., Any], serving:
     assert [row.version for row in rows] == [0, 1]
     for row in rows:
         assert sum(row.verdicts.values()) == config.batch.group
-        assert not {"system_error", "checker_error"} & {*row.verdicts}
+        assert "system_error" not in row.verdicts
