@@ -6,6 +6,7 @@
     foreign      formats of others, that installed packages bring
     table        what is read and what is refused, in words
     base         Format; rows that cannot be used, and what is said of them
+    row_reader   one row made a problem with its programs, wherever it comes from
     programs     rows that are programs
     places       where problems stand, by their names
     misspelt     fields of our own rows that are none, but are called almost like one
