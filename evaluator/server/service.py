@@ -25,7 +25,7 @@ from ...sandbox.shared import Shared
 from ...sandbox.shortage import in_thread, refusals
 from ...sandbox.turns import Turns
 from ..cluster import RayEvaluator
-from ..datasets.formats import recognised
+from ..datasets.formats import others, recognised
 from ..datasets.misspelt import misspelt
 from ..datasets.native import Native
 from ..engine import Evaluator
@@ -166,6 +166,7 @@ class Service:
         self._identity = f"{identity()}\n{decides}".encode()
 
     async def __aenter__(self) -> Service:
+        await in_thread(others)  # looks into what is installed; asked for with every request
         if self._verdicts is not None:
             await self._verdicts.open()
         self._ticking = asyncio.gather(self._tick(), self._look_at_disk())
