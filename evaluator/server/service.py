@@ -286,11 +286,10 @@ class Service:
                     submissions = program.submissions(held.problem, options)
             except ValueError as error:
                 raise bad_field(error, where) from None
-            if program.id is not None and len(submissions) != 1:
+            name = program.id if program.pred_list is None else None  # there it is that of the problem
+            if name is not None and len(submissions) != 1:
                 raise BadRequest(f"stands for {len(submissions)} programs", path=f"{where}.id")
-            asked += [
-                Asked(place, each, held, options, program.id) for place, each in enumerate(submissions, len(asked))
-            ]
+            asked += [Asked(place, each, held, options, name) for place, each in enumerate(submissions, len(asked))]
             self._check_number(len(asked))
             await turns.pass_on()
         return asked
