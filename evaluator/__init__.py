@@ -13,6 +13,8 @@ violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
 starter      what the starter code says of a function: which arguments and results are LeetCode's nodes
+answer       what an answer to a prediction says: a value, or a call
+input_prediction   predictions of an input, as assertions and programs for them
 included     what a problem adds to its programs: headers, modules, graders
 reference    what the expected output costs its judge, the yardstick for others
 encodable    text of programs in what the evaluator says

@@ -16,12 +16,15 @@ from .problem import Problem, TestCase
 
 LONGEST = 8 * 1024
 """Characters of an answer, which is parsed while others wait."""
-_NAME = "predicted"
+_NAME = "predicted_input"
 """What programs define."""
 _CALLS = f"def {_NAME}():\n    return {{function}}(\n{{arguments}}\n)\n"
-_VALUE = f"assert {_NAME}() == (\n{{output}}\n)\n"
+_VALUE = f"assert {_NAME}() == {{output}}\n"
 _GIVES = f"def {_NAME}():\n    return (lambda *arguments, **keywords: (arguments, keywords))(\n{{arguments}}\n)\n"
-_HOLDS = f"arguments, keywords = {_NAME}()\nassert {{function}}(*arguments, **keywords) == (\n{{output}}\n)\n"
+_HOLDS = f"""\
+predicted_arguments, predicted_keywords = {_NAME}()
+assert {{function}}(*predicted_arguments, **predicted_keywords) == {{output}}
+"""
 _LITERAL = (
     ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.Starred, ast.keyword,
     ast.expr_context, ast.operator, ast.unaryop,
@@ -50,5 +53,6 @@ def program_of(problem: Problem, answer: str) -> tuple[str, bool]:
 
 def _asserting(problem: Problem, code: str) -> Problem:
     (test,) = problem.tests
-    test = TestCase(code=code.format(function=problem.entry_point, output=test.output), group=test.group)
+    output = test.output if test.output.isprintable() and "#" not in test.output else f"(\n{test.output}\n)"
+    test = TestCase(code=code.format(function=problem.entry_point, output=output), group=test.group)
     return msgspec.structs.replace(problem, mode="assert", entry_point=_NAME, tests=(test,))

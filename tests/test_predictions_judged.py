@@ -113,6 +113,13 @@ async def test_wrong_inputs(evaluator: Evaluator, answer: str, status: Status) -
     assert (report.reward, report.status) == (0.0, status), report
 
 
+@pytest.mark.parametrize("expected", ["[2, 4]", " [2,\n4]", "[2, 4]  # twice", "[2] + [4]"])
+async def test_however_the_value_is_written(evaluator: Evaluator, expected: str) -> None:
+    problem = inputs(DOUBLE, expected)
+    for answer, accepted in (("f([1, 2])", True), ("f([1])", False), ("f(range(1, 3))", True), ("f(range(3))", False)):
+        assert (await evaluator.evaluate(problem, answer)).accepted is accepted
+
+
 async def test_functions_may_be_arguments(evaluator: Evaluator) -> None:
     problem = inputs("def f(xs, g):\n    g(xs)\n    return [x for x in xs if x]\n", "[3, 1]")
     for answer, accepted in (
