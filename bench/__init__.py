@@ -19,6 +19,7 @@ chaos       whether a client loses a verdict while its servers fail
 proxy       what stands between the two
 fusion      our server and SandboxFusion's, asked the same
 cluster     what a Ray cluster costs over one machine
+inspect_large what memory inspect takes for large files
 asserts     how tests of assertions are judged, and what that costs
 idioms/     what tests do with programs: the tests and programs of our own that it judges
 lifting     how many tests of assertions are read instead of run

@@ -34,9 +34,10 @@ import uvloop
 from ..evaluator import Checker, Evaluator, Problem, TestCase
 from ..evaluator.asserts.expressions import FUNCTIONS
 from ..evaluator.compare import PRESETS, Comparison, comparison_for
+from ..evaluator.compare.base import SMALL
 from ..evaluator.compare.codeforces import NAMES
 from ..evaluator.comparing import Comparing
-from ..evaluator.comparing.service import FACTOR, FLOOR, SMALL
+from ..evaluator.comparing.service import FACTOR, FLOOR
 from ..evaluator.problem import Mode
 from ..evaluator.reference import Reference
 from ..evaluator.server.process import CUT_OFF

@@ -13,6 +13,8 @@ violations   programs that broke the sandbox, kept
 judgement    one program: executions become test results; what a lane rejects is confirmed
 prepared     a problem made ready once, shared by its programs
 starter      what the starter code says of a function: which arguments and results are LeetCode's nodes
+answer       what an answer to a prediction says: a value, or a call
+input_prediction   predictions of an input, as assertions and programs for them
 included     what a problem adds to its programs: headers, modules, graders
 reference    what the expected output costs its judge, the yardstick for others
 encodable    text of programs in what the evaluator says
@@ -23,6 +25,9 @@ asserts/     tests that are assertions: read and compared, or run apart from the
 compare/     rules that decide whether an output is the expected one
 comparing/   processes in which that is decided for outputs that are not small
 memory       how much of problems and verdicts is kept for later
+inspection   what was understood of a data set, and what looks wrong in it
+pile         a list of what may be as much as there are rows in a data set
+spread       smallest, middle and largest of as many numbers
 version      which microcoder this is
 problem, submission, report, status   the types in files, on the wire and in the API
 datasets/    problems and programs from the files that data sets are published as

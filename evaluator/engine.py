@@ -20,7 +20,14 @@ import msgspec
 
 from ..sandbox.bounded import Bounded
 from ..sandbox.closing import close_all
-from ..sandbox.errors import JailUnavailable, LanguageUnavailable, MicrocoderError, SandboxError, WorkerFailure
+from ..sandbox.errors import (
+    HostShortage,
+    JailUnavailable,
+    LanguageUnavailable,
+    MicrocoderError,
+    SandboxError,
+    WorkerFailure,
+)
 from ..sandbox.execution import Execution, Outcome
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
 from ..sandbox.interpreter import probe
@@ -38,18 +45,21 @@ from ..sandbox.shared import Shared
 from ..sandbox.shortage import in_thread
 from ..sandbox.turns import Turns
 from ..sandbox.worker import Inputs, Work, Worker
+from .answer import NoAnswer
 from .asserts.session import CompileFailed, Session
 from .attempt import Attempt, Broken
 from .checkers import Checkers
 from .comparing import Comparing
 from .dropped import Part, when_dropped
 from .included import with_included
+from .input_prediction import program_of
 from .judgement import Judgement
 from .memory import Kept, Memory
 from .options import AssertTrust, JudgeOptions, RunOptions
 from .prepared import Prepared
 from .problem import Problem, TestCase
-from .report import VIOLATION, Report, not_run, packed, unpacked
+from .report import REFUSED, VIOLATION, Report, not_run, packed, unpacked
+from .starter import entry_class
 from .status import Status
 from .streams import Program, Streams
 from .submission import Submission
@@ -134,6 +144,8 @@ class Evaluator(Streams):
         )
         self.workers = len(os.sched_getaffinity(0)) if running.workers is None else running.workers
         self._comparing = Comparing()
+        self._answers = asyncio.Semaphore(self.workers)
+        """For those that are compared at the same time: without a worker, nothing else limits how many."""
         memory = running.memory
         self._cache: Shared[object, Report] = Shared(
             running.cache, worth=_is_verdict, size=len, most=memory.verdicts, pack=packed, unpack=unpacked
@@ -381,6 +393,15 @@ class Evaluator(Streams):
         if files and prepared.problem.mode != "stdio":
             lack = f"files: programs of {prepared.problem.mode} problems are one file"
             return not_run(prepared.problem, Status.SYSTEM_ERROR, lack)
+        if prepared.given.mode == "output_prediction":
+            return await self._compare_answer(prepared, code, judging)
+        if prepared.given.mode == "input_prediction":
+            try:
+                answer, literal = program_of(prepared.given, source)
+            except NoAnswer as why:
+                return not_run(prepared.problem, Status.WRONG_ANSWER, f"the answer is no input: {why}"[:400])
+            code = answer.encode()
+            prepared = prepared.for_literals if literal else prepared
         processes, limits = prepared.processes, prepared.limits
         attempt = Attempt(self.pool, processes * limits.memory, processes * limits.threads, lanes=self.running.lanes)
         asked = attempt.asked
@@ -431,6 +452,22 @@ class Evaluator(Streams):
             now = time.monotonic()
             started = attempt.started or now
             return msgspec.structs.replace(report, queue_time=started - asked, run_time=now - started)
+
+    async def _compare_answer(self, prepared: Prepared, answer: bytes, judging: JudgeOptions) -> Report:
+        """Of an output prediction, without a worker."""
+        asked = time.monotonic()
+        judgement = Judgement(
+            prepared, answer, judging, keep_outputs=self.running.keep_outputs, comparing=self._comparing
+        )
+        async with self._answers:
+            started = time.monotonic()
+            try:
+                await judgement.compare_answer()
+            except (WorkerFailure, JailUnavailable) as failure:
+                why = f"{REFUSED}: {failure}" if isinstance(failure, HostShortage) else str(failure)
+                return not_run(prepared.problem, Status.SYSTEM_ERROR, why)
+        report = judgement.report()
+        return msgspec.structs.replace(report, queue_time=started - asked, run_time=time.monotonic() - started)
 
     async def _fault_of_prelude(self, prepared: Prepared) -> str | None:
         """Why no program can be judged: what comes before each of them fails by itself."""
@@ -532,7 +569,7 @@ class Evaluator(Streams):
                     tests=wanted,
                     limits=prepared.limits,
                     mode=prepared.job_mode,
-                    entry_class=problem.entry_class,
+                    entry_class=entry_class(problem, program.source),
                     entry_point=problem.entry_point if problem.mode == "call" else None,
                     signature=prepared.starter.signature,
                     command=program.command,

@@ -1,4 +1,7 @@
-"""What was understood of a data set, and what looks wrong in it; what became of its reference solutions."""
+"""What was understood of a data set, and what looks wrong in it; what became of its reference solutions.
+
+However many rows there are, little is kept: what is said of each is packed, and numbers are counted.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,20 @@ import msgspec
 
 from .asserts import contradiction, read_assertions
 from .asserts import suspicions as suspicions_of_test
+from .input_prediction import as_judged
+from .pile import Pile
 from .problem import Problem
 from .report import Report
+from .spread import Range, Spread
 from .status import Status
 from .submission import Submission
 
 GIANT = 16 << 20
 """Characters of input and expected output of a test that is worth a word."""
 EXAMPLES = 3
+DIFFERENT = 1000
+"""Words that are counted each; further ones are counted together, as `OTHERS`."""
+OTHERS = "others"
 
 _SEVERAL = re.compile(
     r"\bany (?:valid|correct|of (?:them|the)|one of|such|optimal)\b"
@@ -31,24 +40,19 @@ _COMPARED = ("default", "python_eq", "kattis")
 """Checkers that compare with the one expected output."""
 
 
-class Range(msgspec.Struct, frozen=True):
-    """Smallest, middle and largest."""
+def _texts() -> Pile[str]:
+    return Pile(str)
 
-    least: float = 0
-    median: float = 0
-    most: float = 0
 
-    @classmethod
-    def of(cls, values: list[float]) -> Range:
-        values = sorted(values)
-        return cls(values[0], values[len(values) // 2], values[-1]) if values else cls()
+def _failures() -> Pile[Failure]:
+    return Pile(Failure)
 
 
 class Finding(msgspec.Struct):
     """Problems that look wrong in one way."""
 
     problems: int = 0
-    names: list[str] = []
+    names: Pile[str] = msgspec.field(default_factory=_texts)
     """Which, and what is wrong there."""
 
 
@@ -71,7 +75,7 @@ class Verification(msgspec.Struct, kw_only=True):
     accepted: int = 0
     without: int = 0
     """Problems that have none."""
-    failures: list[Failure] = []
+    failures: Pile[Failure] = msgspec.field(default_factory=_failures)
 
     def add(self, report: Report, where: str) -> None:
         self.programs += 1
@@ -131,50 +135,52 @@ DESCRIBED = ("statement", "title", "difficulty", "contest_date", "starter_code",
 
 
 class Inspector:
-    """Takes problems one by one; keeps numbers, and of suspicious ones the names."""
+    """Takes problems one by one."""
 
     def __init__(self) -> None:
         self._counters: dict[str, Counter[str]] = {
             name: Counter()
             for name in ("formats", "modes", "checkers", "groups", "described", "programs", "labels", "found")
         }
-        self._tests: list[float] = []
-        self._sizes: list[float] = []
-        self._limits: list[float] = []
+        self._tests, self._sizes, self._limits = Spread(), Spread(), Spread()
         self._findings: dict[str, Finding] = {}
 
     def add_problem(self, form: str, problem: Problem, place: str = "", right: Sequence[str] = ()) -> None:
         """``place``: file and line. ``right``: the sources of programs that are right."""
-        count = self._counters
-        count["formats"][form] += 1
-        count["modes"][problem.mode] += 1
+        self._count("formats", form)
+        self._count("modes", problem.mode)
         checker = problem.checker
-        count["checkers"][" ".join(word for word in (checker.type, checker.name or "", checker.flags) if word)] += 1
-        count["described"].update(name for name in DESCRIBED if getattr(problem, name))
+        self._count("checkers", " ".join(word for word in (checker.type, checker.name or "", checker.flags) if word))
+        for name in DESCRIBED:
+            if getattr(problem, name):
+                self._count("described", name)
         if problem.groups:
-            count["described"]["points"] += 1
+            self._count("described", "points")
         if problem.include:
-            count["described"]["included files"] += 1
+            self._count("described", "included files")
         if problem.time_limit is not None:
-            self._limits.append(problem.time_limit)
-        self._tests.append(len(problem.tests))
+            self._limits.add(problem.time_limit)
+        self._tests.add(len(problem.tests))
         for test in problem.tests:
-            self._sizes.append(len(test.input) + len(test.output) + len(test.code or ""))
+            self._sizes.add(len(test.input) + len(test.output) + len(test.code or ""))
             if test.group:
-                count["groups"][test.group.partition("/")[0]] += 1
+                self._count("groups", test.group.partition("/")[0])
         for kind, what in suspicions(problem, right):
-            finding = self._findings.setdefault(kind, Finding(names=[]))
+            finding = self._findings.setdefault(kind, Finding())
             finding.problems += 1
             finding.names.append(": ".join(part for part in (place, problem.problem_id, what) if part))
 
     def add_program(self, program: Submission) -> None:
-        count = self._counters
-        count["programs"][program.language] += 1
-        count["labels"]["unknown" if program.accept is None else "right" if program.accept else "wrong"] += 1
+        self._count("programs", program.language)
+        self._count("labels", "unknown" if program.accept is None else "right" if program.accept else "wrong")
         if program.timing_sensitive:
-            count["labels"]["timing_sensitive"] += 1
+            self._count("labels", "timing_sensitive")
         if program.found:
-            count["found"][program.found] += 1
+            self._count("found", program.found)
+
+    def _count(self, what: str, word: str) -> None:
+        counter = self._counters[what]
+        counter[word if word in counter or len(counter) < DIFFERENT else OTHERS] += 1
 
     def result(self) -> Inspection:
         count = {name: dict(counter.most_common()) for name, counter in self._counters.items()}
@@ -187,12 +193,12 @@ class Inspector:
             programs=count["programs"],
             labels=count["labels"],
             found=count["found"],
-            problems=len(self._tests),
-            tests=int(sum(self._tests)),
-            tests_per_problem=Range.of(self._tests),
-            characters_per_test=Range.of(self._sizes),
-            time_limits=Range.of(self._limits),
-            without_time_limit=len(self._tests) - len(self._limits),
+            problems=self._tests.count,
+            tests=self._sizes.count,
+            tests_per_problem=self._tests.range(),
+            characters_per_test=self._sizes.range(),
+            time_limits=self._limits.range(),
+            without_time_limit=self._tests.count - self._limits.count,
             suspicious=self._findings,
         )
 
@@ -244,7 +250,7 @@ def suspicions(problem: Problem, right: Sequence[str] = ()) -> Iterator[tuple[st
 
 
 def _of_assertions(problem: Problem, right: Sequence[str]) -> Iterator[tuple[str, str]]:
-    tests = list(read_assertions(problem))
+    tests = list(read_assertions(as_judged(problem)))
     if (found := contradiction([test.lifted for test in tests])) is not None:
         yield "assertions that contradict each other", found
     seen: dict[str, list[str]] = {}
@@ -256,6 +262,7 @@ def _of_assertions(problem: Problem, right: Sequence[str]) -> Iterator[tuple[str
 
 
 def _has_nan(text: str) -> bool:
-    return (
-        len(text) < 1 << 16 and re.search(r"(?<![\w])-?(?:nan|inf|infinity)(?![\w])", text, re.IGNORECASE) is not None
-    )
+    if len(text) >= 1 << 16:
+        return False
+    text = text.lower()
+    return ("nan" in text or "inf" in text) and re.search(r"(?<!\w)-?(?:nan|inf|infinity)(?!\w)", text) is not None

@@ -58,6 +58,7 @@ class Judgement:
         self.not_plain: set[int] = set()
         """Open tests of assertions that were read, and ran. What came of them is no plain data."""
         self.message: str | None = None
+        self._source = source
         self._compile_error = False
         self.unfaithful = False
         """A lane gave a test another verdict than a process of its own: nothing here counts."""
@@ -126,6 +127,22 @@ class Judgement:
             self._keep(test, await self._result(execution, ruling))
         elif ruling is not None:
             self._keep(test, TestResult(status=ruling.status, rule=ruling.rule, message=ruling.message))
+
+    async def compare_answer(self) -> None:
+        """Output prediction: what was submitted is compared with the one value; nothing runs. Raises WorkerFailure."""
+        expected, answer = self.prepared.expected[0], self._source
+        match = await self._comparing.compare(
+            self.prepared.comparisons[0], expected, answer.strip(), self.prepared.references[0]
+        )
+        self.open.discard(0)
+        result = TestResult(
+            status=status_of(match),
+            rule=match.rule,
+            message=match.message,
+            stdout=None if match.accepted else _text(answer[:SHOWN])[:SHOWN],
+            output=keep(expected, answer.strip(), self.keep_outputs) if self.keep_outputs else None,
+        )
+        self._keep(0, result)
 
     def _keep(self, test: int, result: TestResult) -> None:
         self.results[test] = result

@@ -21,10 +21,11 @@ import msgspec
 
 from ..sandbox.languages import NAMES
 from ..sandbox.validated import Validated
+from .answer import given_in
 from .compare import preset as find_preset
-from .extract import extract
+from .extract import extract, extract_answer
 from .memory import Memory
-from .problem import Checker, Problem
+from .problem import PREDICTIONS, Checker, Problem
 from .report import Report
 from .submission import Submission
 
@@ -109,13 +110,17 @@ class RewardOptions(JudgeOptions, frozen=True, kw_only=True, forbid_unknown_fiel
     def for_verdict(self) -> JudgeOptions:
         return _for_verdict(self)
 
-    def submission(self, completion: str, entry_point: str | None = None, *, language: str | None = None) -> Submission:
-        """The program in what a model said. ``entry_point``: a function that it defines. ``language``: not that of the
-        options."""
+    def submission(self, completion: str, problem: Problem | None = None, *, language: str | None = None) -> Submission:
+        """The program, or the answer, in what a model said. ``language``: not that of the options."""
         language = language or self.language
         if self.form == "raw":
             return Submission(code=completion, language=language)
-        found = extract(completion, language, starts_in_think=self.starts_in_think, entry_point=entry_point)
+        thinks = self.starts_in_think
+        if problem is not None and problem.mode in PREDICTIONS:
+            found = extract_answer(completion, starts_in_think=thinks, given=given_in(problem))
+        else:
+            name = problem and problem.entry_point
+            found = extract(completion, language, starts_in_think=thinks, entry_point=name)
         return Submission(code=found.code, language=language, found=found.found)
 
     def worth(self, problem: Problem, report: Report) -> float | None:

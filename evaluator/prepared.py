@@ -15,6 +15,7 @@ from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, contradiction, read_assertions
 from .checkers import CheckerProgram, checker_program
 from .compare import Comparison, comparison_for, values, with_preset
+from .input_prediction import as_judged, for_literals
 from .problem import Checker, Problem, TestCase
 from .reference import Reference
 from .report import TestResult
@@ -37,6 +38,10 @@ UNSEEN = 0.1
 """Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
 
 
+_JOB_MODES: dict[str, Mode] = {"stdio": "stdio", "call": "call", "assert": "calls", "output_prediction": "stdio"}
+"""Of an output prediction nothing is run."""
+
+
 class Prepared:
     """Shared by all programs of a problem. Raises ValueError, naming the field, when the problem makes no sense."""
 
@@ -51,6 +56,7 @@ class Prepared:
         """With a preset, that decides instead of the comparison of the problem. ``assertions``: those of the problem,
         where they have been read. ``checked``: its expected values are values."""
         self.given = problem
+        problem = as_judged(problem)
         self.problem = problem = with_preset(problem, preset) if preset else problem
         by_flags = _deciding(problem, {test.flags: test for test in problem.tests}, checked)
         self.comparisons: Sequence[Comparison] = [by_flags[test.flags][0] for test in problem.tests]
@@ -60,7 +66,7 @@ class Prepared:
         self.references = [Reference() for _ in problem.tests]
         self.assertions = list(read_assertions(problem) if assertions is None else assertions)
         """assert mode: what decides each test, instead of the comparison."""
-        self.job_mode: Mode = "calls" if problem.mode == "assert" else problem.mode
+        self.job_mode: Mode = _JOB_MODES[problem.mode]
         self.unread = [number for number, test in enumerate(self.assertions) if test.lifted is None]
         """Of them, those that have to run."""
         self.processes = PROCESSES if problem.mode == "assert" else 1
@@ -93,7 +99,7 @@ class Prepared:
         if problem.mode == "call" and checker_program(problem) is None:
             for _ in values.checked(problem.tests):
                 await turns.pass_on()
-        for assertion in read_assertions(problem):
+        for assertion in read_assertions(as_judged(problem)):
             assertions.append(assertion)
             await turns.pass_on()
         return cls(problem, preset, assertions, checked=True)
@@ -104,6 +110,11 @@ class Prepared:
         if sum(len(test.reading.source) for test in self.assertions) > COMPARED:
             return None
         return contradiction([test.lifted for test in self.assertions])
+
+    @functools.cached_property
+    def for_literals(self) -> Prepared:
+        """Input prediction: what judges answers with literal arguments."""
+        return Prepared(for_literals(self.given))
 
     def __len__(self) -> int:
         return len(self.expected)

@@ -11,7 +11,7 @@ from ..sandbox.limits import Limits, Seconds
 from ..sandbox.names import check_names, unplaceable
 from ..sandbox.validated import ValidText
 
-Mode = Literal["stdio", "call", "assert"]
+Mode = Literal["stdio", "call", "assert", "output_prediction", "input_prediction"]
 CheckerType = Literal[
     "default",
     "python_eq",
@@ -26,6 +26,8 @@ CheckerType = Literal[
     "testlib",
     "python",
 ]
+PREDICTIONS: tuple[Mode, ...] = ("output_prediction", "input_prediction")
+"""Those where what is submitted is no program, but an answer."""
 TEST = 96
 """Bytes of memory that a test takes besides its texts."""
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[^\W\d]\w*(?![\s\S])", max_length=255)]
@@ -41,6 +43,9 @@ class TestCase(ValidText, frozen=True):
     call: ``input`` is a JSON list of arguments, ``output`` the JSON value that must come back.
     assert: ``code`` is source that runs after the program and fails when the program is wrong; where it has test
     functions of unittest or pytest, ``function`` may say which one of them is this test.
+    output_prediction: a call, for reading, and the value of it, as Python source.
+    input_prediction: ``output`` is the value, as Python source, that ``entry_point`` has to return; ``input``, for
+    reading, are arguments that it returns it for.
     """
 
     __test__ = False  # not a pytest class
@@ -143,11 +148,11 @@ class Problem(ValidText, frozen=True, kw_only=True):
     include: dict[Name, Included] = msgspec.field(default_factory=dict[Name, Included])
     """By language, what is added to every program: `cpp` stands for all of C++, `python` for `pypy`, too."""
     entry_point: Identifier | None = None
-    """call: name of the function or method. Required there."""
+    """call: name of the function or method; input_prediction: of the function. Required there."""
     entry_class: Identifier | None = None
     """call: class to instantiate, without arguments, for every test."""
     prelude: str = ""
-    """Source that the data set assumes before the program: imports, helper classes."""
+    """Source that the data set assumes before the program: imports, helper classes. input_prediction: the function."""
     title: str | None = None
     statement: str | None = None
     """What is asked, as the data set tells it to a model."""
@@ -161,8 +166,10 @@ class Problem(ValidText, frozen=True, kw_only=True):
     """Where the problem comes from."""
 
     def _check(self) -> None:
-        if self.mode == "call" and self.entry_point is None:
-            raise ValueError("entry_point: required when mode is call")
+        if self.mode in ("call", "input_prediction") and self.entry_point is None:
+            raise ValueError(f"entry_point: required when mode is {self.mode}")
+        if self.mode in PREDICTIONS and len(self.tests) > 1:
+            raise ValueError(f"tests: {len(self.tests)} of them, but mode is {self.mode}: one answer is for one test")
         if self.mode != "stdio":
             for number, test in enumerate(self.tests):
                 if test.flags is not None:

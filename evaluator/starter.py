@@ -18,6 +18,8 @@ from .problem import Problem
 CLASSES = "ListNode", "TreeNode", "Node"
 DEPTHS = {"isLeaf": 2, "random": 2, "neighbors": 2, "children": 1, "child": 1, "left": 1}
 """How deep the lists are that a Node is written as, by the field that tells what it is; the first that it has."""
+_USUAL = "Solution"
+"""Class of LeetCode's solutions."""
 LONGEST = 4096
 """Characters of a def statement, up to its body."""
 
@@ -172,6 +174,16 @@ def methods_of(text: str, name: str) -> list[Method] | None:
     else:
         starts = re.finditer(rf"^[ \t]*(?:async[ \t]+)?(def)[ \t]+{re.escape(name)}\s*\(", text, re.MULTILINE)
     return [method for start in starts if (method := _method(text[start.start(1) :][:LONGEST]))] or None
+
+
+def entry_class(problem: Problem, source: bytes) -> str | None:
+    """Of which class the function is a method. Where the problem does not say, the program does."""
+    if problem.mode != "call" or problem.entry_class is not None:
+        return problem.entry_class
+    text, name = source.decode(errors="replace"), str(problem.entry_point)
+    if not is_class(text, _USUAL) or is_class(text, name):
+        return None
+    return None if re.search(rf"^(async\s+)?def\s+{re.escape(name)}\b", text, re.MULTILINE) else _USUAL
 
 
 def is_class(text: str, name: str) -> bool:

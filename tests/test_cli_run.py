@@ -23,6 +23,7 @@ import pytest
 from microcoder.evaluator.cli import main
 from microcoder.evaluator.cli import progress as progress_module
 from microcoder.evaluator.cli import run as run_module
+from microcoder.evaluator.cli.engine import ONE_AFTER_THE_OTHER
 from microcoder.evaluator.cli.options import LimitOptions
 from microcoder.evaluator.cli.reports import OutputError, ReportFile
 from microcoder.evaluator.problem import Problem, TestCase
@@ -243,6 +244,7 @@ def test_options_reach_the_engine(rows: Path, tmp_path: Path) -> None:
         "assert_trust": "any",
         "preset": None,
         "keep_outputs": 0,
+        "memory": ONE_AFTER_THE_OTHER,
         "unsafe_no_jail": False,
     }
     python = ("--python", sys.executable)
@@ -272,6 +274,7 @@ def test_options_reach_the_engine(rows: Path, tmp_path: Path) -> None:
         "assert_trust": "any",
         "preset": "codeforces:rcmp6",
         "keep_outputs": 100,
+        "memory": ONE_AFTER_THE_OTHER,
         "unsafe_no_jail": True,
     }
 
@@ -380,11 +383,39 @@ def test_skip_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "left out: 2 more bad rows" in error
 
 
-@pytest.mark.parametrize("content", ["", '{"problem_id": "p", "tests": [{"input": "", "output": ""}]}\n'])
-def test_nothing_to_judge(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "rows.jsonl").write_text(content)
-    assert command(tmp_path / "rows.jsonl") == 2
-    assert "there is nothing to judge" in said(capsys)
+def test_a_file_without_programs_is_named_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, full = write(tmp_path / "rows.jsonl", ("a", [])), write(tmp_path / "full.jsonl", ("b", [program("accepted")]))
+    words = f"{file}: no row holds a program that can be used; --submissions names files of programs"
+    assert command(file) == 2
+    assert f"there is nothing to judge: {words}" in said(capsys)
+    assert command(file, full) == 0  # one has some
+    assert f"warning: {words}" in said(capsys)
+    assert main(["calibrate", str(file), "-o", str(tmp_path / "limits.jsonl")]) == 2
+    assert f"there is nothing to calibrate by: {words}" in said(capsys)
+    programs = tmp_path / "programs.jsonl"
+    programs.write_text("[]\n")
+    assert command(file, "--submissions", programs, "--skip-bad") == 2
+    assert said(capsys).endswith(f"there is nothing to judge: {programs}: no row holds a program that can be used")
+
+
+@pytest.mark.parametrize("name", ["run", "inspect", "calibrate", "rejudge"])
+def test_a_file_that_is_empty_or_not_there_is_named(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, folder = tmp_path / "empty.jsonl", tmp_path / "folder"
+    empty.write_text("")
+    folder.mkdir()
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"status": "accepted", "passed": 1, "total": 1}\n')
+    more = {"calibrate": ["-o", str(tmp_path / "limits.jsonl")], "rejudge": ["--reports", str(reports)]}.get(name, [])
+    for given, words in (
+        (empty, "holds no rows"),
+        (tmp_path / "nowhere", "No such file or directory"),
+        (folder, "no .jsonl, "),
+        (tmp_path / "*.parquet", "No such file or directory, and nothing that the pattern matches"),
+    ):
+        assert main([name, str(given), *more]) == 2
+        assert f"microcoder-eval: {given}: {words}" in said(capsys)
 
 
 def test_no_jail(rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from microcoder.evaluator import Checker, Problem, TestCase
 from microcoder.evaluator.compare import PRESETS, Comparison, comparison_for, preset, with_preset
-from microcoder.evaluator.compare.base import Match
+from microcoder.evaluator.compare.base import SMALL, Match
 from microcoder.evaluator.compare.codeforces import NAMES
 from microcoder.evaluator.comparing import Comparing, service
 from microcoder.evaluator.comparing.messages import Answer, Compared, Exceeded
@@ -50,7 +50,7 @@ async def comparing() -> AsyncIterator[Comparing]:
 
 
 async def test_small_outputs_and_equal_bytes_start_nothing(comparing: Comparing) -> None:
-    small = b"1 " * (service.SMALL // 4)
+    small = b"1 " * (SMALL // 4)
     assert not (await comparing.compare(rule(), b"1", small, Reference())).accepted
     assert (await comparing.compare(rule(), RETURNS, RETURNS[:-1] + b"\r", Reference())).rule == "exact"
     assert comparing.pids() == []

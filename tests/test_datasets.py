@@ -238,6 +238,91 @@ RSTAR = {
     "func_name": "",
     "class_name": "",
 }
+COMMON_OJ = {
+    "id": "oj_1",
+    "content": "Add.",
+    "labels": {"problem_format": "Standard", "difficulty": "easy"},
+    "test": [{"input": {"stdin": "1 2\n"}, "output": {"stdout": "3\n"}}],
+    "canonical_solution": {"python": ["print(3)"], "C++": ["int main() {}"]},
+}
+LIVEBENCH = {
+    "question_id": "lb_1",
+    "category": "coding",
+    "task": "LCB_generation",
+    "turns": ["### Instructions: Add."],
+    "question_title": "Sum",
+    "public_test_cases": json.dumps([{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]),
+    "private_test_cases": packed([{"input": "5 5\n", "output": "10\n", "testtype": "stdin"}]),
+    "original_json": {
+        "question_id": "abc1",
+        "question_content": "Add.",
+        "platform": "atcoder",
+        "contest_date": "2024-01-01",
+        "starter_code": "",
+        "difficulty": "easy",
+        "metadata": "{}",
+    },
+    "partial_solution": "",
+    "solution": "",
+}
+HUMANEVAL_X = {
+    "task_id": "Python/900",
+    "prompt": "def first(x):\n    # First.\n",
+    "declaration": "import math\n\ndef help(x): ...\n\ndef first(x):\n",
+    "canonical_solution": "    return x[0]\n",
+    "buggy_solution": "    return x[1]\n",
+    "test": "\n\ndef check(first):\n    assert first([1, 2]) == 1\n\ncheck(first)\n",
+    "example_test": "",
+}
+NEMO_GYM = {
+    "responses_create_params": {"input": [{"role": "user", "content": "Add."}]},
+    "verifier_metadata": {"unit_tests": STDIO},
+    "hash_id": "h1",
+    "dataset": "taco",
+    "source": "codeforces",
+}
+INTELLECT = {
+    "question": "Add.",
+    "answer": "",
+    "info": json.dumps({"tests": json.dumps(STDIO | {"fn_name": None}), "source": "taco"}),
+    "in_source_id": "t1",
+}
+OPEN_INSTRUCT = {
+    "messages": [{"role": "user", "content": "Add."}],
+    "ground_truth": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"],
+    "dataset": "code",
+}
+CRUXEVAL = {
+    "code": "def f(xs, k=2):\n    return [x * k for x in xs]",
+    "input": "[1, 2]",
+    "output": "[2, 4]",
+    "id": "sample_7",
+}
+LCB_EXECUTION = {
+    "question_id": 2777,
+    "id": "sample_3",
+    "function_name": "span",
+    "code": "def span(xs: List[int]) -> int:\n    return max(xs) - min(xs)\n",
+    "input": "span(xs = [1, 5, 2])",
+    "output": "4",
+    "numsteps": 12,
+    "problem_id": 3,
+    "contest_id": "weekly-1",
+    "contest_date": "2023-05-06T00:00:00",
+    "difficulty": "easy",
+}
+LCB_TEST_OUTPUT = {
+    "question_title": "Is in",
+    "question_content": "Is the text in the list?",
+    "question_id": "3001",
+    "contest_id": "weekly-1",
+    "test_id": 1,
+    "contest_date": "2023-05-06T00:00:00",
+    "starter_code": "class Solution:\n    def isIn(self, xs: List[str], x: str) -> bool:\n        ",
+    "function_name": "isIn",
+    "difficulty": "easy",
+    "test": json.dumps([{"input": '["a", "b"]\n"a"', "output": "true", "testtype": "functional"}]),
+}
 OURS = {"problem_id": "ours", "tests": [{"input": "", "output": "1"}]}
 
 
@@ -287,17 +372,25 @@ ROWS: dict[str, dict[str, Any]] = {
     "bigcodebench": BIGCODEBENCH,
     "acecode": ACECODE,
     "autocodebench": AUTOCODEBENCH,
-    "autoeval": AUTOEVAL,
+    "sandbox-fusion": AUTOEVAL,
+    "livebench": LIVEBENCH,
+    "humaneval-x": HUMANEVAL_X,
+    "nemo-gym": NEMO_GYM,
+    "intellect-3": INTELLECT,
+    "open-instruct": OPEN_INSTRUCT,
     "evolvecoder": EVOLVECODER,
     "code_contests_plus": CONTESTS_PLUS,
     "code_contests_o": CONTESTS_O,
     "hardtests": HARDTESTS,
     "rstar-coder": RSTAR,
+    "cruxeval-o": CRUXEVAL,
+    "livecodebench-execution": LCB_EXECUTION,
+    "livecodebench-test-output": LCB_TEST_OUTPUT,
 }
 
 
 def test_there_is_a_row_of_every_format() -> None:
-    assert {*ROWS, "kattis"} == set(FORMATS)
+    assert {*ROWS, "kattis", "cruxeval-i"} == set(FORMATS)
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet"])
@@ -528,7 +621,8 @@ def test_verifiable_coding_problems(tmp_path: Path) -> None:
     _, problem, programs = read_row(tmp_path, VERIFIABLE)
     assert (problem.problem_id, problem.tests[0].output) == ("vcp_1", "3\n")
     assert programs[0].code == "print(3)"
-    error = bad_row(tmp_path, VERIFIABLE | {"verification_info": {"language": "rust", "test_cases": []}})
+    tests = [{"type": "function_call", "fn_name": "f", "input": [1], "output": 2}]
+    error = bad_row(tmp_path, VERIFIABLE | {"verification_info": {"language": "rust", "test_cases": tests}})
     assert (error.field, error.value) == ("verification_info.language", '"rust"')
 
 
@@ -619,9 +713,10 @@ def test_pytest_in_rows_of_verl(tmp_path: Path) -> None:
 
 def test_test_functions_in_other_languages(tmp_path: Path) -> None:
     assert read_row(tmp_path, AUTOCODEBENCH)[1].tests[0].code == AUTOCODEBENCH["full_test_func"]
-    assert bad_row(tmp_path, AUTOCODEBENCH | {"language": "java"}).reason == "its tests are no Python"
+    assert bad_row(tmp_path, AUTOCODEBENCH | {"language": "java"}).reason.startswith("its tests are java, not Python")
     assert read_row(tmp_path, AUTOEVAL)[1].tests[0].code == "assert add(1, 2) == 3"
-    assert bad_row(tmp_path, AUTOEVAL | {"labels": {"programming_language": "go"}}).reason == "its tests are no Python"
+    error = bad_row(tmp_path, AUTOEVAL | {"labels": {"programming_language": "go"}})
+    assert error.reason.startswith("its tests are go, not Python")
     asset = {"code": "assert add(1, 2) == 3", "asset": {"x.txt": "x"}}
     assert bad_row(tmp_path, AUTOEVAL | {"test": asset}).reason == "files beside a test are not supported"
 

@@ -22,7 +22,7 @@ ROWS = {
     "bigcodebench": (BIGCODEBENCH, *AREA),
     "acecode": (ACECODE, ADD, WRONG),
     "autocodebench": (AUTOCODEBENCH, ADD, WRONG),
-    "autoeval": (AUTOEVAL, ADD, "def add(a, b):\n    return 4\n"),
+    "sandbox-fusion": (AUTOEVAL, ADD, "def add(a, b):\n    return 4\n"),
     "verification_info": (ASSERTIONS, ADD, WRONG),
     "verl": (VERL | {"reward_model": {"style": "rule", "ground_truth": {"pytest": KODCODE["test"]}}}, ADD, WRONG),
 }

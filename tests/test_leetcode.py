@@ -539,7 +539,7 @@ async def test_objects_of_the_classes_of_a_prelude_go_there_and_back(evaluator: 
         "completion": program(Case("", "head)", [], None, [], []), right),
     }
     source = Row(PATH, 1, row)
-    told, programs = format_of(source).read(source)
+    told, programs, _ = format_of(source).read(source)
     (reference,) = programs
     assert isinstance(reference, Submission)
     assert reference.code is not None

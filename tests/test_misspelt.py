@@ -27,7 +27,7 @@ FULL: dict[str, Any] = {
 
 
 def told(row: object) -> list[str]:
-    return misspelt(FIELDS_OF_ROW, msgspec.json.encode(row))
+    return [str(slip) for slip in misspelt(FIELDS_OF_ROW, msgspec.json.encode(row))]
 
 
 @pytest.mark.parametrize(

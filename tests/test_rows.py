@@ -172,7 +172,8 @@ def test_files_are_streamed(tmp_path: Path) -> None:
             '"python_eq"',
         ),
         (row(time_limit=0), "time_limit", "expected float > 0.0", "0"),
-        (row(limits={"memroy": 1}), "limits", "object contains unknown field memroy", '{"memroy": 1}'),
+        (row(limits={"memroy": 1}), "limits.memroy", "there is no such field; did you mean memory?", "1"),
+        (row(limits={"x": 1}), "limits.x", "there is no such field; there are cpu_time, ", "1"),
         (row(mode="call"), "entry_point", "required when mode is call", None),
         (call_row(entry_point="f()"), "entry_point", "expected str matching regex", '"f()"'),
         (call_row(tests=[{"input": "1", "output": "1"}]), "tests[0].input", "must be a JSON list of arguments", '"1"'),
@@ -306,10 +307,91 @@ def test_a_truncated_archive_is_not_taken_for_a_whole_one(tmp_path: Path) -> Non
             list(Rows([tmp_path / name]))
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere.jsonl: No such file"):
-        Rows([tmp_path / "nowhere.jsonl"])
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "nowhere", "nowhere/", "rows.csv", "nowhere/rows.jsonl"])
+def test_files_that_are_not_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{tmp_path / name}: No such file or directory$"):
+        Rows([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["*.jsonl", "part-?.parquet", "part-[0-9].json"])
+def test_a_pattern_that_matches_nothing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="No such file or directory, and nothing that the pattern matches"):
+        Rows([tmp_path / name])
+
+
+def test_files_that_cannot_hold_rows(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n")
     with pytest.raises(InputError, match=r"rows.csv: not a .jsonl"):
         Rows([tmp_path / "rows.csv"])
     with pytest.raises(InputError, match=r"no .jsonl, .* files in this directory, and no problem package in it"):
         Rows([tmp_path])
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_each_file_has_to_hold_rows(tmp_path: Path, text: str) -> None:
+    full, empty = write(tmp_path / "full.jsonl", [row("a")]), tmp_path / "empty.jsonl"
+    empty.write_text(text)
+    for files, programs in (([empty], []), ([full, empty], []), ([full], [empty])):
+        with pytest.raises(InputError, match=r"empty.jsonl: holds no rows"):
+            list(Rows(files, programs))
+    assert names(Rows([tmp_path])) == ["a/s0"]  # of a directory, all of them together
+
+
+def test_files_without_programs_are_known(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder / "1.jsonl", [row("d", [])])
+    write(folder / "2.jsonl", [row("e")])
+    files = [write(tmp_path / "1.jsonl", [row("a"), row("b", [])]), write(tmp_path / "2.jsonl", [row("c", [])]), folder]
+    rows = Rows(files)
+    assert names(rows) == ["a/s0", "e/s0"]
+    assert rows.without_programs == [files[1]]
+    programs = write(tmp_path / "programs.jsonl", [{"problem_id": "c", "code": ""}])
+    separate = Rows(files, [programs])
+    assert names(separate) == ["c/None"] and separate.without_programs == []
+
+
+# ------------------------------------------------------------------------------------------------------------ programs
+
+SAID = "So:\n```python\nprint(1)\n```"
+PROGRAMS: dict[str, tuple[dict[str, Any], list[tuple[str | None, str | None]]]] = {
+    "code": ({"code": "x"}, [("x", None)]),
+    "no program": ({"code": None, "completion": SAID}, [(None, None)]),
+    "completion": ({"completion": SAID}, [("print(1)", "tagged")]),
+    "messages": ({"completion": [{"role": "assistant", "content": SAID}]}, [("print(1)", "tagged")]),
+    "parts": ({"completion": [{"content": [{"type": "text", "text": SAID}, {"type": "image"}]}]}, [("print(1)", "tagged")]),
+    "EvalPlus": ({"solution": "x"}, [("x", None)]),
+    "LiveCodeBench": ({"code_list": ["x", "y"]}, [("x", None), ("y", None)]),
+    "a solution beside what was said": ({"completion": SAID, "solution": "x"}, [("print(1)", "tagged")]),
+    "columns that are empty": ({"completion": SAID, "solution": None, "code_list": None, "language": None}, [("print(1)", "tagged")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_are_the_same_wherever_they_stand(tmp_path: Path, name: str) -> None:
+    program, expected = PROGRAMS[name]
+    beside = write(tmp_path / "beside.jsonl", [row("a", [program])])
+    problems, apart = write(tmp_path / "a.jsonl", [row("a", [])]), tmp_path / "apart.jsonl"
+    write(apart, [{"problem_id": "a", **program}])
+    for rows in (Rows([beside]), Rows([problems], [apart])):
+        assert [(read.code, read.found) for _, read in rows] == expected
+
+
+def test_samples_of_others_name_the_problem_in_their_words(tmp_path: Path) -> None:
+    problems = write(tmp_path / "a.jsonl", [row("7", [])])
+    sample = {"task_id": 7, "completion": SAID, "solution": "x"}
+    pairs = list(
+        Rows([problems], [write(tmp_path / "samples.jsonl", [sample, {"question_id": "7", "completion": SAID}])])
+    )
+    assert [program.code for _, program in pairs] == ["x", "print(1)"]
+
+
+def test_a_program_is_no_problem(tmp_path: Path) -> None:
+    error = bad_row(tmp_path, {"problem_id": "a", "code": "x"})
+    assert "if this is a program, --submissions names its file" in error.reason
+
+
+def test_a_slip_is_told_of_a_row_that_cannot_be_used(tmp_path: Path) -> None:
+    rows = Rows([write(tmp_path / "rows.jsonl", [row("a", mode="call", entry_pont="f")])], skip_bad=True)
+    assert names(rows) == [] and rows.skipped == 1
+    assert [*rows.misspelt] == ["entry_pont: there is no such field; did you mean entry_point?"]

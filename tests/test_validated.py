@@ -63,7 +63,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Group": {"max_score": 1.0},
     "Included": {"files": {}},
     "Submission": {"code": "1"},
-    "_Completed": {"completion": "1"},
+    "ProgramRow": {"code": "1"},
     "ProblemLimit": {"problem_id": "p", "time_limit": 1.0, "slowest": 1.0, "programs": 1},
     "Program": {"code": "1"},
     "EvaluateRequest": {"submissions": [{"code": "1"}]},

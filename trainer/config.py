@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ..evaluator.datasets.hub import is_hub
 from ..evaluator.options import RewardOptions, RunOptions, Workers, changed, pick
 from ..sandbox.validated import Validated, own_words
 from .advantages import NonIncorrect
@@ -52,7 +53,9 @@ class Data(_Table, frozen=True, kw_only=True):
     """What it is asked."""
 
     files: tuple[Path, ...]
-    """Problems as microcoder-eval run takes them, each with a ``statement``."""
+    """Problems as microcoder-eval run takes them, rows of ours or of a known data set, each with a statement."""
+    format: str | None = None
+    """What the rows of all files are; without it: seen from the fields of the first row of a file."""
     test_files: tuple[Path, ...] = ()
     """Held-out problems. Without it: those of ``files`` from ``test_from`` on."""
     test_from: str | None = None
@@ -259,13 +262,17 @@ def load(file: Path, preset: str | None = None) -> Config:
     folder = file.parent
     data = msgspec.structs.replace(
         config.data,
-        files=tuple(folder / path for path in config.data.files),
-        test_files=tuple(folder / path for path in config.data.test_files),
+        files=tuple(_within(folder, path) for path in config.data.files),
+        test_files=tuple(_within(folder, path) for path in config.data.test_files),
     )
     model = config.model
     if (folder / model.path).exists():  # else a name that transformers knows
         model = msgspec.structs.replace(model, path=str(folder / model.path))
     return msgspec.structs.replace(config, data=data, model=model)
+
+
+def _within(folder: Path, path: Path) -> Path:
+    return path if is_hub(path) else folder / path
 
 
 def build(table: dict[str, Any], preset: str | None = None, *, source: str = "config") -> Config:

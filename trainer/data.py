@@ -1,7 +1,8 @@
 """Problems to prompts.
 
-A problem file is what microcoder-eval run takes; a problem to train on also says in ``statement`` what is asked, and
-may have ``starter`` (what a call-based solution must define), ``difficulty`` and ``contest_date`` (YYYY-MM-DD...).
+A problem file is what microcoder-eval run takes, rows of ours or of a known data set, read as it reads them. A problem
+to train on also says in ``statement`` what is asked, and may have ``starter_code`` (what a call-based solution must
+define), ``difficulty`` and ``contest_date`` (YYYY-MM-DD...).
 """
 
 from __future__ import annotations
@@ -12,11 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from ..evaluator import Problem
-from ..evaluator.compare import comparison_for
-from ..evaluator.datasets.sources import Sources
+from ..evaluator.datasets import InputError, Rows
 from .config import Data
 from .errors import DataError
 
@@ -45,40 +43,41 @@ class Split:
     test: list[Prompt]
     too_long: int
     """Problems left out for their prompt."""
+    told: list[str]
+    """What to say of fields that are not read, but are called almost like one."""
 
 
-class _Text(msgspec.Struct):
-    statement: str
-    starter: str = ""
-    difficulty: str | None = None
-    contest_date: str | None = None
-
-
-def read(files: Iterable[Path]) -> list[Task]:
-    """Raises DataError that names file, line and field."""
+def read(files: Iterable[Path], form: str | None = None) -> tuple[list[Task], list[str]]:
+    """And what to say of fields that are not read. Raises DataError that names file, line and field."""
     tasks: list[Task] = []
-    for source, number, content in Sources(files):
-        try:
-            row = msgspec.json.decode(content) if isinstance(content, bytes) else content
-            problem, text = msgspec.convert(row, Problem), msgspec.convert(row, _Text)
-            comparison_for(problem)
-        except (ValueError, msgspec.DecodeError) as error:
-            raise DataError(f"{source.path}:{number}: {error}") from None
-        tasks.append(
-            Task(
-                problem=problem,
-                statement=text.statement,
-                starter=text.starter,
-                difficulty=text.difficulty or "unknown",
-                date=text.contest_date or "",
-            )
-        )
-    return tasks
+    try:
+        rows = Rows(files, format=form)
+        for _, example in rows.examples():
+            problem = example.problem
+            if not problem.statement:
+                where = rows.place_of(problem.problem_id)
+                raise DataError(f"{where}: statement: missing, and nothing else in the row says what is asked")
+            tasks.append(_task(problem, problem.statement))
+    except InputError as error:
+        raise DataError(str(error)) from None
+    return tasks, [f"{file}:{line}: {told}" for told, (file, line) in ((t, m.first) for t, m in rows.misspelt.items())]
+
+
+def _task(problem: Problem, statement: str) -> Task:
+    starter = problem.starter_code or ""
+    return Task(
+        problem=problem,
+        statement=statement,
+        starter="" if starter in statement else starter,  # in some data sets one is the other
+        difficulty=problem.difficulty or "unknown",
+        date=problem.contest_date or "",
+    )
 
 
 def split(options: Data, tokenizer: Any) -> Split:
     """Training and held-out prompts. Raises DataError when there is nothing to train on, or a problem is in both."""
-    train, test = read(options.files), read(options.test_files)
+    train, told = read(options.files, options.format)
+    test, more = read(options.test_files, options.format)
     if options.test_from:
         test += [task for task in train if task.date >= options.test_from]
         train = [task for task in train if not task.date or task.date < options.test_from]
@@ -91,7 +90,8 @@ def split(options: Data, tokenizer: Any) -> Split:
         raise DataError(
             f"data.files: no problem with a prompt of at most {options.max_prompt_tokens} tokens to train on"
         )
-    return Split(short[0], short[1], too_long=sum(map(len, prompts)) - sum(map(len, short)))
+    too_long = sum(map(len, prompts)) - sum(map(len, short))
+    return Split(short[0], short[1], too_long=too_long, told=told + more)
 
 
 def encode(task: Task, options: Data, tokenizer: Any) -> tuple[int, ...]:

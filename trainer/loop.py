@@ -56,6 +56,8 @@ def run(config: Config, *, resume: bool = False, say: Say = print) -> list[metri
     try:
         with opened(config, resume=resume) as this:
             log = metrics.Log(config.output, this.state.step, config.tracker, config) if main else None
+            for told in this.data.told if log else ():
+                say(f"warning: {told}")
             if log and this.data.too_long:
                 most = config.data.max_prompt_tokens
                 say(f"{this.data.too_long} problems are left out: their prompts have more than {most} tokens")

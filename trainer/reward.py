@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from ..evaluator import Problem, Report, Status, Submission, SyncEvaluator
+from ..evaluator.datasets.programs import program_in
 from ..evaluator.options import TOKEN, JudgeOptions, RewardOptions
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ class EvaluatorJudge:
             except BaseException as error:
                 future.set_exception(error)
 
-        asked = self._evaluator.submit(
-            problem, program(response, self._options, problem.entry_point), self._options.for_verdict
-        )
+        asked = self._evaluator.submit(problem, program(response, self._options, problem), self._options.for_verdict)
         asked.add_done_callback(finish)
         return future
 
@@ -75,9 +74,9 @@ class EvaluatorJudge:
         self._evaluator.__exit__()
 
 
-def program(response: str, options: RewardOptions, entry_point: str | None = None) -> Submission:
+def program(response: str, options: RewardOptions, problem: Problem | None = None) -> Submission:
     """The program in a response; none where its block was never closed: it was not finished."""
-    submission = options.submission(response, entry_point)
+    submission = program_in(response, problem, options)
     return msgspec.structs.replace(submission, code=None) if submission.found == "unclosed" else submission
 
 

@@ -9,6 +9,9 @@
     engine    the options that run and serve have in common
     notices   what is said of the rows that were read
     inspect   say what was understood of files of problems
+    formats   say which data sets are read
+    convert   write problems as rows of another format
+    rowfile   files of such rows: there whole, or not at all
     reports   the file of reports: written row by row, gone on with after an interruption
     ahead     reports that are there before their turn
     summary   what a run comes to: counts, rates, labels against verdicts; as JSON and as a table

@@ -16,9 +16,9 @@ from ..datasets import InputError, Rows
 from ..engine import Evaluator
 from ..problem import Problem
 from ..status import Status
-from .engine import engine_options, for_rows, warn_of_shortage
+from .engine import ONE_AFTER_THE_OTHER, engine_options, for_rows, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
-from .notices import tell_of_rows
+from .notices import no_programs, tell_of_files, tell_of_rows
 from .options import Calibrate
 from .terminal import say
 
@@ -52,7 +52,7 @@ def main(options: Calibrate) -> int:
         raise UsageError("which FILE? See microcoder-eval calibrate --help")
     if options.output is None:
         raise UsageError("where to? Name the file of limits with --output")
-    if options.output.resolve() in {path.resolve() for path in options.files}:
+    if options.output.resolve() in {path.resolve() for path in (*options.files, *options.submissions)}:
         raise UsageError(f"--output: {options.output} is an input file, too")
     if options.output.exists() and not options.overwrite:
         raise UsageError(f"--output: {options.output} exists; --overwrite replaces it")
@@ -64,15 +64,22 @@ def main(options: Calibrate) -> int:
         return msgspec.structs.replace(problem, limits=limits, time_limit=None)
 
     rows = Rows(
-        options.files, format=options.format, skip_bad=options.skip_bad, change=patient, options=for_rows(options)
+        options.files,
+        options.submissions,
+        format=options.format,
+        skip_bad=options.skip_bad,
+        change=patient,
+        options=for_rows(options),
     )
     # Each test in a process of its own, each program really run: so is the time taken that a limit will be held to.
-    evaluator = Evaluator(**engine_options(options), run_all=True, lanes=False, cache=0)
+    evaluator = Evaluator(**engine_options(options), run_all=True, lanes=False, cache=0, memory=ONE_AFTER_THE_OTHER)
     warn_of_shortage(options.workers, Limits())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         times, failures = runner.run(_measure(rows, evaluator, options.repeats))
     if not times:
-        raise UsageError("there is nothing to calibrate by: no row holds a program that may be right")
+        tell_of_rows(rows)
+        why = no_programs(rows) if rows.without_programs else "every program is labelled wrong"
+        raise UsageError(f"there is nothing to calibrate by: {why}")
     limits = [_limit(name, seen, options) for name, seen in times.items()]
     text = b"".join(msgspec.json.encode(limit) + b"\n" for limit in limits)
     try:
@@ -80,6 +87,7 @@ def main(options: Calibrate) -> int:
     except OSError as error:
         raise UsageError(f"--output: {options.output}: {error.strerror}") from None
     tell_of_rows(rows)
+    tell_of_files(rows)
     without = [limit.problem_id for limit in limits if limit.time_limit is None]
     print(f"{len(limits) - len(without)} limits in {options.output}")
     if without:

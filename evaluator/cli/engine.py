@@ -8,12 +8,17 @@ from typing import Any
 
 from ...sandbox import capacity
 from ...sandbox.languages import testlib
-from ...sandbox.limits import Limits
+from ...sandbox.limits import MIB, Limits
+from ...sandbox.validated import own_words
 from ..compare import preset
+from ..memory import Memory
 from ..options import RewardOptions
 from .errors import UsageError
 from .options import Calibrate, Inspect, Run, Serve
 from .terminal import say
+
+ONE_AFTER_THE_OTHER = Memory(prepared=32 * MIB, verdicts=32 * MIB, checkers=32 * MIB)
+"""What is kept where the programs of a problem stand together: it does not come again."""
 
 
 def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]:
@@ -58,8 +63,13 @@ def engine_options(options: Run | Serve | Calibrate | Inspect) -> dict[str, Any]
 
 
 def for_rows(options: Run | Calibrate | Inspect) -> RewardOptions:
-    """For programs that stand in completions."""
-    return RewardOptions(starts_in_think=options.starts_in_think)
+    """For programs that stand in completions. Raises UsageError."""
+    names = ("language", "form", "starts_in_think")
+    try:
+        return RewardOptions(**{name: getattr(options, name) for name in names})
+    except ValueError as error:
+        field, reason = own_words(str(error)) or ("", str(error))
+        raise UsageError(f"--{field.replace('_', '-')}: {reason}") from None
 
 
 def warn_of_shortage(workers: int | None, limits: Limits) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sandbox.errors import MicrocoderError
 
 DONE, JUDGE_FAILED, UNUSABLE, NO_JAIL = 0, 1, 2, 3
-SUSPICIOUS = 1
+SUSPICIOUS = REFUSED = 1
 """Besides 128 + the signal that interrupted."""
 
 

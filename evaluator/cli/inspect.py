@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
+import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
 
-from ...sandbox.limits import Limits
+from ...sandbox.limits import MIB, Limits
 from ..datasets import Rows
 from ..engine import Evaluator
-from ..inspection import EXAMPLES, Inspection, Inspector, Range, Verification
+from ..inspection import EXAMPLES, Inspection, Inspector, Verification
 from ..problem import Problem
+from ..spread import Range
 from ..submission import Submission
-from .engine import engine_options, for_rows, warn_of_shortage
+from .engine import ONE_AFTER_THE_OTHER, engine_options, for_rows, warn_of_shortage
 from .errors import DONE, SUSPICIOUS, UsageError
 from .notices import SHOWN_BAD_ROWS
 from .options import Inspect
 from .progress import progress
-from .reports import OutputError
+from .reports import write_json
 from .run import changed_limits
 from .summary import Tally
 from .terminal import show
@@ -34,26 +37,29 @@ def main(options: Inspect) -> int:
     """The whole command; returns the exit code. A mistake of the user is raised."""
     if not options.files:
         raise UsageError("which FILE? See microcoder-eval inspect --help")
-    result = inspect(options.files, options.format)
+    result = inspect(options)
     if options.verify:
         result.verified = verify(options)
     if options.json:
-        _write(options.json, result)
+        write_json(options.json, result)
     if not options.quiet:
-        show(table(result), wrap=False)
+        for part in table(result):
+            show(part, wrap=False)
     return DONE if result.clean else SUSPICIOUS
 
 
-def inspect(files: tuple[Path, ...], form: str | None = None) -> Inspection:
-    """Reads all of the files. Raises InputError."""
-    rows = Rows(files, format=form, skip_bad=True)
-    inspector = Inspector()
-    for row_format, example in rows.examples():
-        programs = list(rows.usable(example))
-        right = [program.code or "" for program in programs if program.accept]
-        inspector.add_problem(row_format.name, example.problem, rows.place_of(example.problem.problem_id), right)
-        for program in programs:
-            inspector.add_program(program)
+def inspect(options: Inspect) -> Inspection:
+    """Reads all of the files. Raises InputError, UsageError."""
+    rows = Rows(options.files, format=options.format, skip_bad=True, options=for_rows(options))
+    inspector, began = Inspector(), time.monotonic()
+    with progress(quiet=options.quiet, beginning="reading") as shown:
+        rows.watch = lambda: shown.update(rows.progress, functools.partial(_reading, rows, began))
+        for row_format, example in rows.examples():
+            programs = list(rows.usable(example))
+            right = [program.code or "" for program in programs if program.accept]
+            inspector.add_problem(row_format.name, example.problem, rows.place_of(example.problem.problem_id), right)
+            for program in programs:
+                inspector.add_program(program)
     result = inspector.result()
     result.bad_rows = rows.skipped
     result.first_bad_rows = [str(error) for error in rows.bad]
@@ -62,18 +68,25 @@ def inspect(files: tuple[Path, ...], form: str | None = None) -> Inspection:
     return result
 
 
+def _reading(rows: Rows, began: float) -> str:
+    """How far it has come."""
+    of = f" of {rows.size / MIB:,.0f}" if rows.size else ""
+    rate = rows.read / max(time.monotonic() - began, 1e-9)
+    return f"{rows.read:,} rows  {rows.done / MIB:,.0f}{of} MiB  {rate:,.0f} rows/s"
+
+
 def verify(options: Inspect) -> Verification:
     """Runs the reference solutions of all of the files. Raises InputError, UsageError, JailUnavailable."""
     change = changed_limits(options)
     rows = Rows(options.files, format=options.format, skip_bad=True, change=change, options=for_rows(options))
-    evaluator = Evaluator(**engine_options(options))
+    evaluator = Evaluator(**engine_options(options), cache=0, memory=ONE_AFTER_THE_OTHER)
     warn_of_shortage(options.workers, msgspec.structs.replace(Limits(), **options.limits.given()))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_verify(rows, evaluator, quiet=options.quiet))
 
 
 async def _verify(rows: Rows, evaluator: Evaluator, *, quiet: bool) -> Verification:
-    result, tally = Verification(failures=[]), Tally()
+    result, tally = Verification(), Tally()
 
     def references() -> Iterator[tuple[Problem, Submission]]:
         for _, example in rows.examples():
@@ -86,14 +99,13 @@ async def _verify(rows: Rows, evaluator: Evaluator, *, quiet: bool) -> Verificat
         async with evaluator:
             async for report in evaluator.evaluate_many(references()):
                 tally.add(report)
-                shown.update(tally, rows.progress)
+                shown.update(rows.progress, tally.describe)
                 result.add(report, rows.place_of(report.problem_id))
     return result
 
 
-def table(result: Inspection) -> RenderableType:
-    """For people."""
-    from rich.console import Group
+def table(result: Inspection) -> Iterator[RenderableType]:
+    """For people, one part after the other."""
     from rich.table import Table
 
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
@@ -116,25 +128,24 @@ def table(result: Inspection) -> RenderableType:
     ):
         if value:
             grid.add_row(name, value)
-    parts: list[RenderableType] = [grid]
+    yield grid
     for kind, finding in result.suspicious.items():
-        parts.append(f"\n{kind}: {finding.problems:,} problems")
-        parts += [_plain(f"  {name}") for name in finding.names[:EXAMPLES]]
+        yield f"\n{kind}: {finding.problems:,} problems"
+        yield from (_plain(f"  {name}") for name in itertools.islice(finding.names, EXAMPLES))
     if (verified := result.verified) is not None:
-        parts.append(f"\nreference solutions accepted: {verified.accepted:,} of {verified.programs:,}")
+        yield f"\nreference solutions accepted: {verified.accepted:,} of {verified.programs:,}"
         if verified.without:
-            parts.append(f"  problems without one: {verified.without:,}")
+            yield f"  problems without one: {verified.without:,}"
         for failure in verified.failures:
             named = f", {failure.program}" if failure.program else ""
             why = f": {failure.message}" if failure.message else ""
-            parts.append(_plain(f"  {failure.where}: {failure.problem_id}{named}: {failure.status}{why}"))
+            yield _plain(f"  {failure.where}: {failure.problem_id}{named}: {failure.status}{why}")
     if result.misspelt:
-        parts.append("\nfields that are not read")
-        parts += [_plain(f"  {told} {rows:,} rows") for told, rows in result.misspelt.items()]
+        yield "\nfields that are not read"
+        yield from (_plain(f"  {told} {rows:,} rows") for told, rows in result.misspelt.items())
     if result.bad_rows:
-        parts.append(f"\nrows that cannot be used: {result.bad_rows:,}")
-        parts += [_plain(f"  {error}") for error in result.first_bad_rows[:SHOWN_BAD_ROWS]]
-    return Group(*parts)
+        yield f"\nrows that cannot be used: {result.bad_rows:,}"
+        yield from (_plain(f"  {error}") for error in result.first_bad_rows[:SHOWN_BAD_ROWS])
 
 
 def _plain(text: str) -> RenderableType:
@@ -161,10 +172,3 @@ def _limits(result: Inspection) -> str:
     if result.without_time_limit:
         parts.append(f"none of their own {result.without_time_limit:,}")
     return "; ".join(parts)
-
-
-def _write(path: Path, result: Inspection) -> None:
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}") from None

@@ -6,6 +6,8 @@ from ..datasets import Rows
 from .terminal import say
 
 SHOWN_BAD_ROWS = 10
+_WITHOUT = "no row holds a program that can be used"
+_ELSEWHERE = "; --submissions names files of programs"
 
 
 def tell_misspelt(rows: Rows) -> None:
@@ -17,6 +19,11 @@ def tell_misspelt(rows: Rows) -> None:
             say(f"warning: {file}:{line}: {told}")
 
 
+def no_programs(rows: Rows) -> str:
+    """Of rows of which none holds a program that can be used."""
+    return f"{', '.join(map(str, rows.without_programs))}: {_WITHOUT}" + ("" if rows.separate else _ELSEWHERE)
+
+
 def tell_of_rows(rows: Rows) -> None:
     """What was left out of them, and what was not understood."""
     tell_misspelt(rows)
@@ -26,3 +33,9 @@ def tell_of_rows(rows: Rows) -> None:
         say(f"left out: {rows.skipped - SHOWN_BAD_ROWS} more bad rows")
     for language, count in rows.left_out.items():
         say(f"left out: {count} programs in {language}, which is not supported")
+
+
+def tell_of_files(rows: Rows) -> None:
+    """Where some of them, which were read to their ends, held no programs."""
+    for file in rows.without_programs:
+        say(f"warning: {file}: {_WITHOUT}" + ("" if rows.separate else _ELSEWHERE))

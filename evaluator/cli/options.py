@@ -108,6 +108,14 @@ _AssertTrust = Annotated[
         "sealed, give no verdict.",
     ),
 ]
+_Submissions = Annotated[
+    tuple[Path, ...],
+    _argument(
+        "FILE [FILE ...]",
+        text="Programs from files of their own instead, each row with its problem_id. The problems are then kept in "
+        "memory.",
+    ),
+]
 _StartsInThink = Annotated[
     bool,
     _argument(
@@ -115,6 +123,13 @@ _StartsInThink = Annotated[
         text="The prompts ended with an opened think section: of a completion only what follows its end is looked at.",
     ),
 ]
+
+
+_Form = Annotated[
+    Literal["fence", "raw"],
+    _argument("{fence,raw}", text="What a completion is: a text in which the program is looked for, or the program."),
+]
+_Language = Annotated[str, _argument("NAME", text="Language of programs whose rows name none.")]
 
 
 class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,8 +183,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
     """Problems and their programs."""
 
-    submissions: Annotated[tuple[Path, ...], _argument("FILE [FILE ...]")] = ()
-    """Programs from files of their own instead, each row with its problem_id. The problems are then kept in memory."""
+    submissions: _Submissions = ()
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are: a name that inspect prints. Without it: seen from the fields of the first row of a file."""
     output: Annotated[Path | None, _argument("FILE", "-o")] = None
@@ -193,6 +207,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule that replaces that of every problem without a checker program: default, strict, kattis, codeforces,
     codeforces:CHECKER (wcmp, rcmp6, ...), lcb, prime, lenient. docs/comparison.md says what each accepts."""
+    language: _Language = "python"
+    form: _Form = "fence"
     starts_in_think: _StartsInThink = False
     keep_outputs: Annotated[int | None, _bytes, _plain] = None
     """Keep up to so many bytes of each output in the reports, so that rejudge can compare them under another rule."""
@@ -329,6 +345,7 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
     """Problems and their programs."""
 
+    submissions: _Submissions = ()
     output: Annotated[Path | None, _argument("FILE", "-o")] = None
     """Limits as JSONL, one a problem."""
     overwrite: Annotated[bool, _argument("")] = False
@@ -343,6 +360,8 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     """How often each program is run; the slowest counts."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule by which a program is right; as for run."""
+    language: _Language = "python"
+    form: _Form = "fence"
     starts_in_think: _StartsInThink = False
     format: Annotated[str | None, _argument("NAME")] = None
     """What the rows are. Without it: seen from the fields of the first row of a file."""
@@ -385,6 +404,8 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     with, and list those that are not accepted, with the reason. What follows is for this."""
     preset: Annotated[str | None, _argument("NAME")] = None
     """Rule by which a program is right; as for run."""
+    language: _Language = "python"
+    form: _Form = "fence"
     starts_in_think: _StartsInThink = False
     workers: Annotated[int | None, _workers, _plain] = None
     """Programs run at the same time. Without it: one for each processor."""
@@ -397,6 +418,47 @@ class Inspect(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of processor time by problem, as calibrate writes them. They win over the problem's own."""
 
     limits: LimitOptions = LimitOptions()
+
+
+class Formats(msgspec.Struct, frozen=True, kw_only=True):
+    """Say which data sets are read, and by which fields their rows are known; and which are refused, and why.
+
+    exit codes:
+      0    said
+    """
+
+
+class Convert(msgspec.Struct, frozen=True, kw_only=True):
+    """Write problems of any format that is read as rows of another: our own, or those that a trainer takes.
+
+    Takes the same FILEs as run. What is written is read back as the same problems, with the same verdicts: trainers'
+    rows have our own row as their ground truth. docs/convert.md says how each of them is trained on.
+
+    exit codes:
+      0    every row was written
+      1    some rows were refused; the others were written
+      2    the command line, the input or the output file cannot be used; nothing was written
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, _argument("FILE [FILE ...]")] = ()
+    """Problems and their programs."""
+
+    to: Literal["microcoder", "verl", "trl", "verifiers", "intellect-3", "open-instruct"] = "microcoder"
+    """What the rows become: our own, or those of a trainer."""
+    output: Annotated[Path | None, _argument("FILE", "-o")] = None
+    """Rows as .jsonl, or as .parquet (the extra datasets). It is there when all of them are, or not at all."""
+    submissions_output: Annotated[Path | None, _argument("FILE")] = None
+    """The programs, as rows for --submissions. Without it they stand in our own rows; those of trainers have no place
+    for them."""
+    prompt: Annotated[str | None, _argument("TEXT")] = None
+    """What a model is asked, with {statement} and {starter} for those. Without it: as the row asks, or, where it only
+    has a statement, that, the starter code, and how to answer."""
+    format: Annotated[str | None, _argument("NAME")] = None
+    """What the rows are. Without it: seen from the fields of the first row of a file."""
+    overwrite: Annotated[bool, _argument("")] = False
+    """Replace output files that exist."""
+    quiet: Annotated[bool, _argument("", "-q")] = False
+    """No progress and no table; what is refused and errors only."""
 
 
 class Rejudge(msgspec.Struct, frozen=True, kw_only=True):
@@ -451,6 +513,8 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "run": (Run, ".run"),
     "serve": (Serve, ".serve"),
     "inspect": (Inspect, ".inspect"),
+    "formats": (Formats, ".formats"),
+    "convert": (Convert, ".convert"),
     "calibrate": (Calibrate, ".calibrate"),
     "rejudge": (Rejudge, ".rejudge"),
     "doctor": (Doctor, "...sandbox.doctor"),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from ...sandbox.errors import MicrocoderError
+from ..pile import Pile
 from ..problem import Problem
 from ..report import Report
 from ..submission import Submission
@@ -160,11 +162,33 @@ class ReportFile:
 
 def write_json(path: Path, summary: object) -> None:
     """A summary, for people and machines. Raises OutputError."""
-    text = msgspec.json.format(msgspec.json.encode(summary), indent=2)
     try:
-        path.write_bytes(text + b"\n")
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(_pieces(summary))
+            file.write("\n")
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from None
+
+
+def _pieces(summary: object) -> Iterator[str]:
+    """JSON, of its piles one thing at a time."""
+    piles: list[Pile[Any]] = []
+    mark = secrets.token_hex()
+
+    def left_out(pile: Pile[Any]) -> list[str]:
+        if not pile:
+            return []
+        piles.append(pile)
+        return [mark]
+
+    text = msgspec.json.encode(summary, enc_hook=left_out)
+    *before, end = msgspec.json.format(text, indent=2).decode().split(f'"{mark}"')
+    for part, pile in zip(before, piles, strict=True):
+        yield part
+        between = f",{part[part.rindex(chr(10)) :]}"
+        for number, each in enumerate(pile):
+            yield (between if number else "") + msgspec.json.encode(each).decode()
+    yield end
 
 
 def _check(report: Report, problem: Problem, submission: Submission, where: str) -> None:

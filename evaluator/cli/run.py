@@ -18,13 +18,14 @@ import uvloop
 from ...sandbox.limits import Limits
 from ..datasets import InputError, Rows
 from ..engine import Evaluator
+from ..memory import Memory
 from ..problem import Problem
 from ..report import Report
 from ..submission import Submission
 from .calibrate import read_limits
-from .engine import engine_options, for_rows, warn_of_shortage
+from .engine import ONE_AFTER_THE_OTHER, engine_options, for_rows, warn_of_shortage
 from .errors import DONE, JUDGE_FAILED, UsageError
-from .notices import tell_misspelt, tell_of_rows
+from .notices import no_programs, tell_misspelt, tell_of_files, tell_of_rows
 from .options import Inspect, Run
 from .progress import progress
 from .reports import OutputError, ReportFile, write_json
@@ -59,7 +60,7 @@ def main(options: Run) -> int:
         tell_misspelt(rows)
         if first is None and not run.tally.programs:
             tell_of_rows(rows)
-            raise run.error or UsageError("there is nothing to judge: no row holds a program that can be used")
+            raise run.error or UsageError(f"there is nothing to judge: {no_programs(rows)}")
         run.pairs = itertools.chain([] if first is None else [first], run.pairs)
         with (
             progress(quiet=options.quiet) as run.progress,
@@ -77,6 +78,7 @@ def main(options: Run) -> int:
         return 128 + run.signal
     if run.error:
         raise run.error
+    tell_of_files(rows)
     return JUDGE_FAILED if run.tally.judge_failures else DONE
 
 
@@ -177,7 +179,7 @@ class _Judging:
 
     def _count(self, report: Report, *, resumed: bool = False) -> None:
         self.tally.add(report, resumed=resumed)
-        self.progress.update(self.tally, self._shares.popleft())
+        self.progress.update(self._shares.popleft(), self.tally.describe)
 
     def _listen(self) -> None:
         """SIGINT and SIGTERM end the run in order; a second one ends it at once."""
@@ -210,7 +212,8 @@ def _check(options: Run) -> dict[str, Any]:
     check_outputs((*options.files, *options.submissions), {"--output": options.output, "--json": options.json})
     if options.keep_outputs and not options.output:
         raise UsageError("--keep-outputs needs --output: it keeps them in the reports")
-    return {**engine_options(options), "keep_outputs": options.keep_outputs or 0}
+    memory = Memory() if options.submissions else ONE_AFTER_THE_OTHER
+    return {**engine_options(options), "keep_outputs": options.keep_outputs or 0, "memory": memory}
 
 
 def check_outputs(inputs: Iterable[Path], outputs: dict[str, Path | None]) -> None:

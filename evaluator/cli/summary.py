@@ -204,6 +204,11 @@ class Tally:
         if report.accept is not None:
             (self.sensitive if report.timing_sensitive else self.labels).add(report)
 
+    def describe(self) -> str:
+        """While it lasts, in a line."""
+        counts = ", ".join(f"{count:,} {status}" for status, count in self.verdicts.most_common(3))
+        return f"{self.programs:,} programs  {self.rate:,.1f}/s  {counts}"
+
     def start(self) -> None:
         """The clocks run from here."""
         self._started = time.monotonic()

@@ -10,6 +10,7 @@
     bag, lines  counts of very many things, lines as Python splits them: in steps
     default     the rule of a problem that asks for nothing else, built from these; flags says what a problem may ask
     values      returned JSON values: equal as Python says, floats within a tolerance
+    predicted   values written as Python source, in an answer
     presets     rules by name, those of other graders among them:
     kattis, codeforces, lcb, prime, lenient
 
@@ -21,8 +22,8 @@ unknown flag, an expected value that is not JSON) is a ValueError from `comparis
 from __future__ import annotations
 
 from ..checkers import checker_program
-from ..problem import Problem
-from . import default, exact, presets, values
+from ..problem import PREDICTIONS, Checker, Problem
+from . import default, exact, predicted, presets, values
 from .base import RULES, Comparison, Match, Steps, weakest
 from .flags import Flags
 from .presets import PRESETS, preset, with_preset
@@ -48,7 +49,10 @@ def comparison_for(problem: Problem) -> Comparison:
     checker = problem.checker
     if problem.mode == "assert" and checker.type in ("assert", "default"):
         return exact.Exact()  # the tests decide, see evaluator/asserts; nothing is compared
-    if problem.mode == "assert" or checker.type == "assert":
+    if problem.mode in PREDICTIONS and checker == Checker():
+        predicted.check(problem.tests)
+        return predicted.Predicted()
+    if problem.mode not in ("stdio", "call") or checker.type == "assert":
         raise ValueError(f"checker.type: {checker.type} does not go with mode {problem.mode}")
     if checker_program(problem) is not None:
         return exact.Exact()  # the program decides; nothing is compared

@@ -14,13 +14,16 @@ STEP = 1 << 15
 """Bytes of a large output that one step of a comparison looks at."""
 STEP_ITEMS = 512
 """The same for words that need a closer look."""
+SMALL = 32 * 1024
+"""Bytes of both outputs that are compared at once, where they are: every rule takes less than 20 ms for the worst of
+them (bench/hostile.py)."""
 
 RULES: Final[dict[str, str]] = {
     "exact": "the same bytes",
     "newline": "the same bytes, but for one newline at the end",
     "tokens": "the same words; white space differs",
     "lines": "the same lines; white space around them or empty lines differ",
-    "values": "equal returned values, written differently",
+    "values": "equal values, written differently",
     "case": "letters differ in case",
     "decimal": "a decimal within the tolerance that the rule has for decimals",
     "number": "numbers that are equal as a preset reads them, written differently",
@@ -65,6 +68,10 @@ class Comparison(abc.ABC):
     __slots__ = ()
     takes_equal_bytes: ClassVar[bool] = False
     """The rule ``exact`` comes first: an output with the same bytes is accepted, whatever they are."""
+
+    def is_small(self, expected: bytes, actual: bytes) -> bool:
+        """Whether comparing them takes a few milliseconds at most, whatever they are."""
+        return len(expected) + len(actual) <= SMALL
 
     @abc.abstractmethod
     def steps(self, expected: bytes, actual: bytes) -> Steps:

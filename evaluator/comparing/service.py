@@ -16,9 +16,6 @@ from ..reference import Reference
 from .messages import Answer, Compared, Exceeded, Request
 from .process import ComparingProcess, ProcessLost
 
-SMALL = 32 * 1024
-"""Bytes of both outputs that are compared at once, where they are: every rule takes less than 20 ms for the worst of
-them (bench/hostile.py)."""
 TURN = 0.002
 """Seconds of comparing, small outputs of all programs together, after which everything else gets its turn."""
 FLOOR = 1.0
@@ -67,7 +64,7 @@ class Comparing:
         """
         if comparison.takes_equal_bytes and expected == actual:
             return EXACT
-        if len(expected) + len(actual) <= SMALL:
+        if comparison.is_small(expected, actual):
             return await self._compare_here(comparison, expected, actual)
         budget = reference.allows(FLOOR, FACTOR)
         answer = await self._ask(comparison, expected, actual, budget)

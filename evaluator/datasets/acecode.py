@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import read_cases
 
 
@@ -21,9 +20,8 @@ class _Row(msgspec.Struct):
 class AceCode(Format[_Row]):
     name: ClassVar[str] = "acecode"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question", "test_cases"} <= names
+    known_by: ClassVar[Fields] = ("question", "test_cases")
+    public: ClassVar[tuple[Public, ...]] = (Public("AceCode", "functions", "assert"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         cases = read_cases(row.test_cases, "test_cases", starter=row.question)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
+from .languages import named, not_python
 
 
 class _Row(msgspec.Struct):
@@ -24,13 +25,12 @@ class _Row(msgspec.Struct):
 class AutoCodeBench(Format[_Row]):
     name: ClassVar[str] = "autocodebench"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question", "full_test_func"} <= names
+    known_by: ClassVar[Fields] = ("question", "full_test_func")
+    public: ClassVar[tuple[Public, ...]] = (Public("AutoCodeBench", "functions", "assert, Python only", "one right"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
-        if row.language.lower() != "python":
-            raise Unusable("language", "its tests are no Python", row.language)
+        if named(row.language) != "python":
+            raise not_python("language", row.language, row.language)
         problem = make_problem(
             problem_id=fallback_id,
             mode="assert",

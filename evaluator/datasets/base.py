@@ -18,18 +18,24 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast, get_args
 import msgspec
 
 from ...sandbox.errors import MicrocoderError
+from ...sandbox.limits import Limits
 from ...sandbox.validated import own_words
 from ..problem import CheckerType, Mode, Problem
 from ..submission import Submission
+from .misspelt import meant
 
 SHOWN = 40
 
 _CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "checker.type": get_args(CheckerType)}
 _MISSING = re.compile(r"Object missing required field `(.*)`")
+_LIMITS = Limits.__struct_fields__
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 
 T = TypeVar("T")
 R = TypeVar("R")
 Place = tuple[Path, int]
+Fields = tuple[str | tuple[str, ...], ...]
+"""Names of fields, each of which a row has; of those in a tuple it has one."""
 
 
 class InputError(MicrocoderError):
@@ -60,6 +66,13 @@ class Unusable(Exception):
         self.value = shorten(value[0]) if value else None
 
 
+def unusable(error: BadRow, field: str) -> Unusable:
+    """The same of a row that stands in this field of another."""
+    told = Unusable(f"{field}.{error.field}" if error.field else field, error.reason)
+    told.value = error.value
+    return told
+
+
 class Row(NamedTuple):
     """One row as it stands in its file."""
 
@@ -84,6 +97,22 @@ class Example(NamedTuple):
 
     problem: Problem
     programs: Iterable[Submission | BadRow] = ()
+    prompt: Any = None
+    """How the row asks a model: text, or chat messages. None: it only has a statement."""
+    also: str | None = None
+    """What else programs may call the problem, where no other one is called so."""
+
+
+class Public(NamedTuple):
+    """Data sets of one form, as the table of docs/datasets/README.md has them."""
+
+    names: str
+    page: str
+    """About them, in that folder, without its suffix."""
+    judged: str
+    """In which modes, and with what."""
+    programs: str = "none"
+    """That come with a problem, and are labelled."""
 
 
 class Format(abc.ABC, Generic[R]):
@@ -93,10 +122,15 @@ class Format(abc.ABC, Generic[R]):
     """As in ``--format``."""
     row: ClassVar[type[Any]]
     """The fields that are looked at. They are the columns that are read from a parquet file."""
+    known_by: ClassVar[Fields] = ()
+    """What rows of this form have, besides others."""
+    public: ClassVar[tuple[Public, ...]] = ()
+    """Data sets that have it."""
 
-    @abc.abstractmethod
     def recognises(self, names: Set[str]) -> bool:
         """Whether a row with fields of these names is of this form."""
+        wanted = ((field,) if isinstance(field, str) else field for field in self.known_by)
+        return bool(self.known_by) and not any(names.isdisjoint(each) for each in wanted)
 
     @abc.abstractmethod
     def example(self, row: R, fallback_id: str) -> Example:
@@ -170,7 +204,10 @@ def explain(error: Exception, content: Any, place: Place, prefix: str = "") -> B
     if missing := _MISSING.fullmatch(message):
         field = f"{field}.{missing[1]}" if field else missing[1]
         return BadRow(place, prefix + field, "missing")
-    if own := own_words(message):
+    if unknown := _UNKNOWN.fullmatch(message):  # only limits have no others
+        field, near = f"{field}.{unknown[1]}", meant(unknown[1], [*_LIMITS])
+        message = "there is no such field; " + (f"did you mean {near}?" if near else f"there are {', '.join(_LIMITS)}")
+    elif own := own_words(message):
         field, message = f"{field}.{own[0]}" if field else own[0], own[1]
     elif message.startswith("Invalid enum value") and field in _CHOICES:
         message = unsupported(field)
@@ -218,6 +255,19 @@ def as_object(value: Any) -> dict[str, Any] | None:
 def as_list(value: Any) -> list[Any] | None:
     """The value, if it is an array."""
     return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def present(value: Any) -> Any:
+    """What a row from a parquet file says: a column stands in every row, and holds nothing where a field is not there,
+    but no code is a program, too; and an object by names of its own may be a list of its entries."""
+    if (fields := as_object(value)) is not None:
+        return {name: present(each) for name, each in fields.items() if each is not None or name == "code"}
+    if (items := as_list(value)) is None:
+        return value
+    entries = [as_object(each) for each in items]
+    if entries and all(each is not None and each.keys() == {"key", "value"} for each in entries):
+        return {each["key"]: present(each["value"]) for each in entries if each is not None}
+    return [present(each) for each in items]
 
 
 def names_of(content: Any) -> Set[str] | None:

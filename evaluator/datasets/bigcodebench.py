@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
 from .humaneval import before
 
 
-class _Row(msgspec.Struct):
+class Task(msgspec.Struct):
     task_id: str
     complete_prompt: str
     entry_point: str
@@ -24,14 +24,13 @@ class _Row(msgspec.Struct):
     canonical_solution: str | None = None
 
 
-class BigCodeBench(Format[_Row]):
+class BigCodeBench(Format[Task]):
     name: ClassVar[str] = "bigcodebench"
-    row: ClassVar[type[_Row]] = _Row
+    row: ClassVar[type[Task]] = Task
+    known_by: ClassVar[Fields] = ("task_id", "complete_prompt", "entry_point", "test")
+    public: ClassVar[tuple[Public, ...]] = (Public("BigCodeBench", "functions", "assert", "one right"),)
 
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "complete_prompt", "entry_point", "test"} <= names
-
-    def example(self, row: _Row, fallback_id: str) -> Example:
+    def example(self, row: Task, fallback_id: str) -> Example:
         """Its own judge puts the prompt before the program, too, so that a program may leave out the imports."""
         prelude = before(row.code_prompt or row.complete_prompt, row.entry_point)
         problem = make_problem(
@@ -47,7 +46,7 @@ class BigCodeBench(Format[_Row]):
         return Example(problem, _reference(row))
 
 
-def _reference(row: _Row) -> Iterator[Submission]:
+def _reference(row: Task) -> Iterator[Submission]:
     if row.canonical_solution is not None:
         code = row.complete_prompt + row.canonical_solution
         yield Submission(code=code, name="canonical_solution", accept=True)

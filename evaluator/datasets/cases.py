@@ -1,15 +1,22 @@
 """Test cases in the forms that training sets publish them in; shared by several formats.
 
-    {"inputs": [...], "outputs": [...], "fn_name": "f"}      APPS, TACO, PRIME, verl; also as JSON or Python text
-    [{"input": ..., "output": ...}, ...]                     open-r1, PrimeIntellect, DeepCoder, LiveCodeBench
+    {"inputs": [...], "outputs": [...], "fn_name": "f"}      APPS, TACO, PRIME, verl, NeMo-Gym
+    {"input": [...], "output": [...]}                        RLVR_Coding_Problems, X-Coder
+    {"test_case_inputs": ["..."], ...}                       prime-rl, each of them JSON
+    [{"input": ..., "output": ...}, ...]                     open-r1, PrimeIntellect, DeepCoder, LiveCodeBench, SkyRL
+    [{"input": ..., "expected_output": ...}, ...]            the same, renamed
+    [{"input": {"stdin": ...}, "output": {"stdout": ...}}]   CommonOJ of SandboxFusion
     {"functional": "def check(candidate): ..."}              LeetCode in DeepCoder
-    {"assert_case": ["assert ..."]}                          verl
+    {"test_code": "def check(candidate): ...",               Skywork
+     "entry_point": "Solution().f", "import_prefix": "..."}
+    {"assert_case": ["assert ..."]}                          verl, Skywork
+    {"test_cases": [...]}                                    X-Coder; one of the lists here
     {"pytest": "def test_f(): ..."}                          Code-R1
-    ["assert ...", ...]                                      AceCode, open-r1
+    ["assert ...", ...]                                      AceCode, open-r1, open-instruct
 
-For standard input, a list stands for lines. For functions, arguments are a list, or JSON values on lines of their own.
-Outputs of functions are often wrapped in a list of one, which their graders accept along with the plain form; `wrapped`
-says what is meant here.
+Each may be text: JSON, a Python literal, or packed; and so may the JSON within it. For standard input, a list stands
+for lines. For functions, arguments are a list, or JSON values on lines of their own. Outputs of functions are often
+wrapped in a list of one, which their graders accept along with the plain form; `wrapped` says what is meant here.
 """
 
 from __future__ import annotations
@@ -21,12 +28,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..asserts import split
 from ..digits import Digits, dumps, loads
 from ..problem import Checker, TestCase
 from ..starter import is_class, list_depth, methods_of
+from . import packed
 from .base import Unusable, as_list, as_object
 
 LITERAL = 1 << 23
@@ -35,6 +43,10 @@ LITERAL_MEMORY = 4 << 30
 """Bytes that the longest may take."""
 SHORT = 1 << 13
 """Characters that are parsed at once, in about ten milliseconds."""
+ENCODED = 4
+"""Times that JSON may be encoded as JSON."""
+_PACKED = ("eJ", "eN", "eA", "eF")
+"""How base64 of zlib begins."""
 
 PRELUDE = """\
 import bisect, collections, copy, datetime, functools, heapq, itertools, json, math
@@ -104,6 +116,8 @@ class Cases(NamedTuple):
     mode: str = "stdio"
     entry_point: str | None = None
     entry_class: str | None = None
+    prelude: str = ""
+    """What the tests bring along for programs to use, besides what all get."""
 
     def fields(self) -> dict[str, Any]:
         """For `make_problem`."""
@@ -115,15 +129,32 @@ class Cases(NamedTuple):
             fields |= {"checker": Checker(type="assert"), "entry_point": self.entry_point}
         if self.mode != "stdio":
             fields["prelude"] = PRELUDE
-        if any(_NODES.search(test.code or "") for test in self.tests):
-            fields["prelude"] += NODES
+            if not _NODES.search(self.prelude) and any(_NODES.search(test.code or "") for test in self.tests):
+                fields["prelude"] += NODES
+            fields["prelude"] += self.prelude
         return fields
 
 
 def parse(text: Any, field: str) -> Any:
-    """Objects as they are; text as JSON, or as a Python literal. Raises Unusable."""
-    if not isinstance(text, str):
-        return text
+    """Objects as they are; text as JSON, as a Python literal, or packed. JSON of JSON is what that says. Raises
+    Unusable."""
+    for _ in range(ENCODED):
+        if not isinstance(text, str):
+            break
+        text = _parsed(text, field)
+        if isinstance(text, str) and text.lstrip()[:1] not in ("{", "[", '"'):
+            break
+    return text
+
+
+def is_packed(text: str) -> bool:
+    """Whether it begins as base64 of zlib does, and has no blank."""
+    return text.startswith(_PACKED) and not any(blank in text for blank in " \n")
+
+
+def _parsed(text: str, field: str) -> Any:
+    if is_packed(text):
+        return packed.read(text, Any, field)
     try:
         return loads(text)
     except (ValueError, RecursionError) as error:
@@ -174,29 +205,67 @@ def read_cases(value: Any, field: str, *, starter: str | None = None, fn_name: s
     raise Unusable(field, "holds no tests: neither inputs and outputs nor a list of tests", value)
 
 
+_COLUMNS = (("inputs", "outputs"), ("input", "output"), ("test_case_inputs", "test_case_outputs"))
+"""What they are called; the first is usual. Of the last each value is JSON."""
+_SOURCES = ("functional", "pytest", "test_code", "assert_case", "test_cases")
+
+
+def holds_cases(value: dict[str, Any]) -> bool:
+    """Whether an object is in one of the forms above, by its fields; ``input`` and ``output`` have to be lists."""
+    names = {*_SOURCES, *_COLUMNS[0], *_COLUMNS[2]}
+    return not names.isdisjoint(value) or all(isinstance(value.get(name), list) for name in _COLUMNS[1])
+
+
 def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | None) -> Cases:
     if code := value.get("functional"):
         return Cases((TestCase(code=_text(code, f"{field}.functional")),), "assert")
     if code := value.get("pytest"):
         return Cases(function_tests(_text(code, f"{field}.pytest")), "assert")
+    if value.get("test_code"):
+        return _check(value, field)
     if asserts := as_list(value.get("assert_case")):
         return _assertions(asserts, f"{field}.assert_case")
-    columns: list[list[Any]] = []
-    for name in ("inputs", "outputs"):
-        if value.get(name) is None:
-            raise Unusable(f"{field}.{name}", "missing")
-        column = as_list(value[name])
-        if column is None:
-            raise Unusable(f"{field}.{name}", "not a list", value[name])
-        columns.append(column)
-    inputs, outputs = columns
+    metadata = as_object(value.get("metadata")) or {}
+    name = value.get("fn_name") or metadata.get("func_name") or fn_name
+    if value.get("test_cases"):
+        return _objects(_column(value, "test_cases", field), f"{field}.test_cases", starter, name)
+    if value.keys() == {"question_id"}:
+        raise Unusable(
+            f"{field}.question_id",
+            "names a problem of LiveCodeBench, whose tests are not here: judge the files of LiveCodeBench",
+            value["question_id"],
+        )
+    pair = next((pair for pair in _COLUMNS if any(value.get(each) for each in pair)), _COLUMNS[0])
+    if pair == ("input", "output") and not all(isinstance(value.get(each), list) for each in pair):
+        return _tests([(field, value)], starter, fn_name)
+    inputs, outputs = (_column(value, each, field) for each in pair)
     if len(inputs) != len(outputs):
         raise Unusable(field, f"{len(inputs)} inputs, but {len(outputs)} outputs")
-    name = value.get("fn_name") or fn_name
-    fields = [(f"{field}.inputs[{number}]", f"{field}.outputs[{number}]") for number in range(len(inputs))]
+    fields = [(f"{field}.{pair[0]}[{number}]", f"{field}.{pair[1]}[{number}]") for number in range(len(inputs))]
+    if pair == _COLUMNS[-1]:
+        inputs = [_json(each, place) for each, (place, _) in zip(inputs, fields, strict=True)]
+        outputs = [_json(each, place) for each, (_, place) in zip(outputs, fields, strict=True)]
     if name:
         return call_cases(inputs, outputs, fields, _text(name, f"{field}.fn_name"), starter)
     return Cases(stdio_cases(inputs, outputs, fields))
+
+
+def _column(value: dict[str, Any], name: str, field: str) -> list[Any]:
+    if value.get(name) is None:
+        raise Unusable(f"{field}.{name}", "missing")
+    column = as_list(parse(value[name], f"{field}.{name}"))
+    if column is None:
+        raise Unusable(f"{field}.{name}", "not a list", value[name])
+    return column
+
+
+def _check(value: dict[str, Any], field: str) -> Cases:
+    """``check`` is defined in the code, and called here."""
+    code = _text(value["test_code"], f"{field}.test_code")
+    name = _text(value.get("entry_point"), f"{field}.entry_point")
+    prelude = _text(value.get("import_prefix") or "", f"{field}.import_prefix")
+    test = TestCase(code=f"{code}\n\ncheck({name})\n")
+    return Cases((test,), "assert", name if name.isidentifier() else None, prelude=f"{prelude}\n")
 
 
 def _assertions(value: Sequence[Any], field: str) -> Cases:
@@ -210,18 +279,33 @@ def function_tests(code: str, prelude: str = "") -> tuple[TestCase, ...]:
 
 def _objects(value: Sequence[Any], field: str, starter: str, fn_name: str | None) -> Cases:
     if value and all(isinstance(each, str) for each in value):
-        return _assertions(value, field)
+        begins = {each.lstrip()[:1] for each in cast("Sequence[str]", value)}
+        if begins == {"["} and len(value) == 1:
+            return read_cases(value[0], f"{field}[0]", starter=starter, fn_name=fn_name)
+        if begins != {"{"}:
+            return _assertions(value, field)
+    return _tests([(f"{field}[{number}]", each) for number, each in enumerate(value)], starter, fn_name)
+
+
+_OUTPUTS = ("output", "expected_output")
+"""What the wanted output of a test is called."""
+
+
+def _tests(tests: Sequence[tuple[str, Any]], starter: str, fn_name: str | None) -> Cases:
+    """``tests``: field, and what stands there."""
     inputs: list[Any] = []
     outputs: list[Any] = []
-    for number, each in enumerate(value):
-        place = f"{field}[{number}]"
-        test = as_object(each)
+    fields: list[tuple[str, str]] = []
+    for place, each in tests:
+        test = as_object(parse(each, place))
         if test is None:
             raise Unusable(place, "not an object with input and output", each)
-        for name, column in (("input", inputs), ("output", outputs)):
+        wanted = next((name for name in _OUTPUTS if test.get(name) is not None), _OUTPUTS[0])
+        fields.append((f"{place}.input", f"{place}.{wanted}"))
+        for name, stream, column in (("input", "stdin", inputs), (wanted, "stdout", outputs)):
             if test.get(name) is None:
                 raise Unusable(f"{place}.{name}", "missing")
-            column.append(test[name])
+            column.append(_stream(test[name], stream, f"{place}.{name}"))
         kind = test.get("testtype") or test.get("type")
         metadata = as_object(test.get("metadata")) or {}
         if kind in ("functional", "function_call"):
@@ -232,10 +316,22 @@ def _objects(value: Sequence[Any], field: str, starter: str, fn_name: str | None
             fn_name = fn_name or test.get("fn_name")
         else:
             raise Unusable(f"{place}.type", "not supported; supported: stdin_stdout, function_call", kind)
-    fields = [(f"{field}[{number}].input", f"{field}[{number}].output") for number in range(len(inputs))]
     if fn_name:
         return call_cases(inputs, outputs, fields, fn_name, starter)
     return Cases(stdio_cases(inputs, outputs, fields))
+
+
+def _stream(value: Any, name: str, field: str) -> Any:
+    """What stands there itself, or under the name of the stream, beside which may be files."""
+    files = as_object(value)
+    if files is None:
+        return value
+    if name not in files:
+        raise Unusable(f"{field}.{name}", "missing")
+    if others := files.keys() - {name}:
+        reason = "files are not supported: programs read standard input and write standard output"
+        raise Unusable(field, reason, sorted(others))
+    return files[name]
 
 
 def stdio_cases(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
 from ..problem import TestCase
 from ..submission import Submission
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 
 LANGUAGES = ("unknown", "python2", "cpp", "python", "java")
 SOURCES = ("unknown", "codechef", "codeforces", "hackerearth", "codejam", "atcoder", "aizu")
@@ -57,9 +57,8 @@ class _Row(msgspec.Struct):
 class CodeContests(Format[_Row]):
     name: ClassVar[str] = "code_contests"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"public_tests", "private_tests", "name"} <= names
+    known_by: ClassVar[Fields] = ("name", "public_tests", "private_tests")
+    public: ClassVar[tuple[Public, ...]] = (Public("CodeContests", "code_contests", "stdio", "right and wrong ones"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         for field in ("input_file", "output_file"):

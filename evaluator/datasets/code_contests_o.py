@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import ClassVar
 
 import msgspec
 
 from ..problem import TestCase
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 from .code_contests_plus import testlib_checker
 
 
@@ -35,9 +34,8 @@ class _Row(msgspec.Struct):
 class CodeContestsO(Format[_Row]):
     name: ClassVar[str] = "code_contests_o"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"name", "corner_cases"} <= names
+    known_by: ClassVar[Fields] = ("name", "corner_cases")
+    public: ClassVar[tuple[Public, ...]] = (Public("CodeContests-O", "generated", "stdio, most with a checker"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if not row.corner_cases:

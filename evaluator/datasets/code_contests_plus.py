@@ -5,7 +5,7 @@ The configurations 1x to 5x hold tests; the default one holds the generators tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from ...sandbox.limits import MIB
 from ..problem import Checker, TestCase
 from ..submission import Submission
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 
 _LANGUAGES = {"py3": "python", "py2": "python2", 2: "python"}
 """Other names are ours, too. As a number only Python's is known."""
@@ -47,9 +47,10 @@ class _Row(msgspec.Struct):
 class CodeContestsPlus(Format[_Row]):
     name: ClassVar[str] = "code_contests_plus"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"id", "checker", "correct_submissions"} <= names
+    known_by: ClassVar[Fields] = ("id", "checker", "correct_submissions")
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("CodeContests+", "generated", "stdio, most with a checker", "right and wrong ones"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if row.test_cases is None:

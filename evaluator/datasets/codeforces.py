@@ -6,14 +6,13 @@ The further tests of that data set stand in files of their own (generated_tests/
 from __future__ import annotations
 
 import datetime
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
 from ...sandbox.limits import MIB
 from ..problem import Checker, TestCase
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 
 
 class _Test(msgspec.Struct):
@@ -42,9 +41,8 @@ class _Row(msgspec.Struct):
 class Codeforces(Format[_Row]):
     name: ClassVar[str] = "codeforces"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "official_tests" in names
+    known_by: ClassVar[Fields] = ("official_tests",)
+    public: ClassVar[tuple[Public, ...]] = (Public("open-r1/codeforces", "codeforces", "stdio, some with a checker"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if row.interaction_format:

@@ -7,14 +7,14 @@ their own. JSON knows no tuples, so the files of MBPP are put right by number of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import Checker, TestCase
 from ..submission import Submission
-from .base import Example, Format, Unusable, as_list, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_list, make_problem
 from .demanding import check_demand, limits_of
 from .humaneval import before
 
@@ -32,9 +32,10 @@ class _Row(msgspec.Struct):
 class EvalPlus(Format[_Row]):
     name: ClassVar[str] = "evalplus"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"base_input", "plus_input", "canonical_solution"} <= names
+    known_by: ClassVar[Fields] = ("base_input", "plus_input", "canonical_solution")
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("HumanEval+ and MBPP+ as EvalPlus has them", "humaneval", "assert", "one right"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if not row.entry_point.isidentifier():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import read_cases
 
 
@@ -20,9 +19,8 @@ class _Row(msgspec.Struct):
 class EvolveCoder(Format[_Row]):
     name: ClassVar[str] = "evolvecoder"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"id", "question", "tests"} <= names
+    known_by: ClassVar[Fields] = ("id", "question", "tests")
+    public: ClassVar[tuple[Public, ...]] = (Public("EvolveCoder", "generated", "assert"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         cases = read_cases(row.tests, "tests", starter=row.question)

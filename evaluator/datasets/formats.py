@@ -1,31 +1,42 @@
-"""The formats, and which one a row is of."""
+"""The formats, and which one a row is of: one of ours, or else one that an installed package brings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+from collections.abc import Collection, Iterator, Set
 from typing import Any
 
+from . import foreign
 from .acecode import AceCode
 from .autocodebench import AutoCodeBench
-from .autoeval import AutoEval
 from .base import BadRow, Format, InputError, Row, decode, names_of
 from .bigcodebench import BigCodeBench
 from .code_contests import CodeContests
 from .code_contests_o import CodeContestsO
 from .code_contests_plus import CodeContestsPlus
 from .codeforces import Codeforces
+from .cruxeval import CruxEvalI, CruxEvalO
 from .deepcoder import DeepCoder
 from .evalplus import EvalPlus
 from .evolvecoder import EvolveCoder
 from .hardtests import HardTests
 from .humaneval import HumanEval
+from .humaneval_x import HumanEvalX
 from .input_output import InputOutput
+from .intellect import Intellect
 from .kattis import Kattis
 from .kodcode import KodCode
+from .livebench import LiveBench
 from .livecodebench import LiveCodeBench
+from .livecodebench_execution import LiveCodeBenchExecution
+from .livecodebench_test_output import LiveCodeBenchTestOutput
 from .mbpp import Mbpp
 from .native import Native
+from .nemo_gym import NemoGym
+from .open_instruct import OpenInstruct
+from .refused import refuse
 from .rstar_coder import RStarCoder
+from .sandbox_fusion import SandboxFusion
 from .verification_info import VerificationInfo
 from .verl import Verl
 
@@ -34,9 +45,15 @@ _ALL: tuple[Format[Any], ...] = (
     Native(),
     HardTests(),
     LiveCodeBench(),
+    LiveBench(),
+    LiveCodeBenchExecution(),
+    LiveCodeBenchTestOutput(),
+    CruxEvalO(),
+    CruxEvalI(),
     EvalPlus(),
     BigCodeBench(),
     KodCode(),
+    HumanEvalX(),
     HumanEval(),
     Mbpp(),
     VerificationInfo(),
@@ -51,17 +68,44 @@ _ALL: tuple[Format[Any], ...] = (
     AceCode(),
     EvolveCoder(),
     AutoCodeBench(),
-    AutoEval(),
+    SandboxFusion(),
+    NemoGym(),
+    Intellect(),
+    OpenInstruct(),
     Kattis(),
 )
+_PROGRAM = {"code", "completion", "solution", "code_list"}
+_NAMED = {"problem_id", "task_id", "question_id"}
+"""Fields of a row that is a program of a problem elsewhere, of which it has one of each."""
 FORMATS: dict[str, Format[Any]] = {each.name: each for each in _ALL}
 
 
 def format_named(name: str) -> Format[Any]:
     """Raises InputError."""
-    if name not in FORMATS:
-        raise InputError(f"no format {name}; there are {', '.join(FORMATS)}")
-    return FORMATS[name]
+    found = FORMATS.get(name) or others().get(name)
+    if found is None:
+        raise InputError(f"no format {name}; there are {_names()}")
+    return found
+
+
+@functools.cache
+def others() -> dict[str, Format[Any]]:
+    """Those of installed packages, by name; loaded when they are first asked for."""
+    return foreign.load(FORMATS)
+
+
+def recognised(names: Set[str]) -> Format[Any] | None:
+    """The first that knows a row with fields of these names."""
+    return next((each for each in _every() if each.recognises(names)), None)
+
+
+def _every() -> Iterator[Format[Any]]:
+    yield from _ALL
+    yield from others().values()
+
+
+def _names() -> str:
+    return ", ".join((*FORMATS, *others()))
 
 
 def format_of(row: Row) -> Format[Any]:
@@ -70,18 +114,22 @@ def format_of(row: Row) -> Format[Any]:
     if names is None:
         decode(dict[str, Any], row.content, row.place)  # says why
         raise BadRow(row.place, None, "expected object")
-    found = next((each for each in _ALL if each.recognises(names)), None)
-    if found is None:
-        if names & {"problem_id", "tests"}:
-            return FORMATS["microcoder"]  # says what is missing
-        fields = ", ".join(sorted(names)[:10])
-        raise BadRow(row.place, None, f"of no known format, by its fields: {fields}; known: {', '.join(FORMATS)}")
-    return found
+    refuse(names, row)
+    if (found := recognised(names)) is not None:
+        return found
+    fields = ", ".join(sorted(names)[:10])
+    if names & _PROGRAM and names & _NAMED and "tests" not in names:
+        words = "if this is a program, --submissions names its file"
+        raise BadRow(row.place, None, f"of no known format of problems, by its fields: {fields}; {words}")
+    if names & {"problem_id", "tests"}:
+        return FORMATS["microcoder"]  # says what is missing
+    raise BadRow(row.place, None, f"of no known format, by its fields: {fields}; known: {_names()}")
 
 
-def columns_of(names: Collection[str]) -> Collection[str]:
-    """Which of these columns the format looks at that they belong to; all, when they belong to none."""
-    found = next((each for each in _ALL if each.recognises(set(names))), None)
+def columns_of(names: Collection[str], form: Format[Any] | None) -> Collection[str]:
+    """Which of these columns are looked at in this format. None: in the one that they belong to; all, when they belong
+    to none."""
+    found = form or recognised(set(names))
     if found is None or isinstance(found, Native):
         return names
     return set(found.row.__struct_fields__)

@@ -6,13 +6,13 @@ the two that were joined by ``pid`` are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import Checker, TestCase
-from .base import Example, Format, Unusable, as_list, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_list, make_problem
 from .packed import read
 
 _BEFORE = "import sys\nimport json\n"
@@ -43,9 +43,8 @@ class _Row(msgspec.Struct):
 class HardTests(Format[_Row]):
     name: ClassVar[str] = "hardtests"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "pid" in names and not names.isdisjoint({"test_cases_kit", "test_cases", "question_content"})
+    known_by: ClassVar[Fields] = ("pid", ("test_cases_kit", "test_cases", "question_content"))
+    public: ClassVar[tuple[Public, ...]] = (Public("HARDTESTS", "generated", "stdio, some with a checker"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if not row.test_cases:

@@ -4,7 +4,7 @@ function, or a module of tests."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -12,29 +12,35 @@ import msgspec
 from ..asserts import functions
 from ..problem import Checker, TestCase
 from ..submission import Submission
-from .base import Example, Format, make_problem
+from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
 from .demanding import check_demand, limits_of
 
 
-class _Row(msgspec.Struct):
+class Task(msgspec.Struct):
     task_id: str
     prompt: str
     entry_point: str
     test: str
     canonical_solution: str | None = None
     completion: str | None = None
-    """LeetCodeDataset: a solution, which has the prompt before it."""
+    """LeetCodeDataset: a solution, which has the prompt before it; and what else that has."""
+    problem_description: str | None = None
+    starter_code: str | None = None
+    query: str | None = None
+    difficulty: str | None = None
 
 
-class HumanEval(Format[_Row]):
+class HumanEval(Format[Task]):
     name: ClassVar[str] = "humaneval"
-    row: ClassVar[type[_Row]] = _Row
+    row: ClassVar[type[Task]] = Task
+    known_by: ClassVar[Fields] = ("task_id", "prompt", "entry_point", "test")
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("HumanEval, HumanEval+", "humaneval", "assert", "one right"),
+        Public("LeetCodeDataset", "leetcode", "assert", "one right"),
+    )
 
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "prompt", "entry_point", "test"} <= names
-
-    def example(self, row: _Row, fallback_id: str) -> Example:
+    def example(self, row: Task, fallback_id: str) -> Example:
         # `Solution().f` in LeetCodeDataset; there the prompt holds only imports.
         name = row.entry_point if row.entry_point.isidentifier() else None
         check_demand(row.task_id, "test", row.test)
@@ -46,15 +52,18 @@ class HumanEval(Format[_Row]):
             limits=limits_of(row.task_id),
             entry_point=name,
             prelude=before(row.prompt, name),
-            statement=row.prompt,
-            starter_code=row.prompt if name else None,
+            statement=row.problem_description or row.prompt,
+            starter_code=row.prompt if name else row.starter_code or None,
+            difficulty=row.difficulty,
         )
-        return Example(problem, _reference(row))
+        return Example(problem, _reference(row), row.query)
 
 
-def _tests(row: _Row) -> tuple[TestCase, ...]:
+def _tests(row: Task) -> tuple[TestCase, ...]:
     if functions(row.test) and not re.search(r"^def check\b", row.test, re.MULTILINE):
         return function_tests(row.test, row.prompt)
+    if re.search(r"^check\(", row.test, re.MULTILINE):
+        return (TestCase(code=row.test),)
     return (TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),)
 
 
@@ -66,7 +75,7 @@ def before(prompt: str, entry_point: str | None) -> str:
     return prompt[: max(at, 0)]
 
 
-def _reference(row: _Row) -> Iterator[Submission]:
+def _reference(row: Task) -> Iterator[Submission]:
     if row.canonical_solution is not None:
         yield Submission(code=row.prompt + row.canonical_solution, name="canonical_solution", accept=True)
     elif row.completion and not row.entry_point.isidentifier():

@@ -1,4 +1,5 @@
-"""APPS, TACO and what follows them: tests in ``input_output``, reference programs in ``solutions``.
+"""APPS, TACO and what follows them (AReaL-boba, X-Coder): tests in ``input_output``, reference programs in
+``solutions``.
 
 Also the directories in which APPS itself is published: question.txt, input_output.json, solutions.json, metadata.json,
 starter_code.py.
@@ -6,16 +7,19 @@ starter_code.py.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Set
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 
+from ...sandbox.limits import MIB
 from ..extract import extract
 from ..submission import Submission
-from .base import Example, Format, InputError, Unusable, as_list, make_problem
+from .base import Example, Fields, Format, InputError, Public, Unusable, as_list, make_problem
 from .cases import parse, read_cases
+from .languages import check_language, named
+from .prompts import asked
 from .source import ROW, Source
 
 
@@ -23,7 +27,9 @@ class _Row(msgspec.Struct):
     input_output: Any
     problem_id: str | int | None = None
     id: str | int | None = None
+    query_id: str | None = None
     question: str | None = None
+    prompt: Any = None
     solutions: Any = None
     starter_code: str | None = None
     difficulty: str | int | None = None
@@ -33,57 +39,76 @@ class _Row(msgspec.Struct):
     time_limit: Any = None
     memory_limit: Any = None
     date: str | None = None
+    language: str = "python"
 
 
 class InputOutput(Format[_Row]):
     name: ClassVar[str] = "apps"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "input_output" in names
+    known_by: ClassVar[Fields] = ("input_output",)
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("APPS, AReaL-boba, PRIME, TACO, X-Coder", "apps", "stdio, call", "right ones"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         if row.input_output in (None, ""):
             raise Unusable("input_output", "empty: the problem has no tests")
-        given = row.problem_id if row.problem_id is not None else row.id
-        cases = read_cases(row.input_output, "input_output", starter=row.starter_code or row.question)
+        given = next((name for name in (row.problem_id, row.id, row.query_id) if name is not None), None)
+        statement = row.question or asked(row.prompt)
+        cases = read_cases(row.input_output, "input_output", starter=row.starter_code or statement)
+        check_language(cases, row.language, "language")
         problem = make_problem(
             problem_id=fallback_id if given is None else str(given),
             title=row.name,
-            statement=row.question,
+            statement=statement,
             starter_code=row.starter_code or None,
             difficulty=None if row.difficulty is None else str(row.difficulty),
             contest_date=row.date,
             source=row.source or row.url,
-            time_limit=_seconds(row.time_limit),
+            time_limit=seconds(row.time_limit),
             **cases.fields(),
         )
-        return Example(problem, solutions(row.solutions))
+        return Example(problem, solutions(row.solutions, language=row.language), row.prompt)
 
 
-def solutions(value: Any, *, accept: bool = True, name: str = "solutions") -> Generator[Submission]:
+def solutions(
+    value: Any, *, accept: bool = True, name: str = "solutions", language: str = "python"
+) -> Generator[Submission]:
     """Labelled programs, from a list of texts, as objects or as JSON; some stand in fences. Raises Unusable at once."""
     if isinstance(value, str) and not value.lstrip().startswith("["):
         value = [value] if value else []  # one program, as it is
     programs = as_list(parse(value or [], name))
     if programs is None or not all(isinstance(program, str) for program in programs):
         raise Unusable(name, "not a list of programs", value)
-    return _submissions(programs, name, accept)
+    return _submissions(programs, name, accept, named(language))
 
 
-def _submissions(programs: list[str], name: str, accept: bool) -> Generator[Submission]:
+def _submissions(programs: list[str], name: str, accept: bool, language: str) -> Generator[Submission]:
     for number, program in enumerate(programs):
         code = extract(program).code if program.lstrip().startswith("```") else program
-        yield Submission(code=code, name=f"{name}[{number}]", accept=accept)
+        yield Submission(code=code, name=f"{name}[{number}]", language=language, accept=accept)
 
 
-def _seconds(value: Any) -> float | None:
+def seconds(value: Any) -> float | None:
     """TACO has "2.0 seconds"; others a number, or nothing that says anything."""
+    limit = _number(value)
+    return limit if 0 < limit <= 3600 else None
+
+
+def memory(value: Any) -> dict[str, int]:
+    """For ``limits``: a number of megabytes, or of bytes when it is too large for that; "256.0 megabytes" in TACO."""
+    limit = _number(value)
+    if not 1 <= limit < 1 << 50:
+        return {}
+    return {"memory": int(limit * MIB if limit < MIB else limit)}
+
+
+def _number(value: Any) -> float:
+    """The first word, if it is one. 0: it is not."""
     try:
-        seconds = float(value.split()[0] if isinstance(value, str) else value)
+        return float(value.split()[0] if isinstance(value, str) else value)
     except (ValueError, TypeError, IndexError):
-        return None
-    return seconds if 0 < seconds <= 3600 else None
+        return 0.0
 
 
 class AppsDirectory(Source):

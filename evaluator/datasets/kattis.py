@@ -24,7 +24,7 @@ from ...sandbox.languages import NAMES
 from ...sandbox.limits import MIB
 from ..problem import Checker, Group, Problem, TestCase
 from ..submission import Submission
-from .base import BadRow, Example, Format, Row, Unusable, as_list, as_object, explain, make_problem
+from .base import BadRow, Example, Format, Public, Row, Unusable, as_list, as_object, explain, make_problem
 from .kattis_folder import Folder
 from .kattis_groups import GroupSettings, TestSettings, groups
 from .kattis_labels import Labels
@@ -138,12 +138,12 @@ def is_package(path: Path) -> bool:
 class Kattis(Format[str]):
     name: ClassVar[str] = "kattis"
     row: ClassVar[type[str]] = str
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("Kattis problem packages", "kattis", "stdio, some with a validator", "right and wrong ones"),
+    )
 
     def __init__(self, within: Path | None = None) -> None:
         self._within = within
-
-    def recognises(self, names: Set[str]) -> bool:
-        return False
 
     def example(self, row: str, fallback_id: str) -> Example:
         raise NotImplementedError

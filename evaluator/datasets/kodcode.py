@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import Checker
 from ..submission import Submission
-from .base import Example, Format, as_list, as_object, make_problem
+from .base import Example, Fields, Format, Public, as_list, as_object, make_problem
 from .cases import function_tests
 
 
@@ -26,9 +26,8 @@ class _Row(msgspec.Struct):
 class KodCode(Format[_Row]):
     name: ClassVar[str] = "kodcode"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question_id", "question", "solution", "test"} <= names
+    known_by: ClassVar[Fields] = ("question_id", "question", "solution", "test")
+    public: ClassVar[tuple[Public, ...]] = (Public("KodCode", "functions", "assert", "one right"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         problem = make_problem(

@@ -5,19 +5,18 @@ Hidden tests are JSON, or packed.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import TestCase
 from ..starter import is_class
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 from .cases import Cases, call_cases, stdio_cases
 from .packed import read
 
 
-class _Test(msgspec.Struct):
+class Test(msgspec.Struct):
     input: str
     output: str
     testtype: str | None = None
@@ -27,11 +26,11 @@ class _Metadata(msgspec.Struct):
     func_name: str | None = None
 
 
-class _Row(msgspec.Struct):
+class Question(msgspec.Struct):
     question_id: str | int
     question_content: str
-    public_test_cases: str | list[_Test]
-    private_test_cases: str | list[_Test] = ""
+    public_test_cases: str | list[Test]
+    private_test_cases: str | list[Test] = ""
     question_title: str | None = None
     platform: str | None = None
     contest_date: Any = None
@@ -40,17 +39,16 @@ class _Row(msgspec.Struct):
     metadata: str | _Metadata = "{}"
 
 
-class LiveCodeBench(Format[_Row]):
+class LiveCodeBench(Format[Question]):
     name: ClassVar[str] = "livecodebench"
-    row: ClassVar[type[_Row]] = _Row
+    row: ClassVar[type[Question]] = Question
+    known_by: ClassVar[Fields] = ("question_content", "public_test_cases")
+    public: ClassVar[tuple[Public, ...]] = (Public("LiveCodeBench", "livecodebench", "stdio, call"),)
 
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question_content", "public_test_cases"} <= names
-
-    def example(self, row: _Row, fallback_id: str) -> Example:
+    def example(self, row: Question, fallback_id: str) -> Example:
         metadata = read(row.metadata or "{}", _Metadata, "metadata")
-        public = read(row.public_test_cases, list[_Test], "public_test_cases")
-        private = read(row.private_test_cases or [], list[_Test], "private_test_cases")
+        public = read(row.public_test_cases, list[Test], "public_test_cases")
+        private = read(row.private_test_cases or [], list[Test], "private_test_cases")
         groups = (("public_test_cases", "sample", public), ("private_test_cases", "secret", private))
         tests = [
             (f"{field}[{number}]", group, test) for field, group, each in groups for number, test in enumerate(each)
@@ -82,14 +80,14 @@ class LiveCodeBench(Format[_Row]):
             statement=row.question_content,
             starter_code=row.starter_code or None,
             difficulty=row.difficulty,
-            contest_date=_date(row.contest_date),
+            contest_date=iso_date(row.contest_date),
             source=row.platform,
             **cases.fields(),
         )
         return Example(problem)
 
 
-def _date(value: Any) -> str | None:
+def iso_date(value: Any) -> str | None:
     """ISO 8601, of text or of a datetime as parquet has it."""
     if value is None or isinstance(value, str):
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -11,11 +11,11 @@ import msgspec
 from ...sandbox.limits import Limits
 from ..problem import Checker, TestCase
 from ..submission import Submission
-from .base import Example, Format, Unusable, make_problem
+from .base import Example, Fields, Format, Public, Unusable, make_problem
 from .demanding import check_demand, limits_of
 
 
-class _Row(msgspec.Struct):
+class Task(msgspec.Struct):
     task_id: str | int
     test_list: list[str]
     text: str | None = None
@@ -27,14 +27,13 @@ class _Row(msgspec.Struct):
     test: str | None = None
 
 
-class Mbpp(Format[_Row]):
+class Mbpp(Format[Task]):
     name: ClassVar[str] = "mbpp"
-    row: ClassVar[type[_Row]] = _Row
+    row: ClassVar[type[Task]] = Task
+    known_by: ClassVar[Fields] = ("task_id", "test_list")
+    public: ClassVar[tuple[Public, ...]] = (Public("MBPP, MBPP+", "mbpp", "assert", "one right"),)
 
-    def recognises(self, names: Set[str]) -> bool:
-        return {"task_id", "test_list"} <= names
-
-    def example(self, row: _Row, fallback_id: str) -> Example:
+    def example(self, row: Task, fallback_id: str) -> Example:
         """``test`` of mbppplus holds the assertions of the list, too. Otherwise each assertion is a test. Code that
         sets up may use what the program defines."""
         task = f"Mbpp/{row.task_id}" if isinstance(row.task_id, int) else row.task_id
@@ -60,7 +59,7 @@ class Mbpp(Format[_Row]):
         return Example(problem, _reference(row))
 
 
-def _entry_point(row: _Row) -> str | None:
+def _entry_point(row: Task) -> str | None:
     """The function of the reference that the first assertion calls, the outermost one: it may be called like one of
     Python's, and the reference may have others."""
     defined = set(re.findall(r"^def[ \t]+([^\W\d]\w*)", row.code or "", re.MULTILINE))
@@ -68,6 +67,6 @@ def _entry_point(row: _Row) -> str | None:
     return next((name for name in called if name in defined), None)
 
 
-def _reference(row: _Row) -> Iterator[Submission]:
+def _reference(row: Task) -> Iterator[Submission]:
     if row.code is not None:
         yield Submission(code=row.code, name="code", accept=True)

@@ -22,6 +22,17 @@ _Object = dict[str, msgspec.Raw]
 _List = list[msgspec.Raw]
 
 
+class Slip(typing.NamedTuple):
+    """What is not read, and why; as text both."""
+
+    field: str
+    """With the path of the object in which it stands: ``submissions[].langauge``."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
 class _Media(typing.NamedTuple):
     """How the parts of a text are found, without reading what is in them."""
 
@@ -41,7 +52,7 @@ def together(*kinds: Fields) -> Fields:
 
 def misspelt(
     fields: Fields, text: bytes | msgspec.Raw, *, msgpack: bool = False, options: Collection[str] = ()
-) -> list[str]:
+) -> list[Slip]:
     """What to say of an object that was read as one with these fields, and of the objects in it.
 
     ``options``: names that are fields of none of them, but options, which do not stand here."""
@@ -56,8 +67,8 @@ def misspelt(
             told[prefix, name] = meant(name, lacks)
     found = ((prefix + name, meant) for (prefix, name), meant in told.items() if meant is not None)
     return [
-        *(f"{name}: is an option, and is not read here; options stand in the address" for name in misplaced),
-        *(f"{name}: there is no such field; did you mean {meant}?" for name, meant in found),
+        *(Slip(name, "is an option, and is not read here; options stand in the address") for name in misplaced),
+        *(Slip(name, f"there is no such field; did you mean {meant}?") for name, meant in found),
     ]
 
 

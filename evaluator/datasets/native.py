@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from typing import ClassVar
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 
+from ..digits import dumps
 from ..options import RewardOptions
 from ..problem import Problem
 from ..submission import Submission
-from .base import BadRow, Example, Format, Place, Row, choices, decode, explain, shorten, unsupported
+from .base import (
+    BadRow,
+    Example,
+    Fields,
+    Format,
+    Place,
+    Public,
+    Row,
+    Unusable,
+    as_object,
+    choices,
+    decode,
+    explain,
+    present,
+    shorten,
+    unsupported,
+    unusable,
+)
+from .cases import parse
 from .misspelt import together
-from .programs import FIELDS, PLAIN, plain_program, read_program
+from .programs import PLAIN, ProgramRow, plain_program, read_programs
 
 
 class Native(Format[Problem]):
@@ -20,9 +40,8 @@ class Native(Format[Problem]):
 
     name: ClassVar[str] = "microcoder"
     row: ClassVar[type[Problem]] = Problem
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "problem_id" in names and "tests" in names
+    known_by: ClassVar[Fields] = ("problem_id", "tests")
+    public: ClassVar[tuple[Public, ...]] = (Public("our own rows", "../run", "stdio, call, assert", "any"),)
 
     def example(self, row: Problem, fallback_id: str) -> Example:
         return Example(row)
@@ -31,21 +50,42 @@ class Native(Format[Problem]):
         """``options``: for programs that stand in completions."""
         content, place = row.content, row.place
         if not isinstance(content, bytes):  # from a parquet file; every form of it has its words in JSON
-            content = msgspec.json.encode(content)
+            content = msgspec.json.encode(present(content))
         try:
             problem = _problem.decode(content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             problem = _explained(content, place)
         if lacks_data(problem):
             decode(DataTests, content, place)
+        if problem.starter_code is None and _STARTER in content:
+            starter = decode(_Older, content, place).starter
+            if isinstance(starter, str):
+                problem = msgspec.structs.replace(problem, starter_code=starter)
         return Example(problem, _programs(content, place, problem, options))
+
+
+def own_problem(truth: Any, field: str) -> Problem | None:
+    """Where the ground truth of a trainer's row is a row of ours, as ``microcoder-eval convert`` writes it. Raises
+    Unusable."""
+    native, row = Native(), as_object(parse(truth, field))
+    if row is None or not native.recognises(row.keys()):
+        return None
+    try:
+        text = dumps(present(row)).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Unusable(field, f"not JSON: {error}") from None
+    try:
+        return native.read(Row(Path(field), 0, text)).problem
+    except BadRow as error:
+        raise unusable(error, field) from None
 
 
 def lacks_data(problem: Problem) -> bool:
     """Whether input or output of a test is empty where there is always one. Empty or missing? ``DataTests`` says."""
-    return problem.mode != "assert" and not all(test.input and test.output for test in problem.tests)
+    return problem.mode in ("stdio", "call") and not all(test.input and test.output for test in problem.tests)
 
 
+_STARTER = b'"starter"'
 _SAME_CHECKER = {"custom-in-test": "assert"}
 """Names that published rows have for a type of ours."""
 
@@ -73,13 +113,19 @@ def _programs(content: bytes, place: Place, problem: Problem, options: RewardOpt
         yield explain(error, content, place)
         return
     for number, program in enumerate(programs):
-        if submission := plain_program(program):
+        if options.language == PLAIN.language and (submission := plain_program(program)):
             yield submission
             continue
         try:
-            yield read_program(bytes(program), place, f"submissions[{number}].", problem, options)
+            yield from read_programs(bytes(program), place, f"submissions[{number}].", problem, options)
         except BadRow as error:
             yield error
+
+
+class _Older(msgspec.Struct):
+    """What rows to train on had before ``starter_code``."""
+
+    starter: Any = None
 
 
 class _Submissions(msgspec.Struct):
@@ -106,7 +152,7 @@ class DataTests(msgspec.Struct):
     tests: tuple[_DataTest, ...]
 
 
-FIELDS_OF_ROW = together(Problem, msgspec.defstruct("Programs", [("submissions", list[FIELDS])]))
+FIELDS_OF_ROW = together(Problem, msgspec.defstruct("Programs", [("submissions", list[ProgramRow])]))
 """All that a row may say."""
 _problem = msgspec.json.Decoder(Problem)
 _submissions = msgspec.json.Decoder(_Submissions)

@@ -22,7 +22,7 @@ _TEXT = frozenset({"UNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINUNICODE"})
 _AROUND = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"})
 
 
-def read(value: Any, kind: type[Any], field: str) -> Any:
+def read(value: Any, kind: Any, field: str) -> Any:
     """What stands in a text that is JSON, or packed; objects as they are. Raises Unusable."""
     if isinstance(value, str) and value[:1] not in ("[", "{"):
         value = _unpacked(value, field)

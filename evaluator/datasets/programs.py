@@ -6,7 +6,8 @@ program stands in ``code``, or it is extracted from ``completion``: text, or a l
     ours             problem_id, code | completion, name, language, accept ...
     human-eval       task_id, completion: text that goes on where the prompt ends
     EvalPlus         task_id, solution
-    LiveCodeBench    question_id, code_list: several programs in a row
+    LiveCodeBench    question_id, code_list: several programs in a row; pred_list: several answers, with test_id or
+                     with id alone
 """
 
 from __future__ import annotations
@@ -18,68 +19,120 @@ from typing import Any
 import msgspec
 
 from ...sandbox.languages import NAMES
-from ..extract import without_end
+from ...sandbox.validated import Validated
+from ..extract import Found, without_end
 from ..options import RewardOptions
-from ..problem import Problem
+from ..problem import Name, Problem
 from ..submission import Submission
 from .base import BadRow, Place, decode, explain, shorten
-from .misspelt import together
+from .prompts import said
 
 
 class Message(msgspec.Struct, frozen=True):
     """Of a chat. The last one is the model's."""
 
-    content: str
+    content: str | list[dict[str, Any]] | None
 
 
 Completion = str | list[Message]
 """What a model said."""
+PLAIN = RewardOptions()
 
 
-class _Completed(Submission, frozen=True, kw_only=True):
-    """A submission whose program is still to be found."""
+class ProgramRow(Validated, frozen=True, kw_only=True):
+    """A program as it may stand in a row: in a file of its own, beside its problem, in a request."""
 
-    code: str | None = None
-    completion: Completion
-
-
-class _Sample(msgspec.Struct):
-    """What the samples of other evaluators have instead of ``problem_id`` and ``code``."""
-
+    code: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Source text. null, or only white space: there was no program; the verdict is no_code."""
+    completion: Completion | None = None
+    """Instead of ``code``: what a model said, with the program in it."""
+    solution: str | None = None
+    """Instead of ``code``, in EvalPlus."""
+    code_list: list[str] | None = None
+    """Several programs instead, in LiveCodeBench."""
+    pred_list: list[str] | None = None
+    """Several predictions instead, in LiveCodeBench and CRUXEval."""
+    problem_id: str | int | None = None
+    """Which problem it is for, where it stands alone; or, in the words of data sets, the next ones."""
     task_id: str | int | None = None
     question_id: str | int | None = None
-    solution: str | None = None
-    code_list: list[str] | None = None
+    test_id: Any = None
+    id: Any = None
+    language: Name | None = None
+    """None: as the options say."""
+    files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    """Name and text of files beside the source, which is where the program begins."""
+    name: Name | None = None
+    """Comes back in the report, as do ``found``, ``accept`` and ``timing_sensitive``."""
+    accept: bool | None = None
+    """Label: whether the program is right."""
+    verdict: str | None = None
+    """The publisher's own label, for reading."""
+    found: Found | None = None
+    timing_sensitive: bool = False
 
+    def _check(self) -> None:
+        nothing = self.completion is self.solution is self.code_list is self.pred_list is None
+        if self.code is msgspec.UNSET and nothing:
+            raise ValueError("code: missing; there is no completion, either")
+        if self.language is not None and self.language not in NAMES:
+            raise ValueError(f"language: not supported; known: {', '.join(NAMES)}")
 
-class _Reference(msgspec.Struct):
-    problem_id: str
+    @property
+    def named(self) -> tuple[str, str] | None:
+        """The field that says which problem it is for, and what it says."""
+        if self.pred_list is not None:  # for a test of a problem, or for a call
+            if self.question_id is not None and self.test_id is not None:
+                return "test_id", f"{self.question_id}/{self.test_id}"
+            if self.id is not None:
+                return "id", str(self.id)
+        for field in ("problem_id", "task_id", "question_id"):
+            if (name := getattr(self, field)) is not None:
+                return field, str(name)
+        return None
 
+    def submissions(self, problem: Problem | None, options: RewardOptions = PLAIN) -> list[Submission]:
+        """One, but for a list of them. Raises ValueError, ``field: reason``."""
+        several = self.code_list if self.pred_list is None else self.pred_list
+        # In samples of other evaluators there may be what programs came from, and what they are asked about.
+        is_sample = self.pred_list is not None or (self.problem_id is None and self.named is not None)
+        own = not is_sample or (several is None and self.solution is None)
+        if own and self.code is not msgspec.UNSET:
+            return [self._with(self.code, options)]
+        if own and self.completion is not None:
+            made = program_in(self.completion, problem, options, language=self.language)
+            return [self._with(made.code, options, found=made.found)]
+        if several is not None:
+            return [self._with(code, options, name=str(number)) for number, code in enumerate(several)]
+        return [self._with(self.solution, options)]
 
-FIELDS = together(_Reference, _Sample, _Completed)
-"""All that a row may say which is a program."""
-PLAIN = RewardOptions()
+    def _with(self, code: str | None, options: RewardOptions, **more: Any) -> Submission:
+        known: dict[str, Any] = {"name": self.name, "found": self.found} | more
+        return Submission.of(
+            Submission(
+                code=code,
+                language=self.language or options.language,
+                files=self.files,
+                accept=self.accept,
+                verdict=self.verdict,
+                timing_sensitive=self.timing_sensitive,
+                **known,
+            )
+        )
 
 
 _submission = msgspec.json.Decoder(Submission)
 
 
-def read_program(
+def read_programs(
     content: Any, place: Place, prefix: str = "", problem: Problem | None = None, options: RewardOptions = PLAIN
-) -> Submission:
-    """A program and what is known of it. Raises BadRow."""
-    submission = _decoded(content, place, prefix, problem, options)
-    if submission.language not in NAMES:
-        known = ", ".join(NAMES)
-        raise BadRow(place, f"{prefix}language", f"not supported; known: {known}", shorten(submission.language))
-    try:
-        return Submission.of(submission)
-    except ValueError as error:
-        raise explain(error, content, place, prefix) from None
+) -> list[Submission]:
+    """Those of a row beside its problem. Raises BadRow."""
+    return _made(decode(ProgramRow, content, place, prefix), content, place, prefix, problem, options)
 
 
 def plain_program(text: msgspec.Raw) -> Submission | None:
-    """The program, when there is nothing to extract and nothing to say of it. `read_program` knows the rest."""
+    """The program, when there is nothing to extract and nothing to say of it. `read_programs` knows the rest."""
     try:
         submission = _submission.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -87,60 +140,44 @@ def plain_program(text: msgspec.Raw) -> Submission | None:
     return submission if submission.language in NAMES and not submission.files else None
 
 
-def _decoded(content: Any, place: Place, prefix: str, problem: Problem | None, options: RewardOptions) -> Submission:
-    try:
-        return decode(Submission, content, place, prefix)
-    except BadRow as error:
-        if (error.field, error.reason) != (f"{prefix}code", "missing"):
-            raise
-        try:
-            completed = decode(_Completed, content, place, prefix)
-        except BadRow as other:
-            raise error if other.reason == "missing" else other from None
-    return extracted(completed, completed.completion, problem, options)
-
-
-def read_programs(
+def read_pairs(
     content: Any, place: Place, problem_of: Callable[[str], Problem | None], options: RewardOptions = PLAIN
 ) -> Iterator[tuple[Problem, Submission]]:
     """The programs of a row in a file of programs, with their problem. Raises BadRow."""
-    sample = None
-    try:
-        field, problem_id = "problem_id", decode(_Reference, content, place).problem_id
-    except BadRow as error:
-        sample = decode(_Sample, content, place)
-        field = "task_id" if sample.task_id is not None else "question_id"
-        name = getattr(sample, field)
-        if name is None:
-            raise error from None
-        problem_id = str(name)
+    row = decode(ProgramRow, content, place)
+    if row.named is None:
+        raise BadRow(place, "problem_id", "missing")
+    field, problem_id = row.named
     problem = problem_of(problem_id)
     if problem is None:
         raise BadRow(place, field, "no such problem in the problem files", shorten(problem_id))
-    if sample and sample.code_list is not None:
-        for number, code in enumerate(sample.code_list):
-            yield problem, Submission(code=code, name=str(number))
-    elif sample and sample.solution is not None:
-        yield problem, Submission(code=sample.solution)
-    else:
-        yield problem, read_program(content, place, problem=problem, options=options)
+    for program in _made(row, content, place, "", problem, options):
+        yield problem, program
 
 
-def extracted(
-    row: Submission, completion: Completion, problem: Problem | None, options: RewardOptions = PLAIN
+def _made(
+    row: ProgramRow, content: Any, place: Place, prefix: str, problem: Problem | None, options: RewardOptions
+) -> list[Submission]:
+    try:
+        return row.submissions(problem, options)
+    except ValueError as error:
+        raise explain(error, content, place, prefix) from None
+
+
+def program_in(
+    completion: Completion, problem: Problem | None, options: RewardOptions = PLAIN, *, language: str | None = None
 ) -> Submission:
-    """With the program that is in the completion."""
-    text = completion if isinstance(completion, str) else completion[-1].content if completion else ""
-    made = options.submission(text, problem and problem.entry_point, language=row.language)
-    code, found = made.code, made.found
-    if problem is not None and options.form == "fence" and not options.starts_in_think:
-        bare = code is None or found == "bare"
-        said = without_end(text) if bare else code
-        if _goes_on(said or "", problem):
-            code, found = (problem.starter_code or "") + (said or ""), "bare" if bare else found
-    known: dict[str, Any] = {name: getattr(row, name) for name in Submission.__struct_fields__}
-    known |= {"code": code, "found": found}
-    return Submission(**known)
+    """The program in what a model said to a problem. ``language``: not that of the options."""
+    text = said(completion if isinstance(completion, str) else completion[-1].content if completion else "")
+    made = options.submission(text, problem, language=language)
+    if problem is None or options.form != "fence" or options.starts_in_think:
+        return made
+    bare = made.code is None or made.found == "bare"
+    rest = (without_end(text) if bare else made.code) or ""
+    if not _goes_on(rest, problem):
+        return made
+    found = "bare" if bare else made.found
+    return Submission(code=(problem.starter_code or "") + rest, language=made.language, found=found)
 
 
 def _goes_on(text: str, problem: Problem) -> bool:

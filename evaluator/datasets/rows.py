@@ -9,27 +9,24 @@ program of a data set whose language is not supported is no fault of the row: it
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ...sandbox.languages import NAMES
-from ..asserts import read_assertions
-from ..compare import comparison_for
-from ..digits import loads
 from ..options import RewardOptions
-from ..problem import Checker, Problem
-from ..starter import read_starter
+from ..problem import Problem
 from ..submission import Submission
-from .base import BadRow, Example, Format, Place, Row, explain, shorten
+from .base import BadRow, Example, Format, Place, Row, present, shorten
 from .formats import format_named, format_of
 from .misspelt import misspelt
 from .native import FIELDS_OF_ROW, Native
-from .programs import FIELDS, PLAIN, read_programs
+from .places import Places
+from .programs import PLAIN, ProgramRow, read_pairs
+from .row_reader import RowReader
 from .source import Source
 from .sources import Sources
 
@@ -37,6 +34,14 @@ KEPT = 100
 """Bad rows that are remembered; the others are only counted."""
 
 Pair = tuple[Problem, Submission]
+
+
+class MixedRow(BadRow):
+    """A row of another format than those before it in its file."""
+
+    def __init__(self, place: Place, form: str, other: str) -> None:
+        reason = f"of the format {other}, in a file of the format {form}: rows of each have to be in files of their own"
+        super().__init__(place, None, reason)
 
 
 class Misspelt(msgspec.Struct):
@@ -53,7 +58,8 @@ class Rows:
     Problem files are streamed. With submission files it is those that are streamed, in their order, and the problems
     are kept in memory; programs that stand in the problem files are then left aside.
 
-    The format of a file is that of its first row that is of any; ``format`` names one for all files instead.
+    The format of a file is that of its first row that is of any; a row of another one cannot be used. ``format`` names
+    one for all files instead.
     """
 
     def __init__(
@@ -65,12 +71,17 @@ class Rows:
         skip_bad: bool = False,
         change: Callable[[Problem], Problem] | None = None,
         options: RewardOptions = PLAIN,
+        watch: Callable[[], None] | None = None,
     ) -> None:
         self.skip_bad = skip_bad
         self.change = change
         """What is done to each problem that was read, say, to set its limits."""
         self.options = options
         """For programs that stand in completions."""
+        self.watch = watch
+        """Called after each row of a problem file, whether it can be used or not."""
+        self.read = 0
+        """Rows of problem files."""
         self.bad: list[BadRow] = []
         self.skipped = 0
         self.left_out: Counter[str] = Counter()
@@ -79,24 +90,56 @@ class Rows:
         """Fields of our own rows that are called almost like one that is read, by what there is to say."""
         self._format = format_named(format) if format else None
         self._formats: dict[Source, Format[Any]] = {}
-        self._problems = Sources(files)
+        self._mixed: set[tuple[Path, str]] = set()
+        """What was said of files with rows of several formats."""
+        self._problems = Sources(files, self._format)
         self._submissions = Sources(submissions)
-        self._seen: dict[str, Place] = {}
-        self._checker: Checker | None = None
-        """The last one of a stdio problem that was found usable. Whole files share one."""
+        self._reader = RowReader(options)
+        self._seen = Places()
+        self._held: Counter[Path] = Counter()
+        """Programs that can be judged, by the file, or what is one here, that they stand in."""
+
+    @property
+    def separate(self) -> bool:
+        """Whether programs come from files of their own."""
+        return bool(self._submissions.sources)
+
+    @property
+    def without_programs(self) -> list[Path]:
+        """Of the files, as they were given, in which programs are looked for: those in which none was found that can
+        be judged."""
+        looked_at = self._streamed.found
+        return [path for path, sources in looked_at if not any(self._held[source.path] for source in sources)]
 
     @property
     def progress(self) -> float:
         """Share of the input that was read, 0 to 1."""
-        return (self._submissions if self._submissions.sources else self._problems).progress
+        return self._streamed.progress
+
+    @property
+    def done(self) -> float:
+        """The same in bytes on disk."""
+        return self._streamed.done
+
+    @property
+    def size(self) -> int:
+        """Bytes of all the input; 0 where that is not known."""
+        return self._streamed.size
+
+    @property
+    def _streamed(self) -> Sources:
+        return self._submissions if self.separate else self._problems
 
     def __iter__(self) -> Generator[Pair]:
-        if self._submissions.sources:
+        self._held.clear()
+        if self.separate:
             yield from self._separate()
         else:
             for _, example in self.examples():
                 problem = example.problem
+                file, _ = self._seen[problem.problem_id]
                 for program in self.usable(example):
+                    self._held[file] += 1
                     yield problem, program
 
     def place_of(self, problem_id: str) -> str:
@@ -106,28 +149,44 @@ class Rows:
 
     def examples(self) -> Generator[tuple[Format[Any], Example]]:
         """The problems, each with its format; their programs are read when they are asked for."""
-        self.bad, self.skipped, self.left_out, self.misspelt, self._seen = [], 0, Counter(), {}, {}
+        self.bad, self.skipped, self.left_out, self.misspelt = [], 0, Counter(), {}
+        self.read, self._seen = 0, Places()
+        self._mixed.clear()
         for source, number, content in self._problems:
-            row = Row(source.path, number, content)
+            row, form = Row(source.path, number, content), None
+            self.read += 1
             try:
                 form = self._format_of(source, row)
-                if isinstance(form, Native):
-                    example = form.read(row, self.options)
-                    self._look_at_names(FIELDS_OF_ROW, row)
-                else:
-                    example = form.read(row)
-                example = example._replace(problem=self._checked(example.problem, row, form))
+                example = self._reader.read(row, form)
+                example = example._replace(problem=self._named(example.problem, row.place))
             except BadRow as error:
-                self._skip(error)
+                mixed = self._of_another_format(source, row)
+                self._look_at_names(None if mixed else form, row)
+                self._skip(mixed or error)
             else:
+                self._look_at_names(form, row)
                 yield form, example
+            if self.watch:
+                self.watch()
 
     def _separate(self) -> Generator[Pair]:
-        problems = {problem.problem_id: problem for _, (problem, _) in self.examples()}
+        named: dict[str, Problem] = {}
+        others: list[tuple[str, Problem]] = []
+        for _, example in self.examples():
+            problem, also = example.problem, example.also
+            name = problem.problem_id
+            named[name] = problem
+            others.append((Row(*self._seen[name], None).fallback_id, problem))
+            others += [(also, problem)] if also is not None else []
+        counts = Counter(name for name, _ in others)
+        problems = {name: problem for name, problem in others if counts[name] == 1} | named
         for source, number, content in self._submissions:
-            self._look_at_names(FIELDS, Row(source.path, number, content))
+            self._tell_slips(ProgramRow, Row(source.path, number, content))
             try:
-                yield from read_programs(content, (source.path, number), problems.get, self.options)
+                text = content if isinstance(content, bytes) else present(content)
+                for pair in read_pairs(text, (source.path, number), problems.get, self.options):
+                    self._held[source.path] += 1
+                    yield pair
             except BadRow as error:
                 self._skip(error)
 
@@ -147,64 +206,41 @@ class Rows:
             form = self._formats[source] = format_of(row)
         return form
 
-    def _checked(self, problem: Problem, row: Row, form: Format[Any]) -> Problem:
-        """Whether it can be judged, as far as can be said before. Raises BadRow."""
+    def _of_another_format(self, source: Source, row: Row) -> MixedRow | None:
+        """What is wrong with a row, if it is that."""
+        if (form := self._formats.get(source)) is None:
+            return None  # no row before it says what the file holds
         try:
-            if problem.mode == "call":
-                check_arguments(problem)
-            if problem.mode != "stdio" or problem.checker != self._checker:
-                comparison_for(problem)
-                read_starter(problem)
-                for _ in read_assertions(problem):
-                    pass
-                self._checker = problem.checker if problem.mode == "stdio" else None
-        except ValueError as error:
-            raise explain(
-                error, row.content if isinstance(form, Native) else msgspec.to_builtins(problem), row.place
-            ) from None
-        place = row.place
-        first = self._seen.setdefault(problem.problem_id, place)
-        if first is not place:
+            other = format_of(row)
+        except BadRow:
+            return None
+        return None if other is form else MixedRow(row.place, form.name, other.name)
+
+    def _named(self, problem: Problem, place: Place) -> Problem:
+        """The problem, changed as it is to be, under a name that no other has. Raises BadRow."""
+        if self._seen.add(problem.problem_id, place) is not place:
             words = f"the same as in {self.place_of(problem.problem_id)}"
             raise BadRow(place, "problem_id", words, shorten(problem.problem_id))
         return self.change(problem) if self.change else problem
 
-    def _look_at_names(self, kind: type[msgspec.Struct], row: Row) -> None:
+    def _look_at_names(self, form: Format[Any] | None, row: Row) -> None:
+        """Where the row is ours: others have fields of their own."""
+        if isinstance(form, Native):
+            self._tell_slips(FIELDS_OF_ROW, row)
+
+    def _tell_slips(self, fields: type[msgspec.Struct], row: Row) -> None:
         text = row.content if isinstance(row.content, bytes) else msgspec.json.encode(row.content)
-        for told in misspelt(kind, text):
-            self.misspelt.setdefault(told, Misspelt(row.place)).rows += 1
+        for slip in misspelt(fields, text):
+            self.misspelt.setdefault(str(slip), Misspelt(row.place)).rows += 1
 
     def _skip(self, error: BadRow) -> None:
         if not self.skip_bad:
             raise error
         self.skipped += 1
+        if isinstance(error, MixedRow):
+            if (error.file, error.reason) in self._mixed:
+                return
+            self._mixed.add((error.file, error.reason))
         if len(self.bad) < KEPT:
-            self.bad.append(error)
-
-
-_json = msgspec.json.Decoder(msgspec.Raw)
-_LIST = re.compile(r"[ \t\r\n]*+\[")
-
-
-def check_arguments(problem: Problem) -> None:
-    """Raises ValueError, naming the field, where the input of a call-based test is no list of arguments."""
-    for _ in arguments_checked(problem):
-        pass
-
-
-def arguments_checked(problem: Problem) -> Iterator[None]:
-    """The same, a test at a time. Nothing is made of them."""
-    for number, test in enumerate(problem.tests):
-        try:
-            _json.decode(test.input)
-            is_list = _LIST.match(test.input) is not None
-        except ValueError:  # the decoder knows no NaN and no Infinity, which JSON as Python writes it may hold
-            try:
-                is_list = isinstance(loads(test.input), list)
-            except (ValueError, RecursionError):
-                is_list = False
-        except RecursionError:
-            is_list = False
-        if not is_list:
-            raise ValueError(f"tests[{number}].input: must be a JSON list of arguments")
-        yield
+            error.__context__ = None  # what it holds of the row is not kept
+            self.bad.append(error.with_traceback(None))

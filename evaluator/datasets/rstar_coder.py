@@ -5,13 +5,12 @@ Tests of functions have their arguments as JSON on lines.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
 from ..problem import TestCase
-from .base import Example, Format, Unusable, as_list, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_list, make_problem
 from .cases import Cases, call_cases, parse, stdio_cases
 
 
@@ -30,9 +29,8 @@ class _Row(msgspec.Struct):
 class RStarCoder(Format[_Row]):
     name: ClassVar[str] = "rstar-coder"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return {"question_id", "inputs", "outputs"} <= names
+    known_by: ClassVar[Fields] = ("question_id", "inputs", "outputs")
+    public: ClassVar[tuple[Public, ...]] = (Public("rStar-Coder", "generated", "stdio, call"),)
 
     def example(self, row: _Row, fallback_id: str) -> Example:
         inputs, outputs = _column(row.inputs, "inputs"), _column(row.outputs, "outputs")

@@ -1,22 +1,25 @@
-"""Rows as verl trains on them: ``prompt``, ``reward_model.ground_truth``, ``data_source``, ``extra_info``."""
+"""Rows as verl and SkyRL train on them: ``prompt``, ``reward_model.ground_truth`` (verl) or
+``reward_spec.ground_truth`` (SkyRL), ``data_source``, ``extra_info``."""
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Format, as_list, as_object, make_problem
+from .base import Example, Fields, Format, Public, Unusable, as_object, make_problem
 from .cases import parse, read_cases
+from .native import own_problem
+from .prompts import asked
 
 
-class _RewardModel(msgspec.Struct):
+class _Reward(msgspec.Struct):
     ground_truth: Any
 
 
 class _Row(msgspec.Struct):
-    reward_model: str | _RewardModel
+    reward_model: str | _Reward | None = None
+    reward_spec: str | _Reward | None = None
     data_source: str | None = None
     prompt: Any = None
     extra_info: Any = None
@@ -25,25 +28,33 @@ class _Row(msgspec.Struct):
 class Verl(Format[_Row]):
     name: ClassVar[str] = "verl"
     row: ClassVar[type[_Row]] = _Row
-
-    def recognises(self, names: Set[str]) -> bool:
-        return "reward_model" in names
+    known_by: ClassVar[Fields] = (("reward_model", "reward_spec"),)
+    public: ClassVar[tuple[Public, ...]] = (
+        Public("Code-R1, Klear, SkyRL, Skywork, verl", "verl", "stdio, call, assert"),
+    )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
-        model = row.reward_model
-        if isinstance(model, str):
-            model = msgspec.convert(parse(model, "reward_model"), _RewardModel)
-        statement = _statement(row.prompt)
-        field = "reward_model.ground_truth"
+        name = "reward_model" if row.reward_spec is None else "reward_spec"
+        reward = row.reward_model if row.reward_spec is None else row.reward_spec
+        if isinstance(reward, str):
+            reward = msgspec.convert(parse(reward, name), _Reward)
+        if reward is None:
+            raise Unusable(name, "missing")
+        field = f"{name}.ground_truth"
+        if (own := own_problem(reward.ground_truth, field)) is not None:
+            return Example(own, prompt=row.prompt)
+        statement = asked(row.prompt)
         info = as_object(row.extra_info) or {}
-        cases = read_cases(model.ground_truth, field, starter=statement)
+        cases = read_cases(reward.ground_truth, field, starter=statement)
+        if cases.mode == "assert" and isinstance(prefix := info.get("prefix"), str):
+            cases = cases._replace(prelude=f"{prefix}\n{cases.prelude}")
         problem = make_problem(
             problem_id=_name(row.data_source, info) or fallback_id,
             statement=statement,
             source=row.data_source,
             **cases.fields(),
         )
-        return Example(problem)
+        return Example(problem, prompt=row.prompt)
 
 
 def _name(source: str | None, info: dict[str, Any]) -> str | None:
@@ -52,15 +63,3 @@ def _name(source: str | None, info: dict[str, Any]) -> str | None:
     if not isinstance(index, str | int) or index == "":
         return None
     return "/".join(str(part) for part in (source, info.get("split"), index) if part not in (None, ""))
-
-
-def _statement(prompt: Any) -> str | None:
-    """What the user says first; a prompt is text, or chat messages."""
-    if isinstance(prompt, str):
-        return prompt
-    for each in as_list(prompt) or ():
-        message = as_object(each)
-        if message and message.get("role") == "user":
-            content = message.get("content")
-            return content if isinstance(content, str) else None
-    return None

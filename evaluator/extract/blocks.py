@@ -55,6 +55,14 @@ class Block(NamedTuple):
     """In a section that is closed at first, or that explains the answer."""
 
 
+class Section(NamedTuple):
+    """A part of the text that may hold an answer which is no program."""
+
+    text: str
+    blocks: list[str]
+    """Of code, in it."""
+
+
 @dataclass
 class _Answer:
     """A section that holds the answer."""
@@ -99,6 +107,8 @@ class Scan:
         self.thinking = thinking
         self._text = text
         self._answers: list[_Answer] = []
+        self._ended: int | None = None
+        """Where the section for the answer ends that the prompt began."""
         self._begin = 0
         """Where what is no reasoning begins."""
         self._tried = -1
@@ -143,6 +153,19 @@ class Scan:
                 continue
             return _foremost(self.blocks[behind:]), "" if self._fenced else self._text[end:]
         return _foremost(self.blocks), text
+
+    def sections(self) -> list[Section]:
+        """Those for the answer, from first to last; where there are none, all that is no reasoning, if that ended."""
+        first = [_Answer(self._begin, certain=True, end=self._ended)] if self._ended is not None else []
+        answers = [*first, *self._answers] or ([] if self.thinking else [_Answer(self._begin, certain=True)])
+        places = [block.at for block in self.blocks]
+        sections: list[Section] = []
+        for answer in answers:
+            end = len(self._text) if answer.end is None else answer.end
+            first_block, behind = bisect_left(places, answer.begin), bisect_left(places, end)
+            blocks = _foremost(self.blocks[first_block:behind])
+            sections.append(Section(self._text[answer.begin : end], [block.text for block in blocks]))
+        return sections
 
     # -- from mark to mark
 
@@ -214,6 +237,7 @@ class Scan:
         """All of the text so far was reasoning."""
         self.blocks.clear()
         self._answers.clear()
+        self._ended = None
         self._in, self._aside, self._fenced, self._begin = None, False, False, self._at
 
     def _channel(self, found: re.Match[str]) -> None:
@@ -275,6 +299,8 @@ class Scan:
                 self._end_answer(begin)
 
     def _end_answer(self, end: int, *, closed: bool = True) -> None:
+        if closed and not self._answers and self._ended is None:
+            self._ended = end
         if self._answers and self._answers[-1].end is None:
             self._answers[-1].end, self._answers[-1].closed = end, closed
 

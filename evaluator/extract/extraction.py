@@ -41,7 +41,7 @@ def extract(
     ``starts_in_think``: the prompt ended with an opened think section, so that the completion holds only its end.
     ``entry_point``: the function that the program has to define, where it is known.
     """
-    text = _said(without_end(completion))
+    text = said(without_end(completion))
     if text is None:
         return Extraction(None, "unclosed_think")
     scan = Scan(text, starts_in_think)
@@ -72,7 +72,7 @@ def _without_label(text: str, language: str) -> str:
     return code if newline and len(label) < 40 and is_of(label.strip() or "-", language) else text
 
 
-def _said(text: str) -> str | None:
+def said(text: str) -> str | None:
     """The text, or the end of it where its marks were lost: a tokenizer that drops them leaves the names of the
     channels of gpt-oss, ``analysisWe need ...assistantfinalHere is ...``. None: only the analysis."""
     if not _ANALYSIS.match(text):

@@ -8,33 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import functools
 import logging
 import math
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import msgspec
 
 from ...sandbox.errors import MicrocoderError
 from ..background import Background
-from ..datasets.base import as_list
+from ..datasets.programs import program_in
+from ..datasets.prompts import said
 from ..engine import Evaluator
 from ..options import TOKEN, ClientOptions, Failures, JudgeOptions, RewardOptions, RunOptions, check_names, pick
 from ..problem import Problem
 from ..report import Report
 from ..submission import Submission
-from .truth import Truths, with_class
+from .truth import Truths
 
 SERVER = "MICROCODER_SERVER"
 """Environment: addresses of servers, separated by commas; unset: programs are judged in this process."""
 FIELD = "ground_truth"
 """What a truth is called in errors, where nobody says."""
-VARIANTS = 1024
-"""Problems remembered with the class that their programs turned out to have."""
 
 Pair = tuple[str, Any]
 """Completion and truth."""
@@ -113,11 +111,10 @@ class Judge:
 
     def _remember(self) -> None:
         self._truths = Truths()
-        self._variants: dict[int, tuple[Problem, Problem]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what it remembers."""
-        return {name: value for name, value in vars(self).items() if name not in ("_truths", "_variants")}
+        return {name: value for name, value in vars(self).items() if name != "_truths"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -210,8 +207,7 @@ class Judge:
         report = reward = None
         try:
             problem = self._truths.problem(truth, field=field, statement=statement)
-            submission = how.submission(completion, problem.entry_point)
-            problem = self._fitting(problem, submission.code or "")
+            submission = program_in(completion, problem, how)
             report = await judging.evaluate(problem, submission, how.for_verdict)
             reward = how.worth(problem, report)
             failure = None if reward is not None else why_not(report)
@@ -226,16 +222,6 @@ class Judge:
         if failure is not None and how.failures == "nan":
             reward = math.nan
         return Judged(reward=reward, report=report, failure=failure)
-
-    def _fitting(self, problem: Problem, code: str) -> Problem:
-        fitting = with_class(problem, code)
-        if fitting is problem:
-            return problem
-        # One object for each, as the problem itself; the entry keeps the problem alive, so its id stays its own.
-        _, fitting = self._variants.setdefault(id(problem), (problem, fitting))
-        if len(self._variants) > VARIANTS:
-            del self._variants[next(iter(self._variants))]
-        return fitting
 
 
 def why_not(report: Report) -> str:
@@ -290,21 +276,8 @@ def text_of(completion: Any) -> str:
         return completion
     try:
         content: Any = completion[-1]["content"]
-        if (parts := as_list(content)) is not None:  # those with text count
-            content = "".join(part["text"] for part in parts if "text" in part)
+        if content is None or isinstance(content, str | list):
+            return said(content)
     except (LookupError, TypeError):
-        content = completion
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"a completion is text or a list of messages, not {completion!r:.80}")
-    return content or ""
-
-
-def statement_of(prompt: Any) -> str | None:
-    """What the user says first, in a prompt as text or as chat messages. None for any other: it only helps."""
-    if isinstance(prompt, str):
-        return prompt
-    for message in as_list(prompt) or ():
-        if isinstance(message, dict) and cast("dict[str, Any]", message).get("role") == "user":
-            with contextlib.suppress(TypeError):
-                return text_of([message])
-    return None
+        pass
+    raise TypeError(f"a completion is text or a list of messages, not {completion!r:.80}")

@@ -16,8 +16,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..datasets.prompts import asked
 from .adapter import COLUMNS, Adapter, AdapterOptions, column_of
-from .judge import Judge, Judged, Pair, statement_of, text_of
+from .judge import Judge, Judged, Pair, text_of
 
 __all__ = ["COLUMNS", "code_reward", "code_reward_sync", "reward_function"]
 
@@ -61,7 +62,7 @@ def _asked(
             raise TypeError(f"option {name!r} is for reward_function(...); here columns are taken")
     found = column_of(rows, adapter.column)
     pairs = [(text_of(each), truth) for each, truth in zip(completions, rows[found], strict=True)]
-    return pairs, {"field": found, "statements": [statement_of(prompt) for prompt in prompts]}
+    return pairs, {"field": found, "statements": [asked(prompt) for prompt in prompts]}
 
 
 def logged(judged: list[Judged], columns: dict[str, Any]) -> Rewards:

@@ -3,9 +3,7 @@
     Problem                                       as it is
     a row of a known data set                     an object with the fields of one of ``datasets.FORMATS``
     {"language", "test_cases"}                    open-r1's verification_info
-    {"inputs", "outputs", "fn_name"}              APPS, TACO, PRIME, verl
-    [{"input", "output"}, ...]                    lists of tests
-    {"assert_case": [...]}, {"functional": ...}   assertions
+    any form of ``datasets.cases``                {"inputs", "outputs"}, [{"input", "output"}, ...], assertions
 
 An object may come as JSON or as Python text. Equal truths are one Problem object, so that it is prepared, or sent to a
 server, once.
@@ -15,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,16 +20,16 @@ from typing import Any
 import msgspec
 
 from ...sandbox.bounded import Bounded
-from ..datasets.base import BadRow, Row, Unusable, as_list, as_object
-from ..datasets.cases import parse
-from ..datasets.formats import format_of
-from ..datasets.rows import check_arguments
+from ..datasets.base import BadRow, Example, Row, Unusable, as_list, as_object, decode, names_of
+from ..datasets.cases import holds_cases, parse
+from ..datasets.formats import format_of, recognised
+from ..datasets.programs import PLAIN
+from ..datasets.row_reader import RowReader
+from ..options import RewardOptions
 from ..problem import Problem
-from ..starter import is_class
 
 BYTES = 1 << 30
 """Of problems that are remembered; the latest is kept whatever its size."""
-_TESTS = {"inputs", "outputs", "assert_case", "functional"}
 
 
 def problem_of(truth: Any, *, field: str = "ground_truth", statement: str | None = None) -> Problem:
@@ -40,6 +37,19 @@ def problem_of(truth: Any, *, field: str = "ground_truth", statement: str | None
     if isinstance(truth, Problem):
         return truth
     return _read(_text(truth, field), field, statement)
+
+
+def example_of(content: Any, text: bytes, field: str, options: RewardOptions = PLAIN) -> tuple[str, Example]:
+    """The name of its format, its problem and its programs, of a row as ``text`` in JSON or msgpack. ``content``: the
+    same text where that is JSON, else its objects. Raises BadRow."""
+    row = Row(Path(field), 0, content)
+    names = names_of(content)
+    if names is not None and recognised(names) is None:
+        value = decode(dict[str, Any], content, row.place)
+        row = row._replace(content=_row(value, value, None))
+    form = format_of(row)
+    example = RowReader(options).read(row, form)
+    return form.name, example._replace(problem=named_after(text, row, example.problem))
 
 
 class Truths:
@@ -68,17 +78,6 @@ class Truths:
         return held or problem
 
 
-def with_class(problem: Problem, code: str) -> Problem:
-    """Where the truth does not say whether the function is a method, the program does, as in LiveCodeBench."""
-    if problem.mode != "call" or problem.entry_class is not None:
-        return problem
-    if not is_class(code, "Solution") or is_class(code, str(problem.entry_point)):
-        return problem
-    if re.search(rf"^(async\s+)?def\s+{problem.entry_point}\b", code, re.MULTILINE):
-        return problem
-    return msgspec.structs.replace(problem, entry_class="Solution")
-
-
 def _text(truth: Any, field: str) -> bytes:
     """As JSON. Arrays, as rows of parquet files have them, are lists."""
     try:
@@ -98,21 +97,26 @@ def _plain(value: Any) -> Any:
 
 def _read(text: bytes, field: str, statement: str | None) -> Problem:
     value = json.loads(text)
-    place = Path(field), 0
     row = as_object(value)
     if row is None and not as_list(value):
-        raise BadRow(place, None, "holds no tests", str(value)[:40])
-    if row is not None and "test_cases" in row:
-        row = {"verification_info": row, "prompt": statement}
-    elif row is None or _TESTS & row.keys():
-        row = {"reward_model": {"ground_truth": value}, "prompt": statement}
+        raise BadRow((Path(field), 0), None, "holds no tests", str(value)[:40])
+    if row is None or recognised(row.keys()) is None:
+        row = _row(row, value, statement)
     source = Row(Path(field), 0, row)
-    problem = format_of(source).read(source).problem
-    if problem.mode == "call":
-        try:
-            check_arguments(problem)
-        except ValueError as error:
-            raise BadRow(place, None, str(error)) from None
-    if problem.problem_id == source.fallback_id:
-        return msgspec.structs.replace(problem, problem_id=hashlib.sha256(text).hexdigest()[:16])
-    return problem
+    return named_after(text, source, RowReader().read(source).problem)
+
+
+def _row(row: dict[str, Any] | None, value: Any, statement: str | None) -> Any:
+    """Of a truth that is none itself."""
+    if row is not None and {"language", "test_cases"} <= row.keys():
+        return {"verification_info": row, "prompt": statement}
+    if row is None or holds_cases(row):
+        return {"reward_model": {"ground_truth": value}, "prompt": statement}
+    return row
+
+
+def named_after(text: bytes, row: Row, problem: Problem) -> Problem:
+    """Called after its text where the row does not name it."""
+    if problem.problem_id != row.fallback_id:
+        return problem
+    return msgspec.structs.replace(problem, problem_id=hashlib.sha256(text).hexdigest()[:16])

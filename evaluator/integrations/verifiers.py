@@ -22,14 +22,16 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import json
 import math
 from collections.abc import Callable
 from typing import Any
 
-from ..datasets.base import as_list
+from ..datasets.base import as_list, as_object
+from ..datasets.prompts import asked
 from ..options import ClientOptions, RunOptions
 from .adapter import Adapter, AdapterOptions, column_of
-from .judge import Judged, statement_of, text_of
+from .judge import Judged, text_of
 
 
 async def code_reward(task: Any, trace: Any, **options: Any) -> float:
@@ -49,18 +51,18 @@ async def tests_passed(task: Any, trace: Any, **options: Any) -> float:
 async def rubric_reward(
     completion: Any,
     answer: Any = None,
-    info: dict[str, Any] | None = None,
+    info: dict[str, Any] | str | None = None,
     state: Any = None,
     prompt: Any = None,
     **options: Any,
 ) -> float:
-    """1.0, 0.0, or NaN, with the reason in ``state["error"]``. ``info`` may hold the truth instead of ``answer``; where
-    ``column`` is given, it does."""
+    """1.0, 0.0, or NaN, with the reason in ``state["error"]``. ``info``, which may be JSON, may hold the truth instead
+    of ``answer``; where ``column`` is given, it does."""
     try:
         adapter = _adapter(rubric_reward, options)
-        columns = {"answer": answer} if answer and adapter.column is None else dict(info or {})
+        columns = {"answer": answer} if answer and adapter.column is None else _columns(info)
         field = column_of(columns, adapter.column)
-        statement = statement_of(_plain(prompt))
+        statement = asked(_plain(prompt))
         judged = await adapter.one(text_of(_plain(completion)), columns[field], field=field, statement=statement)
         reward, failure = judged.reward, judged.failure
     except Exception as error:  # a rubric would make it 0.0
@@ -102,7 +104,15 @@ async def _judged(task: Any, trace: Any, options: dict[str, Any]) -> Judged:
     adapter = _adapter(code_reward, options)
     fields: dict[str, Any] = task.__dict__  # what was set, which is all that pydantic knows of
     field = column_of(fields, adapter.column)
-    return await adapter.one(trace.last_reply, fields[field], field=field, statement=statement_of(_plain(task.prompt)))
+    return await adapter.one(trace.last_reply, fields[field], field=field, statement=asked(_plain(task.prompt)))
+
+
+def _columns(info: Any) -> dict[str, Any]:
+    """Raises ValueError."""
+    columns = as_object(json.loads(info) if isinstance(info, str) else info or {})
+    if columns is None:
+        raise ValueError("info: no object")
+    return columns
 
 
 def _plain(messages: Any) -> Any:

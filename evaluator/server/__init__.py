@@ -22,6 +22,7 @@
     pieces      large texts of an answer, made ready while others get their turn
     sandbox_fusion, remote_rewards   routes for clients of others: verl, OpenRLHF, slime
     labels      ground truth and completions of reward requests, made problems and programs
+    rows        rows of data sets, of any format, likewise
     reading     where that happens: in readers, processes that can be killed
     reader      what runs in one
     page.*      the status page, as the browser gets it

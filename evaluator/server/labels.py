@@ -11,10 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from ..datasets.base import BadRow
-from ..integrations.judge import statement_of, text_of
+from ..datasets.programs import program_in
+from ..datasets.prompts import asked as user_said
 from ..integrations.openrlhf import response_of
-from ..integrations.truth import Truths, with_class
+from ..integrations.truth import Truths
 from ..options import RewardOptions
+from ..problem import Problem
 from ..submission import Submission
 from .decode import Decoder
 from .errors import BadRequest, TooLarge
@@ -70,7 +72,7 @@ def samples_of(route: Route, body: bytes, media: str) -> list[Sample]:
     if route == "get_reward":
         return _of_openrlhf(_openrlhf.decode(body, media))
     asked = _slime.decode(body, media)
-    return [Sample(asked.response, None, asked.label, statement_of(asked.prompt), "$.label")]
+    return [Sample(asked.response, None, asked.label, user_said(asked.prompt), "$.label")]
 
 
 def _of_openrlhf(asked: GetRewardRequest) -> list[Sample]:
@@ -90,6 +92,17 @@ def _of_openrlhf(asked: GetRewardRequest) -> list[Sample]:
     ]
 
 
+class Made(msgspec.Struct, frozen=True):
+    """What a request comes to."""
+
+    problems: list[Named]
+    programs: list[Labelled]
+    form: str | None = None
+    """Of a row: the name of its format."""
+    left_out: dict[str, int] = {}
+    """Of a row: programs in languages that are not known."""
+
+
 class Most(msgspec.Struct, frozen=True):
     """What a request may have."""
 
@@ -102,9 +115,7 @@ class Most(msgspec.Struct, frozen=True):
     """Bytes of all problems."""
 
 
-def read(
-    samples: list[Sample], options: RewardOptions, truths: Truths, most: Most
-) -> tuple[list[Named], list[Labelled]]:
+def read(samples: list[Sample], options: RewardOptions, truths: Truths, most: Most) -> Made:
     """The problems, each once, and the programs. Raises BadRequest, TooLarge."""
     if len(samples) > most.programs:
         raise TooLarge(f"{len(samples)} queries; this server allows {most.programs}")
@@ -121,7 +132,7 @@ def read(
             if left < 0:
                 raise TooLarge(f"the problems have more than {most.size} bytes; this server allows no more")
         labelled.append(Labelled(place, submission))
-    return named, labelled
+    return Made(named, labelled)
 
 
 def _read(sample: Sample, options: RewardOptions, truths: Truths, most: Most) -> tuple[bytes, Submission]:
@@ -130,11 +141,23 @@ def _read(sample: Sample, options: RewardOptions, truths: Truths, most: Most) ->
     try:
         problem = truths.problem(sample.label, field="label", statement=sample.statement)
     except BadRow as error:
-        raise BadRequest(error.reason, path=".".join(filter(None, (sample.path, error.field)))) from None
+        raise bad_request(error, sample.path) from None
+    data = checked(problem, most, sample.path)
+    submission = program_in(response_of(sample.query, sample.prompt), problem, options)
+    return data, submission
+
+
+def checked(problem: Problem, most: Most, path: str) -> bytes:
+    """As msgpack. Raises BadRequest."""
     if (tests := len(problem.tests)) > most.tests:
-        raise BadRequest(f"{tests} of them; this server allows {most.tests}", path=f"{sample.path}.tests")
-    submission = options.submission(text_of(response_of(sample.query, sample.prompt)), problem.entry_point)
-    return msgspec.msgpack.encode(with_class(problem, submission.code or "")), submission
+        raise BadRequest(f"{tests} of them; this server allows {most.tests}", path=f"{path}.tests")
+    return msgspec.msgpack.encode(problem)
+
+
+def bad_request(error: BadRow, path: str) -> BadRequest:
+    """``path``: of the row."""
+    found = "" if error.value is None else f" (found {error.value})"
+    return BadRequest(error.reason + found, path=".".join(filter(None, (path, error.field))))
 
 
 def _may_be_json(text: str) -> bool:

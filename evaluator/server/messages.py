@@ -7,80 +7,44 @@ from typing import Annotated, Any
 import msgspec
 
 from ...sandbox.validated import Validated
-from ..datasets.programs import Completion, extracted
-from ..extract import Found
+from ..datasets.programs import ProgramRow
 from ..memory import Kept
-from ..options import RewardOptions
-from ..problem import Name, Problem
 from ..report import Report
-from ..submission import Submission
 
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Named = Annotated[
     msgspec.Raw,
     msgspec.Meta(
-        description="A problem, or the digest of one that was registered.",
+        description="A problem, a row of a data set, or the digest of one that was registered.",
         extra_json_schema={
-            "oneOf": [
+            "anyOf": [
                 {"type": "string", "pattern": "^[0-9a-f]{64}$"},
                 {"$ref": "#/components/schemas/Problem"},
+                {"type": "object"},
             ]
         },
     ),
 ]
 
 
-class Program(Validated, frozen=True, kw_only=True):
-    """A program to judge, as it may stand in a row of a file."""
+class Program(ProgramRow, frozen=True, kw_only=True):
+    """A program to judge, as it may stand in a row of a file, and what a request says of it besides."""
 
-    code: str | msgspec.UnsetType | None = msgspec.UNSET
-    """Source text. null, or only white space: there was no program; the verdict is no_code."""
-    completion: Completion | msgspec.UnsetType = msgspec.UNSET
-    """Instead of ``code``: what a model said, with the program in it."""
-    language: Name | None = None
-    """None: as the options of the request say."""
-    files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    """Name and text of files beside the source, which is where the program begins."""
-    name: Name | None = None
-    """Comes back in the report, as do ``found``, ``accept`` and ``timing_sensitive``."""
-    found: Found | None = None
-    accept: bool | None = None
-    timing_sensitive: bool = False
     id: Identifier | None = None
     """Chosen by the client. The same id again is the same judgement, as long as the server remembers it."""
     problem: Named = msgspec.field(default_factory=msgspec.Raw)
     """Instead of the problem of the request."""
 
-    def _check(self) -> None:
-        if self.code is msgspec.UNSET and self.completion is msgspec.UNSET:
-            raise ValueError("code: missing; there is no completion, either")
-
-    def submission(self, problem: Problem, options: RewardOptions) -> Submission:
-        """The program of the completion, where there is one. Raises ValueError, ``field: reason``."""
-        submission = Submission(
-            code=None if self.code is msgspec.UNSET else self.code,
-            name=self.name,
-            language=self.language or options.language,
-            files=self.files,
-            found=self.found,
-            accept=self.accept,
-            timing_sensitive=self.timing_sensitive,
-        )
-        Submission.of(submission)
-        if self.code is not msgspec.UNSET or self.completion is msgspec.UNSET:
-            return submission
-        return extracted(submission, self.completion, problem, options)
-
 
 class EvaluateRequest(Validated, frozen=True, kw_only=True):
-    """Programs, and the problem they are for."""
+    """Programs, and the problem they are for. Without ``problem`` the request is a row of a file, a problem with its
+    programs."""
 
-    submissions: Annotated[list[Program], msgspec.Meta(min_length=1)]
+    submissions: Annotated[list[Program], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
+    """Without it: the programs that a row of a data set holds."""
     problem: Named = msgspec.field(default_factory=msgspec.Raw)
     """For all submissions that name none of their own."""
-    tests: tuple[msgspec.Raw, ...] | msgspec.UnsetType = msgspec.UNSET
-    """Without ``problem``: the request is a row of a file, a problem with its programs."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

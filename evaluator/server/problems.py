@@ -12,7 +12,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -23,12 +23,13 @@ from ...sandbox.bounded import Bounded
 from ...sandbox.shortage import in_thread, refused
 from ...sandbox.turns import Turns
 from ..datasets.misspelt import misspelt, together
-from ..datasets.native import DataTests, lacks_data
-from ..datasets.rows import arguments_checked
+from ..datasets.native import DataTests, Native, lacks_data
+from ..datasets.row_reader import arguments_checked
 from ..prepared import Prepared
 from ..problem import Checker, Problem, TestCase
 from .decode import JSON, MSGPACK, Decoder, bad_field
 from .errors import BadRequest, Conflict, UnknownProblem
+from .labels import Made
 from .settings import Caps
 from .values import check_texts
 
@@ -66,14 +67,17 @@ class Problems:
         *,
         memory: int,
         disk: int,
+        read: Callable[[str, bytes, str], Awaitable[Made]],
         trouble: Callable[[str | None], None],
     ) -> None:
-        """``trouble`` is told, in a thread, why a problem was not written; None: one was."""
+        """``read`` makes a problem of a row of any format, of a client, in a media type. ``trouble`` is told, in a
+        thread, why a problem was not written; None: one was."""
         self._folder = folder
         self._caps = caps
         self._preset = preset
         self.in_memory: Bounded[str, Held] = Bounded(memory)
         self._disk = disk
+        self._read = read
         self.on_disk = 0
         """Bytes in the folder when it was looked at last."""
         self._trouble = trouble
@@ -85,21 +89,22 @@ class Problems:
         """Only what is in memory."""
         return self.in_memory.get(digest)
 
-    async def named(self, raw: msgspec.Raw, media: str, path: str) -> Held:
-        """The problem that a request names: by digest, or by writing it down."""
+    async def named(self, raw: msgspec.Raw, media: str, path: str, client: str = "") -> Held:
+        """The problem that a request names: by digest, or by writing it down. ``client``: whose turn it is to have it
+        read, where that takes one."""
         data = bytes(raw)
-        if data[:1] == b'"' if media == JSON else data[0] >> 5 == 5 or data[0] in (0xD9, 0xDA, 0xDB):
-            return await self.get(_strings.decode(data, media, path))
+        if is_text(data, media):
+            return await self.get(_strings.decode(data, media, path), client)
         digest = await _digest(data)
-        return self.in_memory.get(digest) or await self._hold(digest, data, media, path)
+        return self.in_memory.get(digest) or await self._hold(digest, data, media, path, client)
 
-    async def get(self, digest: str) -> Held:
+    async def get(self, digest: str, client: str = "") -> Held:
         """Raises UnknownProblem."""
         held = self.in_memory.get(digest)
         if held is not None:
             return held
         data = await self.data(digest)
-        return self.in_memory.get(digest) or await self._hold(digest, data, kind(data), "$")
+        return self.in_memory.get(digest) or await self._hold(digest, data, kind(data), "$", client)
 
     async def data(self, digest: str) -> bytes:
         """As it was registered. Raises UnknownProblem."""
@@ -112,7 +117,7 @@ class Problems:
             raise UnknownProblem("this problem is not registered here", digests=[digest])
         return data
 
-    async def register(self, digest: str, data: bytes, media: str) -> tuple[Held, bool]:
+    async def register(self, digest: str, data: bytes, media: str, client: str = "") -> tuple[Held, bool]:
         """Keep a problem for later requests. Whether other engine processes will find it."""
         self._file(digest)
         found = await _digest(data)
@@ -120,29 +125,39 @@ class Problems:
             raise Conflict(f"the SHA-256 of the body is {found}, the address says {digest}")
         if kind(data) != media:
             raise BadRequest(f"the body is not {media}", path="$")
-        held = self.in_memory.get(digest) or await self._hold(digest, data, media, "$")
+        held = self.in_memory.get(digest) or await self._hold(digest, data, media, "$", client)
         return held, await in_thread(self._write, digest, data)
 
-    async def _hold(self, digest: str, data: bytes, media: str, path: str) -> Held:
-        held = await self._look_at(digest, data, media, path)
+    async def _hold(self, digest: str, data: bytes, media: str, path: str, client: str) -> Held:
+        held = await self._look_at(digest, data, media, path, client)
         meanwhile = self.in_memory.get(digest)
         if meanwhile is None:
             self.in_memory[digest] = held, held.problem.size
         return meanwhile or held
 
-    async def _look_at(self, digest: str, data: bytes, media: str, path: str) -> Held:
+    async def _look_at(self, digest: str, data: bytes, media: str, path: str, client: str) -> Held:
         """Raises BadRequest, TooLarge."""
-        problem = await self._decoded(data, media, path)
-        if lacks_data(problem):
-            _data_tests.decode(data, media, path)
+        ours = True
+        try:
+            problem = await self._own(data, media, path)
+            if lacks_data(problem):
+                _data_tests.decode(data, media, path)
+        except BadRequest:  # of another format; or a reader says what is wrong
+            try:
+                made = await self._read(client, data, media)
+            except BadRequest as refusal:
+                raise BadRequest(str(refusal), path=path + (refusal.path or "$").removeprefix("$")) from None
+            problem = await self._own(made.problems[0].data, MSGPACK, path)
+            ours = made.form == Native.name
         try:
             await check(problem, self._caps, self._preset)
         except ValueError as error:
             raise bad_field(error, path) from None
         told = partial(misspelt, _FIELDS, data, msgpack=media == MSGPACK)
-        return Held(digest, problem, tuple(told() if len(data) < LARGE else await in_thread(told)))
+        slips = () if not ours else told() if len(data) < LARGE else await in_thread(told)
+        return Held(digest, problem, tuple(map(str, slips)))
 
-    async def _decoded(self, data: bytes, media: str, path: str) -> Problem:
+    async def _own(self, data: bytes, media: str, path: str) -> Problem:
         """Raises BadRequest."""
         if len(data) < LARGE:
             return _problems.decode(data, media, path)
@@ -208,6 +223,11 @@ class Problems:
             file.unlink(missing_ok=True)
             total -= size
         self.on_disk = total
+
+
+def is_text(data: bytes, media: str) -> bool:
+    """Whether a value is a text, by its first byte."""
+    return data[:1] == b'"' if media == JSON else data[0] >> 5 == 5 or data[0] in (0xD9, 0xDA, 0xDB)
 
 
 def kind(data: bytes) -> str:

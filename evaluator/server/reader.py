@@ -1,8 +1,9 @@
-"""What runs in a reader: labels of one request after the other become problems and programs, within limits."""
+"""What runs in a reader: rows and labels of one request after the other become problems and programs, within limits."""
 
 from __future__ import annotations
 
 import traceback
+from typing import Literal
 
 import msgspec
 
@@ -11,14 +12,19 @@ from ..helper import LENGTH, address_space, connected, within
 from ..integrations.truth import Truths
 from ..options import RewardOptions
 from .errors import Refused, TooLarge
-from .labels import Labelled, Most, Named, Route, read, samples_of
+from .labels import Made, Most, Route, read, samples_of
+from .rows import as_msgpack, read_problem, read_row
 
 WORN = 256 << 20
 """Bytes that the process may grow by, besides problems that it remembers, before it makes room for another."""
 
 
+Task = Literal["problem", "row", "msgpack"] | Route
+"""problem: a row of a data set; row: the same with its programs; msgpack: JSON that only Python reads."""
+
+
 class Request(msgspec.Struct, frozen=True):
-    route: Route
+    task: Task
     options: RewardOptions
     media: str
     body: int
@@ -33,8 +39,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):
-    problems: list[Named]
-    programs: list[Labelled]
+    made: Made
     held: int
     """Bytes of problems that it remembers."""
     last: bool = False
@@ -76,13 +81,20 @@ def main() -> None:
 def answered(request: Request, body: bytes, truths: Truths) -> Answer:
     try:
         with within(request.seconds, request.memory):
-            problems, programs = read(
-                samples_of(request.route, body, request.media), request.options, truths, request.most
-            )
-            return Read(problems, programs, truths.held.bytes)
+            return Read(_made(request, body, truths), truths.held.bytes)
     except Refused as refusal:
         return NotRead(refusal.status, str(refusal), refusal.path, truths.held.bytes)
     except MemoryError:
-        return NotRead(TooLarge.status, f"to read its labels takes more than {request.memory >> 20} MiB", last=True)
+        return NotRead(TooLarge.status, f"to read what it holds takes more than {request.memory >> 20} MiB", last=True)
     except Exception:  # a fault of ours; who asks is told so, and the log why
         return NotRead(500, traceback.format_exc(), held=truths.held.bytes)
+
+
+def _made(request: Request, body: bytes, truths: Truths) -> Made:
+    if request.task == "problem":
+        return read_problem(body, request.media, request.most)
+    if request.task == "row":
+        return read_row(body, request.media, request.options, request.most)
+    if request.task == "msgpack":
+        return as_msgpack(body, request.most)
+    return read(samples_of(request.task, body, request.media), request.options, truths, request.most)

@@ -1,5 +1,5 @@
-"""Labels read in processes of their own, *readers*: what they hold may take long to read, whatever its size, and much
-memory. A reader is started when it is first needed and stays for the next request.
+"""Labels, and rows that are not ours, read in processes of their own, *readers*: what they hold may take long to read,
+whatever its size, and much memory. A reader is started when it is first needed and stays for the next request.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..datasets.programs import PLAIN
 from ..helper import LENGTH, HelperEnded, HelperProcess, Helpers
 from ..options import RewardOptions
 from .errors import BadRequest, TooLarge, Unavailable, WaitedTooLong
 from .fair import FairQueue
-from .labels import Most, Route
-from .reader import Answer, NotRead, Read, Request
+from .labels import Made, Most
+from .reader import Answer, NotRead, Read, Request, Task
 from .values import LARGE
 
 if TYPE_CHECKING:
@@ -45,14 +46,14 @@ class _Reader(HelperProcess):
 
 
 class Reading:
-    """``await reading.labels(...)``; ``close`` at the end. Starts no process before it is needed."""
+    """``await reading.read(...)``; ``close`` at the end. Starts no process before it is needed."""
 
     def __init__(self, settings: Settings) -> None:
         caps = settings.caps
         self._most = Most(programs=caps.submissions, values=caps.values, tests=caps.tests, size=caps.body)
         self._wait = settings.queue.seconds
         self._truths = settings.budget.truths // (2 * READERS)
-        self._readers = Helpers(_Reader, "a reader of labels")
+        self._readers = Helpers(_Reader, "a reader of rows and labels")
         self._small, self._large = FairQueue(READERS), FairQueue(READERS)
 
     @property
@@ -63,12 +64,16 @@ class Reading:
     async def close(self) -> None:
         await self._readers.close()
 
-    async def labels(self, client: str, route: Route, media: str, body: bytes, options: RewardOptions) -> Read:
+    async def problem(self, client: str, body: bytes, media: str) -> Made:
+        """Of a row of any format, without its programs. Raises as `read` does."""
+        return await self.read(client, "problem", media, body)
+
+    async def read(self, client: str, task: Task, media: str, body: bytes, options: RewardOptions = PLAIN) -> Made:
         """Its problems and programs. Raises BadRequest, TooLarge, Unavailable, WaitedTooLong, HostShortage. Cancelling
         ends the reader."""
         turns, seconds = (self._small, SECONDS) if len(body) < LARGE else (self._large, SECONDS_OF_LARGE)
         request = Request(
-            route=route,
+            task=task,
             options=options,
             media=media,
             body=len(body),
@@ -83,7 +88,7 @@ class Reading:
         except TimeoutError:
             raise WaitedTooLong(f"no turn came within {self._wait:g} seconds", retry_after=1.0) from None
         if isinstance(answer, Read):
-            return answer
+            return answer.made
         if answer.status == BadRequest.status:
             raise BadRequest(answer.why, path=answer.path)
         if answer.status == TooLarge.status:
@@ -98,9 +103,9 @@ class Reading:
                     return await reader.ask(request, body)
             except HelperEnded as end:
                 if end.over:
-                    words = f"to read its labels takes more than {request.seconds:g} s of processor time"
+                    words = f"to read what it holds takes more than {request.seconds:g} s of processor time"
                     return NotRead(TooLarge.status, words)
                 if end.fault is not None:
-                    return NotRead(TooLarge.status, f"its labels cannot be read: {signal.strsignal(end.fault)}")
+                    return NotRead(TooLarge.status, f"what it holds cannot be read: {signal.strsignal(end.fault)}")
                 failure = end
-        raise Unavailable(f"its labels could not be read: {failure}", retry_after=1.0)
+        raise Unavailable(f"what it holds could not be read: {failure}", retry_after=1.0)

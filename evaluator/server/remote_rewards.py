@@ -26,7 +26,7 @@ from .decode import MSGPACK
 from .errors import BadRequest, Unavailable
 from .labels import Route
 from .messages import Result
-from .service import Asked, Client, Service, until
+from .service import Client, Service, until
 
 
 class GetRewardResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,10 +97,5 @@ def _answer(request: Asking, value: object) -> Response[bytes]:
 async def _judge(
     service: Service, client: Client, route: Route, body: bytes, media: str, options: RewardOptions
 ) -> list[Result]:
-    read = await service.reading.labels(client.key, route, media, body, options)
-    service.admit(client, len(read.programs))
-    held = [await service.problems.named(msgspec.Raw(each.data), MSGPACK, each.path) for each in read.problems]
-    asked = [
-        Asked(place, program.submission, held[program.problem], options) for place, program in enumerate(read.programs)
-    ]
-    return await service.judge(client, asked)
+    made = await service.reading.read(client.key, route, media, body, options)
+    return await service.judge(client, await service.taken_in(client, made, options))

@@ -135,7 +135,7 @@ async def register(request: Asking, digest: FromPath[str]) -> Response[bytes]:
     if service.draining:
         raise Unavailable("the server is going down", retry_after=1.0)
     data = await body_of(request).read(media)
-    held, kept = await service.problems.register(digest, data, media)
+    held, kept = await service.problems.register(digest, data, media, client_of(request).key)
     if not kept and "own" not in request.query_params:
         await siblings_of(request).register(digest, data, media)
     problem = held.problem

@@ -25,8 +25,9 @@ from ...sandbox.shared import Shared
 from ...sandbox.shortage import in_thread, refusals
 from ...sandbox.turns import Turns
 from ..cluster import RayEvaluator
-from ..datasets.misspelt import misspelt, together
-from ..datasets.programs import FIELDS
+from ..datasets.formats import others, recognised
+from ..datasets.misspelt import misspelt
+from ..datasets.native import Native
 from ..engine import Evaluator
 from ..memory import Kept
 from ..options import JudgeOptions, RewardOptions
@@ -35,13 +36,14 @@ from ..report import Report, packed, unpacked
 from ..status import Status
 from ..submission import Submission
 from ..version import identity
-from .decode import MSGPACK, Decoder, bad_field
+from .decode import JSON, MSGPACK, Decoder, bad_field, encode
 from .errors import BadRequest, Conflict, Refused, TooLarge, TooMany, Unavailable, WaitedTooLong
 from .fair import FairQueue
 from .history import History
+from .labels import Made
 from .messages import EngineStatus, EvaluateRequest, Failed, Judgement, Program, Result
 from .metrics import Metrics
-from .problems import Held, Problems
+from .problems import Held, Problems, is_text
 from .reading import Reading
 from .settings import Settings
 from .troubles import Troubles
@@ -59,10 +61,13 @@ LARGE = 256 * 1024
 RECENT = 10
 """Seconds that count as now."""
 _requests = Decoder(EvaluateRequest)
-_SENT = together(
-    Problem, EvaluateRequest, msgspec.defstruct("Programs", [("submissions", list[together(FIELDS, Program)])])
-)
-"""All that a request may say."""
+_fields = Decoder(dict[str, msgspec.Raw])
+_DIGEST = 64
+"""Characters of one."""
+_own: list[tuple[str, Any]] = [("submissions", list[Program]), ("problem", msgspec.Raw)]
+_REQUEST = msgspec.defstruct("Request", _own)
+_ROW = msgspec.defstruct("Row", _own + [(name, msgspec.Raw) for name in Problem.__struct_fields__])
+"""What a request says, and one that is a row of ours; what its problems say is looked at where they are kept."""
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -114,15 +119,16 @@ class Service:
         self.troubles = Troubles(metrics, log)
         state = Path(settings.state)
         budget = self._budget = settings.budget
+        self.reading = Reading(settings)
         self.problems = Problems(
             state / "problems",
             settings.caps,
             settings.judging.checker,
             memory=budget.problems,
             disk=budget.problem_files,
+            read=self.reading.problem,
             trouble=partial(self.troubles.tell, "problems"),
         )
-        self.reading = Reading(settings)
         self.history = History(settings.history, settings.engine, budget.history)
         self.queue = FairQueue(places(evaluator))
         self.draining = False
@@ -160,6 +166,7 @@ class Service:
         self._identity = f"{identity()}\n{decides}".encode()
 
     async def __aenter__(self) -> Service:
+        await in_thread(others)  # looks into what is installed; asked for with every request
         if self._verdicts is not None:
             await self._verdicts.open()
         self._ticking = asyncio.gather(self._tick(), self._look_at_disk())
@@ -213,42 +220,94 @@ class Service:
         self, data: bytes, media: str, client: Client, options: RewardOptions
     ) -> tuple[list[Asked], list[str]]:
         """The programs of a request, if all of them can be taken in. And what to say of fields that are not read."""
-        request = _requests.decode(data, media)
-        programs = request.submissions
-        if len(programs) > self.settings.caps.submissions:
-            most = self.settings.caps.submissions
-            raise TooLarge(f"{len(programs)} programs; this server allows {most} in a request", path="$.submissions")
+        try:
+            request = _requests.decode(data, media)
+        except BadRequest:
+            if media != JSON or not (b"NaN" in data or b"Infinity" in data):
+                raise
+            made = await self.reading.read(client.key, "msgpack", media, data)
+            data, media = made.problems[0].data, MSGPACK
+            request = _requests.decode(data, media)
+        row, form = row_of(request, data, media)
+        fields = _ROW if form == Native.name else _REQUEST
+        told = misspelt(fields, data, msgpack=media == MSGPACK, options=RewardOptions.__struct_fields__)
+        own = [slip for slip in told if "." not in slip.field]
+        if form is None and own:
+            raise BadRequest(own[0].reason, path=f"$.{own[0].field}")
+        # Beside the fields of a data set, others of its own may be called as options are.
+        warnings = dict.fromkeys(str(slip) for slip in told if form == Native.name or slip not in own)
+        if request.submissions is msgspec.UNSET:
+            if row is None:
+                raise BadRequest("missing", path="$.submissions")
+            made = await self.reading.read(client.key, "row", media, row, options)
+            if not made.programs:
+                raise BadRequest("missing; the row holds no programs that can be judged, either", path="$.submissions")
+            left_out = (
+                f"left out: {count} programs in {language}, which is not supported"
+                for language, count in made.left_out.items()
+            )
+            return await self.taken_in(client, made, options), [*warnings, *left_out]
+        asked = await self._asked(request.submissions, request.problem, row, media, client, options)
+        warnings |= dict.fromkeys(words for each in asked for words in each.held.warnings)
+        return asked, list(warnings)
+
+    async def _asked(
+        self,
+        programs: list[Program],
+        problem: msgspec.Raw,
+        row: bytes | None,
+        media: str,
+        client: Client,
+        options: RewardOptions,
+    ) -> list[Asked]:
+        """``row``: instead of the problem of the request."""
+        self._check_number(len(programs))
         files = sum(len(program.files) for program in programs)
         if files > (most := self.settings.caps.files):
             raise TooLarge(f"{files} files; this server allows {most} in a request", path="$.submissions[].files")
         self.admit(client, len(programs))
         asked: list[Asked] = []
-        warnings = dict.fromkeys(
-            misspelt(_SENT, data, msgpack=media == MSGPACK, options=RewardOptions.__struct_fields__)
-        )
         common: Held | None = None
         turns = Turns()
-        for place, program in enumerate(programs):
-            where = f"$.submissions[{place}]"
+        for number, program in enumerate(programs):
+            where = f"$.submissions[{number}]"
             if bytes(program.problem):
-                held = await self.problems.named(program.problem, media, f"{where}.problem")
-            elif bytes(request.problem):
-                common = held = common or await self.problems.named(request.problem, media, "$.problem")
-            elif request.tests is not msgspec.UNSET:
-                common = held = common or await self.problems.named(msgspec.Raw(data), media, "$")
+                held = await self.problems.named(program.problem, media, f"{where}.problem", client.key)
+            elif row is not None:
+                common = held = common or await self.problems.named(msgspec.Raw(row), media, "$", client.key)
+            elif bytes(problem):
+                common = held = common or await self.problems.named(problem, media, "$.problem", client.key)
             else:
                 raise BadRequest("missing; the request has none for all, either", path=f"{where}.problem")
-            warnings |= dict.fromkeys(held.warnings)
             try:
-                if program.completion is msgspec.UNSET:
-                    submission = program.submission(held.problem, options)
+                if isinstance(program.completion, str | list):
+                    submissions = await in_thread(program.submissions, held.problem, options)
                 else:
-                    submission = await in_thread(program.submission, held.problem, options)
+                    submissions = program.submissions(held.problem, options)
             except ValueError as error:
                 raise bad_field(error, where) from None
-            asked.append(Asked(place, submission, held, options, program.id))
+            name = program.id if program.pred_list is None else None  # there it is that of the problem
+            if name is not None and len(submissions) != 1:
+                raise BadRequest(f"stands for {len(submissions)} programs", path=f"{where}.id")
+            asked += [Asked(place, each, held, options, name) for place, each in enumerate(submissions, len(asked))]
+            self._check_number(len(asked))
             await turns.pass_on()
-        return asked, list(warnings)
+        return asked
+
+    async def taken_in(self, client: Client, made: Made, options: RewardOptions) -> list[Asked]:
+        """What a reader made of a request, if all of it can be taken in."""
+        self.admit(client, len(made.programs))
+        held = [
+            await self.problems.named(msgspec.Raw(each.data), MSGPACK, each.path, client.key) for each in made.problems
+        ]
+        return [
+            Asked(place, program.submission, held[program.problem], options)
+            for place, program in enumerate(made.programs)
+        ]
+
+    def _check_number(self, programs: int) -> None:
+        if programs > (most := self.settings.caps.submissions):
+            raise TooLarge(f"{programs} programs; this server allows {most} in a request", path="$.submissions")
 
     def admit(self, client: Client, programs: int) -> None:
         """Raises what is due when so many more programs cannot wait."""
@@ -523,6 +582,21 @@ class Service:
                 self.metrics.state(
                     busy=judge.busy, workers=judge.workers, waiting=self.waiting, restarts=judge.restarts
                 )
+
+
+def row_of(request: EvaluateRequest, data: bytes, media: str) -> tuple[bytes | None, str | None]:
+    """The row that a request is, without the programs that are sent with it, and of which format. None: it is none, and
+    of none."""
+    fields = _fields.decode(data, media)
+    form = recognised(fields.keys())
+    if problem := bytes(request.problem):
+        # In some data sets `problem` is the statement.
+        statement = form is not None and is_text(problem, media) and len(problem) - 2 != _DIGEST
+        if not statement:
+            return None, None
+    fields.pop("submissions", None)
+    ours = Native.name if not fields.keys().isdisjoint(("problem_id", "tests")) else None
+    return encode(fields, media) if fields else None, form.name if form else ours
 
 
 def places(evaluator: Evaluator | RayEvaluator) -> int:

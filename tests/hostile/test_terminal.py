@@ -57,6 +57,7 @@ COMMANDS = {
     "run": ["run", "{file}", "--skip-bad", "-o", "{folder}/reports.jsonl", "--keep-outputs", "4096", "--workers", "1"],
     "run, a bad row": ["run", "{file}", "--workers", "1"],
     "inspect": ["inspect", "{file}"],
+    "convert": ["convert", "{file}", "--to", "trl", "-o", "{folder}/there.jsonl", "--overwrite"],
     "calibrate": ["calibrate", "{file}", "--skip-bad", "-o", "{folder}/limits.jsonl", "--workers", "1"],
     "rejudge": ["rejudge", "{file}", "--skip-bad", "--reports", "{folder}/reports.jsonl", "--preset", "lenient"],
     "rejudge, a bad report": ["rejudge", "{good}", "--reports", "{file}"],

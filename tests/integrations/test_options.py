@@ -30,6 +30,7 @@ from microcoder.evaluator import (
     SyncEvaluator,
 )
 from microcoder.evaluator.cli.engine import engine_options, for_rows
+from microcoder.evaluator.cli.errors import UsageError
 from microcoder.evaluator.cli.options import parse
 from microcoder.evaluator.client import AsyncClient, Client
 from microcoder.evaluator.cluster import RayEvaluator
@@ -540,10 +541,14 @@ async def test_routes_say_nan_or_refuse(path: str, serving: Server) -> None:
 
 
 def test_options_in_the_body_of_a_native_request_are_told(serving: Server) -> None:
-    body = {"problem": msgspec.to_builtins(problem_of(TRUTH)), "submissions": [{"completion": CUT}]}
+    """A row may have fields of others that are called like one; beside a problem it would be none."""
+    problem, submissions = msgspec.to_builtins(problem_of(TRUTH)), [{"completion": CUT}]
     with serving.http() as http:
-        answer = http.post("/v1/evaluate", json=body | {"starts_in_think": True}).json()
-    assert "starts_in_think: is an option" in answer["warnings"][0]
+        answer = http.post("/v1/evaluate", json={**problem, "submissions": submissions, "starts_in_think": True}).json()
+        assert "starts_in_think: is an option" in answer["warnings"][0]
+        asked = {"problem": problem, "submissions": submissions, "starts_in_think": True}
+        error = http.post("/v1/evaluate", json=asked).json()["error"]
+    assert error["path"] == "$.starts_in_think" and "is an option" in error["message"]
 
 
 # -------------------------------------------------------------------------------- where they are fixed when it is made
@@ -621,6 +626,29 @@ def test_completions_in_files_may_start_in_think(where: str, tmp_path: Any) -> N
         _, options = parse([command, str(problems), "--starts-in-think", "--preset", "strict"])
         assert for_rows(options).starts_in_think
         assert engine_options(options)["preset"] == "strict"
+
+
+@pytest.mark.parametrize("command", ["run", "calibrate", "inspect"])
+def test_completions_are_read_as_the_server_reads_them(command: str) -> None:
+    """By the same names; what else RewardOptions have is about the reward."""
+    words = {"--language": "cpp", "--form": "raw"}
+    _, options = parse([command, "rows.jsonl", *(word for pair in words.items() for word in pair)])
+    assert for_rows(options) == RewardOptions(language="cpp", form="raw")
+    for given, named in (
+        (["--language", "cobol"], "--language: unknown"),
+        (["--starts-in-think", "--form", "raw"], "--starts-in-think"),
+    ):
+        _, options = parse([command, "rows.jsonl", *given])
+        with pytest.raises(UsageError, match=named):
+            for_rows(options)
+
+
+def test_a_language_that_rows_do_not_name(tmp_path: Any) -> None:
+    file = tmp_path / "rows.jsonl"
+    programs = [{"code": "x"}, {"code": "x", "language": "c"}, {"completion": "```cpp\nint main() {}\n```"}]
+    file.write_text(json.dumps({**msgspec.to_builtins(problem_of(TRUTH)), "submissions": programs}))
+    read = [program for _, program in Rows([file], options=RewardOptions(language="cpp"))]
+    assert [(each.language, each.code) for each in read] == [("cpp", "x"), ("c", "x"), ("cpp", "int main() {}")]
 
 
 def test_a_judge_of_the_trainer_has_a_server_or_workers() -> None:

@@ -17,14 +17,13 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from microcoder.evaluator import Problem, RewardOptions, TestCase
+from microcoder.evaluator import Problem, TestCase
 from microcoder.evaluator.prepared import Prepared
 from microcoder.evaluator.server import problems, reading, values
 from microcoder.evaluator.server.decode import JSON, MSGPACK
 from microcoder.evaluator.server.errors import BadRequest, Refused, TooLarge, Unavailable
-from microcoder.evaluator.server.labels import Route
+from microcoder.evaluator.server.labels import Made, Route
 from microcoder.evaluator.server.problems import Problems
-from microcoder.evaluator.server.reader import Read
 from microcoder.evaluator.server.reading import Reading
 from microcoder.evaluator.server.settings import Caps, Settings
 
@@ -49,16 +48,16 @@ async def reader() -> AsyncIterator[Reading]:
     assert not any(map(psutil.pid_exists, pids))
 
 
-def held(folder: Path) -> Problems:
-    return Problems(folder, CAPS, None, memory=1 << 30, disk=1 << 30, trouble=lambda _: None)
+def held(folder: Path, reader: Reading) -> Problems:
+    return Problems(folder, CAPS, None, memory=1 << 30, disk=1 << 30, read=reader.problem, trouble=lambda _: None)
 
 
 def body(*labels: Any) -> bytes:
     return msgspec.json.encode({"query": [ADD] * len(labels), "labels": labels})
 
 
-def labels(reader: Reading, client: str, route: Route, data: bytes) -> Coroutine[Any, Any, Read]:
-    return reader.labels(client, route, JSON, data, RewardOptions())
+def labels(reader: Reading, client: str, route: Route, data: bytes) -> Coroutine[Any, Any, Made]:
+    return reader.read(client, route, JSON, data)
 
 
 async def in_steps(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
@@ -96,7 +95,7 @@ LONG: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", LONG)
 async def test_a_long_label_holds_up_nobody(reader: Reading, tmp_path: Path, name: str) -> None:
-    data, problems = body(LONG[name]), held(tmp_path)
+    data, problems = body(LONG[name]), held(tmp_path, reader)
     await labels(reader, "me", "get_reward", body(TESTS))  # one is there
 
     async def judged() -> Problem:
@@ -110,6 +109,38 @@ async def test_a_long_label_holds_up_nobody(reader: Reading, tmp_path: Path, nam
 
     problem, longest = await in_steps(judged())
     assert problem.tests and longest < STEP, longest
+
+
+ROWS: dict[str, Any] = {
+    "APPS": {"problem_id": "p", "input_output": json.dumps(stdio(90, 300_000))},
+    "CodeContests": {
+        "name": "p",
+        "public_tests": {"input": ["1 2\n" * 50_000] * 90, "output": ["3\n"] * 90},
+        "private_tests": {"input": [], "output": []},
+    },
+    "verl": {"reward_model": {"ground_truth": json.dumps(calls(30, 400_000))}},
+    "ours, but for a test": {"problem_id": "p", "tests": [{"input": "1 2\n" * 50_000, "output": "3\n"}] * 90 + [{}]},
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_a_long_row_holds_up_nobody(reader: Reading, tmp_path: Path, name: str) -> None:
+    data, problems = msgspec.json.encode(ROWS[name]), held(tmp_path, reader)
+    await reader.problem("me", msgspec.json.encode(ROWS["APPS"] | {"input_output": TESTS}), JSON)  # one is there
+
+    async def read() -> Problem | BadRequest:
+        await values.check(data, JSON, CAPS.values)
+        try:
+            return (await problems.named(msgspec.Raw(data), JSON, "$.problem", "me")).problem
+        except BadRequest as refused:
+            return refused
+
+    found, longest = await in_steps(read())
+    assert longest < STEP, longest
+    if isinstance(found, BadRequest):
+        assert (name, found.path) == ("ours, but for a test", "$.problem.tests[90].input")
+    else:
+        assert len(found.tests) in (30, 90)
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
@@ -127,7 +158,7 @@ async def test_values_in_text_are_counted(reader: Reading, tmp_path: Path, name:
     async def judged() -> Refused:
         try:
             read = await labels(reader, "me", "get_reward", data)
-            await held(tmp_path).named(msgspec.Raw(read.problems[0].data), MSGPACK, "$")
+            await held(tmp_path, reader).named(msgspec.Raw(read.problems[0].data), MSGPACK, "$")
         except TooLarge as refused:
             return refused
         raise AssertionError(read)
@@ -148,7 +179,9 @@ async def test_a_small_label_may_be_a_large_one(
 ) -> None:
     monkeypatch.setattr(reading, "SECONDS", 60.0)  # of a machine that does something else as well
     read = await labels(reader, "me", "remote_rm", msgspec.json.encode({"response": ADD, "label": packed(9)}))
-    assert len((await held(tmp_path).named(msgspec.Raw(read.problems[0].data), MSGPACK, "$")).problem.tests) == 9
+    assert (
+        len((await held(tmp_path, reader).named(msgspec.Raw(read.problems[0].data), MSGPACK, "$")).problem.tests) == 9
+    )
     assert len(body(packed(100_002))) < values.LARGE
     with pytest.raises(BadRequest, match="100000 of them; this server allows 10000"):
         await labels(reader, "me", "get_reward", body(packed(100_000)))
@@ -157,7 +190,7 @@ async def test_a_small_label_may_be_a_large_one(
         await labels(reader, "me", "get_reward", body(packed(100_001)))
     monkeypatch.setattr(reading, "SECONDS", 60.0)
     monkeypatch.setattr(reading, "MEMORY", 16 << 20)
-    with pytest.raises(TooLarge, match="its labels"):  # or the decoder ends with a signal
+    with pytest.raises(TooLarge, match="what it holds"):  # or the decoder ends with a signal
         await labels(reader, "me", "get_reward", body(packed(100_002)))
     monkeypatch.undo()
     assert (await labels(reader, "me", "get_reward", body(TESTS))).programs
@@ -224,7 +257,9 @@ def test_others_are_answered_while_a_label_is_read(start: Start) -> None:
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
-async def test_a_problem_read_a_test_at_a_time_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_problem_read_a_test_at_a_time_is_the_same(
+    reader: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole: Problem = Problem(
         problem_id="p",
         mode="call",
@@ -234,7 +269,7 @@ async def test_a_problem_read_a_test_at_a_time_is_the_same(tmp_path: Path, monke
     )
     monkeypatch.setattr(problems, "LARGE", 0)
     for media, encode in ((JSON, msgspec.json.encode), (MSGPACK, msgspec.msgpack.encode)):
-        store = held(tmp_path)
+        store = held(tmp_path, reader)
         assert (await store.named(msgspec.Raw(encode(whole)), media, "$")).problem == whole
         given: dict[str, Any] = msgspec.to_builtins(whole)
         for change, path in (

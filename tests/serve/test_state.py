@@ -285,7 +285,12 @@ def troubles() -> list[str | None]:
 
 @pytest.fixture
 def problems(tmp_path: Path, troubles: list[str | None]) -> Callable[[], Problems]:
-    return lambda: Problems(tmp_path / "p", Caps(), None, memory=1 << 30, disk=1 << 30, trouble=troubles.append)
+    async def read(*_: object) -> Any:
+        raise AssertionError("all of them are ours")
+
+    return lambda: Problems(
+        tmp_path / "p", Caps(), None, memory=1 << 30, disk=1 << 30, read=read, trouble=troubles.append
+    )
 
 
 async def test_a_problem_that_cannot_be_written_is_held_and_leaves_nothing(

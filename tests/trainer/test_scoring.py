@@ -140,7 +140,7 @@ def test_seeds_are_different_and_lasting() -> None:
 def test_rows_that_cannot_be_used_are_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     row = {"problem_id": "p", "statement": "Add.", "tests": [{"input": "", "output": "1"}]}
     file = tmp_path / "rows.jsonl"
-    file.write_text(json.dumps(row) + "\n" + json.dumps(row | change) + "\n")
+    file.write_text(json.dumps(row) + "\n" + json.dumps(row | {"problem_id": "q"} | change) + "\n")
     with pytest.raises(DataError, match=rf"rows\.jsonl:2: .*{words}"):
         read([file])
 
