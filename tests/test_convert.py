@@ -289,8 +289,9 @@ def test_a_question_with_starter_code(tmp_path: Path) -> None:
     assert f"Add two numbers.\n\nBegin with this code:\n\n```python\n{code}\n```" in row["prompt"][0]["content"]
     (row,) = rows_of(tmp_path, "trl", lcb(starter_code=code, question_content=f"Add: {code}"))
     assert row["prompt"][0]["content"].count(code) == 1
-    (row,) = rows_of(tmp_path, "trl", lcb(starter_code=code), prompt="{starter}|{statement}")
-    assert row["prompt"][0]["content"] == f"{code}|Add two numbers."
+    braces = lcb(starter_code=code, question_content="Add {starter}.")
+    (row,) = rows_of(tmp_path, "trl", braces, prompt="{starter}|{statement}|{}")
+    assert row["prompt"][0]["content"] == f"{code}|Add {{starter}}.|{{}}"
 
 
 def call(**fields: Any) -> Problem:

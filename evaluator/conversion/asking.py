@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..datasets.base import Example
 from ..datasets.prompts import Message, messages
 from ..problem import Problem
@@ -32,7 +34,8 @@ def question(problem: Problem, template: str | None = None) -> str | None:
     if not statement and not starter:
         return None
     if template is not None:
-        return template.replace("{statement}", statement).replace("{starter}", starter)
+        texts = {"{statement}": statement, "{starter}": starter}
+        return re.sub("|".join(map(re.escape, texts)), lambda found: texts[found[0]], template)
     if problem.mode not in WANTED:
         return statement
     parts = [statement]
