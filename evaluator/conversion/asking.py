@@ -14,6 +14,7 @@ WANTED = {
     "assert": "Write it in Python.",
 }
 """By mode. Statements of others say themselves what an answer is."""
+REST = "Answer with what comes after it, as one ```python block."
 ANSWER = "Answer with the whole code, as one ```python block."
 
 
@@ -38,6 +39,8 @@ def question(problem: Problem, template: str | None = None) -> str | None:
         return re.sub("|".join(map(re.escape, texts)), lambda found: texts[found[0]], template)
     if problem.mode not in WANTED:
         return statement
+    if problem.partial_solution:
+        return f"{statement}\n\nGo on with this code:\n\n{_fenced(problem.partial_solution)}\n\n{REST}\n"
     parts = [statement]
     if starter and starter.strip() == statement.strip():  # a prompt to go on with is both
         parts = [f"Go on with this code:\n\n{_fenced(starter)}"]
