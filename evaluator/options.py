@@ -113,15 +113,16 @@ class RewardOptions(JudgeOptions, frozen=True, kw_only=True, forbid_unknown_fiel
     def submission(self, completion: str, problem: Problem | None = None, *, language: str | None = None) -> Submission:
         """The program, or the answer, in what a model said. ``language``: not that of the options."""
         language = language or self.language
+        begun = problem and problem.partial_solution
         if self.form == "raw":
-            return Submission(code=completion, language=language)
+            return Submission(code=_whole(completion, begun), language=language)
         thinks = self.starts_in_think
         if problem is not None and problem.mode in PREDICTIONS:
             found = extract_answer(completion, starts_in_think=thinks, given=given_in(problem))
         else:
             name = problem and problem.entry_point
             found = extract(completion, language, starts_in_think=thinks, entry_point=name)
-        return Submission(code=found.code, language=language, found=found.found)
+        return Submission(code=_whole(found.code, begun), language=language, found=found.found)
 
     def worth(self, problem: Problem, report: Report) -> float | None:
         """The reward. None: the judge failed, on the program or on a test that decides how much."""
@@ -183,6 +184,13 @@ def changed(options: Validated) -> dict[str, Any]:
     """The fields that are not as they are by themselves."""
     fields = msgspec.structs.fields(type(options))
     return {each.name: value for each in fields if (value := getattr(options, each.name)) != each.default}
+
+
+def _whole(code: str | None, begun: str | None) -> str | None:
+    """The program, with what the problem has begun of it."""
+    if code is None or not begun or code.strip().startswith(begun.strip()):
+        return code
+    return f"{begun}\n{code}"
 
 
 @functools.lru_cache(64)

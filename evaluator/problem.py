@@ -158,6 +158,9 @@ class Problem(ValidText, frozen=True, kw_only=True):
     """What is asked, as the data set tells it to a model."""
     starter_code: str | None = None
     """Source that the program is to begin with: a signature, a class."""
+    partial_solution: str | None = None
+    """Source that a completion goes on from: it is put before the program there, unless that begins so. Source that is
+    given as such is whole."""
     difficulty: str | None = None
     """In the words, or the number, of the data set."""
     contest_date: str | None = None
@@ -190,7 +193,14 @@ class Problem(ValidText, frozen=True, kw_only=True):
     def size(self) -> int:
         """Bytes of memory that it takes, roughly."""
         checker = self.checker
-        texts = [self.prelude, self.statement, self.starter_code, checker.source, *checker.files.values()]
+        texts = [
+            self.prelude,
+            self.statement,
+            self.starter_code,
+            self.partial_solution,
+            checker.source,
+            *checker.files.values(),
+        ]
         texts += [text for included in self.include.values() for text in included.files.values()]
         for test in self.tests:
             texts += test.input, test.output, test.code, test.function

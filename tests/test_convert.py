@@ -139,6 +139,7 @@ PROBLEMS = [
         prelude="import math\n",
         statement="S",
         starter_code="class C: ...",
+        partial_solution="class C:\n    x = 1",
     ),
     Problem(
         problem_id="three",
@@ -283,14 +284,23 @@ def test_a_prompt_that_is_no_text_is_made_from_the_statement(tmp_path: Path) -> 
     assert message["content"].startswith("Add.\n\nWrite a Python program")
 
 
+def test_a_question_with_a_partial_solution() -> None:
+    problem = Problem(problem_id="p", tests=(TestCase("1", "1"),), statement="Add.", partial_solution="x = 1")
+    assert question(problem) == (
+        "Add.\n\nGo on with this code:\n\n```python\nx = 1\n```\n\n"
+        "Answer with what comes after it, as one ```python block.\n"
+    )
+
+
 def test_a_question_with_starter_code(tmp_path: Path) -> None:
     code = "def add(a, b):"
     (row,) = rows_of(tmp_path, "trl", lcb(starter_code=code))
     assert f"Add two numbers.\n\nBegin with this code:\n\n```python\n{code}\n```" in row["prompt"][0]["content"]
     (row,) = rows_of(tmp_path, "trl", lcb(starter_code=code, question_content=f"Add: {code}"))
     assert row["prompt"][0]["content"].count(code) == 1
-    (row,) = rows_of(tmp_path, "trl", lcb(starter_code=code), prompt="{starter}|{statement}")
-    assert row["prompt"][0]["content"] == f"{code}|Add two numbers."
+    braces = lcb(starter_code=code, question_content="Add {starter}.")
+    (row,) = rows_of(tmp_path, "trl", braces, prompt="{starter}|{statement}|{}")
+    assert row["prompt"][0]["content"] == f"{code}|Add {{starter}}.|{{}}"
 
 
 def call(**fields: Any) -> Problem:
@@ -461,10 +471,11 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(tmp_path: Path, suff
     with file.open("w") as lines:
         lines.writelines(large())
     code = (
-        "import resource, sys\n"
+        "import re, sys\n"
         "from microcoder.evaluator.cli import main\n"
         "code = main(sys.argv[1:])\n"
-        "print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]\n"  # not that of who started it
+        "print(code, int(peak) // 1024)"
     )
     command = [sys.executable, "-c", code, "convert", str(file), "--to", "verl", "-o", str(there), "-q"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -717,8 +717,6 @@ def test_test_functions_in_other_languages(tmp_path: Path) -> None:
     assert read_row(tmp_path, AUTOEVAL)[1].tests[0].code == "assert add(1, 2) == 3"
     error = bad_row(tmp_path, AUTOEVAL | {"labels": {"programming_language": "go"}})
     assert error.reason.startswith("its tests are go, not Python")
-    asset = {"code": "assert add(1, 2) == 3", "asset": {"x.txt": "x"}}
-    assert bad_row(tmp_path, AUTOEVAL | {"test": asset}).reason == "files beside a test are not supported"
 
 
 def test_mbpp(tmp_path: Path) -> None:

@@ -439,3 +439,9 @@ async def test_call_based_programs_return_values() -> None:
         assert report.status is Status.RUNTIME_ERROR
         assert "not JSON data" in (report.tests[0].message or "")
         assert (await one.evaluate(problem, "class Other: pass")).status is Status.RUNTIME_ERROR
+        # Where the problem names only the function, the program says whether it is a method.
+        only_named = msgspec.structs.replace(problem, entry_class=None)
+        function = "class Solution: ...\ndef pair(a, b): return a, b\n"
+        for program in (right, function):
+            assert (await one.evaluate(only_named, program)).accepted
+        assert (await one.evaluate(only_named, "class Other:\n    def pair(self, a, b): return a, b")).reward == 0.0

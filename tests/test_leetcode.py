@@ -539,8 +539,8 @@ async def test_objects_of_the_classes_of_a_prelude_go_there_and_back(evaluator: 
         "completion": program(Case("", "head)", [], None, [], []), right),
     }
     source = Row(PATH, 1, row)
-    told, programs, _ = format_of(source).read(source)
-    (reference,) = programs
+    example = format_of(source).read(source)
+    told, (reference,) = example.problem, example.programs
     assert isinstance(reference, Submission)
     assert reference.code is not None
     await judge(evaluator, told, {reference.code: True, program(Case("", "head)", [], None, [], []), wrong): False})

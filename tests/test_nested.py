@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from microcoder.evaluator import Evaluator, Problem
+from microcoder.evaluator.cli import main
 from microcoder.evaluator.datasets import InputError, Rows
 from microcoder.evaluator.integrations.truth import problem_of
+from microcoder.evaluator.options import RewardOptions
+from microcoder.sandbox.limits import MIB, Limits
 
 from .test_datasets import (
+    BIGCODEBENCH,
     COMMON_OJ,
     DEEPCODER,
     HUMANEVAL_X,
@@ -247,11 +251,101 @@ def test_mbpp_of_sandbox_fusion(tmp_path: Path) -> None:
     assert [test.group for test in problem.tests] == ["base", "challenge"]
 
 
+async def rewards(evaluator: Evaluator, folder: Path, row: dict[str, Any], *programs: dict[str, Any]) -> list[float]:
+    """Of programs for a row, from files as other people have them."""
+    files = write(folder / "rows.jsonl", row), write(folder / "programs.jsonl", *programs)
+    reports = [await evaluator.evaluate(*pair) for pair in Rows(files[:1], files[1:])]
+    return [report.reward if report.reward is not None else pytest.fail(str(report)) for report in reports]
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert total('data/numbers.txt') == 6",
+        "def test_total():\n    assert str(total('data/numbers.txt')) == open('sum.txt').read()\n",
+    ],
+)
+async def test_files_beside_a_test_of_sandbox_fusion(evaluator: Evaluator, tmp_path: Path, test: str) -> None:
+    asset = {"data/numbers.txt": base64.b64encode(b"1 2 3\n").decode(), "sum.txt": base64.b64encode(b"6").decode()}
+    row = {"id": "a", "content": "Add.", "labels": {"programming_language": "python"}}
+    right = "def total(name):\n    return sum(map(int, open(name).read().split()))"
+    programs = [{"problem_id": "a", "code": code} for code in (right, right.replace("sum", "max"))]
+    for each in (asset, json.dumps(asset)):
+        assert await rewards(evaluator, tmp_path, row | {"test": {"code": test, "asset": each}}, *programs) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("asset", "reason"),
+    [
+        (["a"], "not an object of files in base64"),
+        ({"a": 1}, "not an object of files in base64"),
+        ({"a": "é"}, "not base64"),
+        ({"a/../../b": "MQ=="}, "not a plain relative name"),
+        ({"a": "MQ==", "a/b": "MQ=="}, "cannot be a file and the folder of"),
+        ({"a": "A" * (12 << 20)}, "files of 9437184 bytes, more than 8388608"),
+    ],
+)
+def test_files_that_cannot_lie_beside_a_test(tmp_path: Path, asset: Any, reason: str) -> None:
+    row = {
+        "content": "Add.",
+        "labels": {"programming_language": "python"},
+        "test": {"code": ASSERTS[0], "asset": asset},
+    }
+    error = bad_row(tmp_path, row)
+    assert error.field == "test.asset"
+    assert reason in error.reason
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_program_between_two_parts_of_a_test(evaluator: Evaluator, tmp_path: Path) -> None:
+    code = "class Node:\n    pass\n#<INSERT>\nassert make().value == 3\n"
+    row = {"id": "a", "content": "Make.", "labels": {}, "test": {"code": code}}
+    right = "def make():\n    node = Node()\n    node.value = 3\n    return node"
+    programs = [{"problem_id": "a", "code": text} for text in (right, right.replace("3", "4"))]
+    assert await rewards(evaluator, tmp_path, row, *programs) == [1, 0]
+    within = row | {"test": {"code": "code = [#<INSERT>\n]"}}
+    assert bad_row(tmp_path, within).reason == "a program within other code is not supported"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_completions_go_on_from_a_partial_solution(evaluator: Evaluator, tmp_path: Path) -> None:
+    begun = "def read():\n    return map(int, input().split())\n\ndef main():\n    a, b = read()"
+    row = LIVEBENCH | {"partial_solution": begun, "solution": f"{begun}\n    print(a + b)\n\nmain()"}
+    rest = "    print(a + b)\n\nmain()"
+    completions = [
+        f"The rest:\n```python\n{rest}\n```",
+        f"```python\n{begun}\n{rest}\n```",
+        f"```python\n{rest.replace('+', '-')}\n```",
+        "I do not know.",
+    ]
+    programs = [{"question_id": "lb_1", "completion": each} for each in completions]
+    assert await rewards(evaluator, tmp_path, row, *programs) == [1, 1, 0, 0]
+    [(problem, reference)] = Rows([tmp_path / "rows.jsonl"])
+    assert (await evaluator.evaluate(problem, reference)).accepted
+    raw = Rows([tmp_path / "rows.jsonl"], [write(tmp_path / "raw.jsonl", *programs)], options=RewardOptions(form="raw"))
+    assert [str(program.code).count("def main") for _, program in raw] == [1, 2, 1, 1]
+
+
+def test_a_task_of_bigcodebench_may_call_its_prompt_so(tmp_path: Path) -> None:
+    renamed = {"prompt" if name == "complete_prompt" else name: value for name, value in BIGCODEBENCH.items()}
+    file = write(tmp_path / "rows.jsonl", renamed)
+    [(form, example)] = Rows([file]).examples()
+    assert (form.name, example.form) == ("humaneval", "bigcodebench")
+    assert example.problem.tests == read_row(tmp_path, BIGCODEBENCH)[1].tests
+    assert main(["inspect", str(write(file, renamed)), "--json", str(tmp_path / "told.json"), "-q"]) in (0, 1)
+    assert json.loads((tmp_path / "told.json").read_bytes())["formats"] == {"bigcodebench": 1}
+
+
+def test_the_memory_limit_of_taco(tmp_path: Path) -> None:
+    for value, limit in (("256.0 megabytes", 256 * MIB), (None, Limits().memory), ("0", Limits().memory)):
+        assert read_row(tmp_path, apps(memory_limit=value))[1].limits.memory == limit
+
+
 def test_livebench(tmp_path: Path) -> None:
     _, problem, _ = read_row(tmp_path, LIVEBENCH)
     assert (problem.problem_id, problem.title, problem.source) == ("lb_1", "Sum", "atcoder")
     assert [(test.input, test.group) for test in problem.tests] == [("1 2\n", "sample"), ("5 5\n", "secret")]
-    assert bad_row(tmp_path, LIVEBENCH | {"partial_solution": "x = 1"}).field == "partial_solution"
     task = {
         "question_id": "t",
         "turns": ["Do."],

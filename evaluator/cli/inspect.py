@@ -57,7 +57,8 @@ def inspect(options: Inspect) -> Inspection:
         for row_format, example in rows.examples():
             programs = list(rows.usable(example))
             right = [program.code or "" for program in programs if program.accept]
-            inspector.add_problem(row_format.name, example.problem, rows.place_of(example.problem.problem_id), right)
+            place = rows.place_of(example.problem.problem_id)
+            inspector.add_problem(example.form or row_format.name, example.problem, place, right)
             for program in programs:
                 inspector.add_program(program)
     result = inspector.result()

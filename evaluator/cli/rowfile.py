@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -37,7 +38,7 @@ class RowFile:
         self.rows = 0
         self._overwrite = overwrite
         self._place = path.resolve()
-        self._beside = self._place.with_name(f".{path.name}.{os.getpid()}")
+        self._beside = self._place.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             self._file = os.fdopen(os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
         except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..datasets.base import Example
 from ..datasets.prompts import Message, messages
 from ..problem import Problem
@@ -12,6 +14,7 @@ WANTED = {
     "assert": "Write it in Python.",
 }
 """By mode. Statements of others say themselves what an answer is."""
+REST = "Answer with what comes after it, as one ```python block."
 ANSWER = "Answer with the whole code, as one ```python block."
 
 
@@ -32,9 +35,12 @@ def question(problem: Problem, template: str | None = None) -> str | None:
     if not statement and not starter:
         return None
     if template is not None:
-        return template.replace("{statement}", statement).replace("{starter}", starter)
+        texts = {"{statement}": statement, "{starter}": starter}
+        return re.sub("|".join(map(re.escape, texts)), lambda found: texts[found[0]], template)
     if problem.mode not in WANTED:
         return statement
+    if problem.partial_solution:
+        return f"{statement}\n\nGo on with this code:\n\n{_fenced(problem.partial_solution)}\n\n{REST}\n"
     parts = [statement]
     if starter and starter.strip() == statement.strip():  # a prompt to go on with is both
         parts = [f"Go on with this code:\n\n{_fenced(starter)}"]

@@ -101,6 +101,8 @@ class Example(NamedTuple):
     """How the row asks a model: text, or chat messages. None: it only has a statement."""
     also: str | None = None
     """What else programs may call the problem, where no other one is called so."""
+    form: str | None = None
+    """Name of the format that the row turned out to be of. None: of that which read it."""
 
 
 class Public(NamedTuple):

@@ -11,7 +11,7 @@ from ..problem import Checker
 from ..submission import Submission
 from .base import Example, Fields, Format, Public, make_problem
 from .cases import function_tests
-from .humaneval import before
+from .prompts import before
 
 
 class Task(msgspec.Struct):
@@ -32,13 +32,14 @@ class BigCodeBench(Format[Task]):
 
     def example(self, row: Task, fallback_id: str) -> Example:
         """Its own judge puts the prompt before the program, too, so that a program may leave out the imports."""
-        prelude = before(row.code_prompt or row.complete_prompt, row.entry_point)
+        name = row.entry_point if row.entry_point.isidentifier() else None
+        prelude = before(row.code_prompt or row.complete_prompt, name)
         problem = make_problem(
             problem_id=row.task_id,
             mode="assert",
             tests=function_tests(row.test, prelude),
             checker=Checker(type="assert"),
-            entry_point=row.entry_point,
+            entry_point=name,
             prelude=prelude,
             statement=row.instruct_prompt or row.complete_prompt,
             starter_code=row.complete_prompt,

@@ -16,7 +16,7 @@ from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Fields, Format, Public, Unusable, as_list, make_problem
 from .demanding import check_demand, limits_of
-from .humaneval import before
+from .prompts import before
 
 
 class _Row(msgspec.Struct):

@@ -1,5 +1,5 @@
-"""HumanEval and what has its form (HumanEval+, LeetCodeDataset, BigCodeBench): a prompt to go on with, and a ``check``
-function, or a module of tests."""
+"""HumanEval and what has its form (HumanEval+, LeetCodeDataset): a prompt to go on with, and a ``check`` function.
+Where there is a module of tests instead, it is a task of BigCodeBench, whose prompt was renamed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import msgspec
 from ..asserts import functions
 from ..problem import Checker, TestCase
 from ..submission import Submission
+from . import bigcodebench
 from .base import Example, Fields, Format, Public, make_problem
-from .cases import function_tests
+from .bigcodebench import BigCodeBench
 from .demanding import check_demand, limits_of
+from .prompts import before
 
 
 class Task(msgspec.Struct):
@@ -41,6 +43,10 @@ class HumanEval(Format[Task]):
     )
 
     def example(self, row: Task, fallback_id: str) -> Example:
+        if functions(row.test) and not re.search(r"^def check\b", row.test, re.MULTILINE):
+            task = bigcodebench.Task(row.task_id, row.prompt, row.entry_point, row.test)
+            task.canonical_solution = row.canonical_solution
+            return BigCodeBench().example(task, fallback_id)._replace(form=BigCodeBench.name)
         # `Solution().f` in LeetCodeDataset; there the prompt holds only imports.
         name = row.entry_point if row.entry_point.isidentifier() else None
         check_demand(row.task_id, "test", row.test)
@@ -60,19 +66,9 @@ class HumanEval(Format[Task]):
 
 
 def _tests(row: Task) -> tuple[TestCase, ...]:
-    if functions(row.test) and not re.search(r"^def check\b", row.test, re.MULTILINE):
-        return function_tests(row.test, row.prompt)
     if re.search(r"^check\(", row.test, re.MULTILINE):
         return (TestCase(code=row.test),)
     return (TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),)
-
-
-def before(prompt: str, entry_point: str | None) -> str:
-    """What a prompt defines before the function that is asked for: imports, and helpers that programs may call."""
-    if entry_point is None:
-        return prompt
-    at = prompt.rfind(f"def {entry_point}(")
-    return prompt[: max(at, 0)]
 
 
 def _reference(row: Task) -> Iterator[Submission]:

@@ -66,6 +66,7 @@ class InputOutput(Format[_Row]):
             contest_date=row.date,
             source=row.source or row.url,
             time_limit=seconds(row.time_limit),
+            limits=memory(row.memory_limit),
             **cases.fields(),
         )
         return Example(problem, solutions(row.solutions, language=row.language), row.prompt)

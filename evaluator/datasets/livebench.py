@@ -1,5 +1,5 @@
 """Coding questions of LiveBench: a question of LiveCodeBench in ``original_json`` with its tests beside it, or a task
-in the form of BigCodeBench."""
+in the form of BigCodeBench. Answers go on from a ``partial_solution``, where there is one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from .base import Example, Fields, Format, Public, Unusable
+from .base import Example, Fields, Format, Public
 from .bigcodebench import BigCodeBench, Task
 from .input_output import solutions
 from .livecodebench import LiveCodeBench, Question
@@ -46,13 +46,16 @@ class LiveBench(Format[_Row]):
     )
 
     def example(self, row: _Row, fallback_id: str) -> Example:
-        if row.partial_solution:
-            reason = "answers go on where it ends, which is not supported; rows without it are judged"
-            raise Unusable("partial_solution", reason, row.partial_solution)
         if row.tests and row.entry_point:
             prompt = row.code_prompt or ""
             task = Task(row.question_id, prompt, row.entry_point, row.tests, instruct_prompt=row.turns[0])
-            return BigCodeBench().example(task, fallback_id)._replace(prompt=row.turns[0])
+            example = BigCodeBench().example(task, fallback_id)
+        else:
+            example = self._question(row, fallback_id)
+        problem = msgspec.structs.replace(example.problem, partial_solution=row.partial_solution or None)
+        return example._replace(problem=problem, prompt=row.turns[0])
+
+    def _question(self, row: _Row, fallback_id: str) -> Example:
         own = row.original_json
         question = Question(
             question_id=row.question_id,
@@ -67,4 +70,4 @@ class LiveBench(Format[_Row]):
             metadata=own.metadata,
         )
         example = LiveCodeBench().example(question, fallback_id)
-        return Example(example.problem, solutions(row.solution, name="solution"), row.turns[0])
+        return example._replace(programs=solutions(row.solution, name="solution"))

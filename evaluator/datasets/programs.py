@@ -182,7 +182,7 @@ def program_in(
 
 def _goes_on(text: str, problem: Problem) -> bool:
     """Whether the text is the rest of a function that the prompt began, as base models write it."""
-    if problem.mode != "assert" or not problem.starter_code or not problem.entry_point:
+    if problem.mode != "assert" or not problem.starter_code or not problem.entry_point or problem.partial_solution:
         return False
     defined = re.search(rf"^(?:async )?def {re.escape(problem.entry_point)}\b", text, re.MULTILINE)
     return not defined and re.match(r"(?:[ \t]*\n)*[ \t]+\S", text) is not None

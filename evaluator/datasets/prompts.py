@@ -33,12 +33,12 @@ def messages(prompt: Any) -> list[Message] | None:
     if isinstance(prompt, str):
         return [Message("user", prompt)] if prompt else None
     try:
-        before = msgspec.convert(prompt, list[Message])
+        earlier = msgspec.convert(prompt, list[Message])
     except msgspec.ValidationError:
         return None
-    while before and before[-1].role == "assistant":
-        before.pop()
-    return before or None
+    while earlier and earlier[-1].role == "assistant":
+        earlier.pop()
+    return earlier or None
 
 
 def said(content: Any) -> str:
@@ -47,3 +47,11 @@ def said(content: Any) -> str:
         return content
     texts = [part.get("text") for each in as_list(content) or () if (part := as_object(each)) is not None]
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def before(prompt: str, entry_point: str | None) -> str:
+    """What a prompt defines before the function that is asked for: imports, and helpers that programs may call."""
+    if entry_point is None:
+        return prompt
+    at = prompt.rfind(f"def {entry_point}(")
+    return prompt[: max(at, 0)]

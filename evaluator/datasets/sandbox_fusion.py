@@ -1,7 +1,7 @@
 """Data sets of SandboxFusion: ``content``, ``labels``, and a ``test`` whose form depends on the type of the data set.
 
     CommonOJ    [{"input": {"stdin": ...}, "output": {"stdout": ...}}, ...]; judged in any language
-    AutoEval    {"code": ..., "asset": {name: file}}: code that tests; only Python is read
+    AutoEval    {"code": ..., "asset": {name: base64 of a file}}: code that tests; only Python is read
     HumanEval   text with ``check``, where ``labels`` have an entry_point; or assertions (MHPP)
     MBPP        ``test_list`` instead; ``labels`` have what else there is
 
@@ -10,11 +10,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
 
+from ...sandbox.limits import MIB
+from ...sandbox.names import check_names, unplaceable
 from ..problem import Checker
 from ..submission import Submission
 from .base import Example, Fields, Format, Public, Unusable, as_list, as_object, make_problem
@@ -24,6 +29,24 @@ from .input_output import solutions
 from .languages import named, not_python
 from .mbpp import Mbpp
 from .mbpp import Task as MbppTask
+
+FILES = 8 * MIB
+"""Bytes that the files beside a test may have."""
+_PLACED = """\
+def _place(files):
+    import base64, os
+    for name, text in files.items():
+        if not os.path.exists(name):
+            os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+            with open(f"{name}.{os.getpid()}", "wb") as file:
+                file.write(base64.b64decode(text))
+            os.replace(file.name, name)
+_place({files!r})
+del _place
+"""
+"""The test and the program may run in two processes, side by side in one folder."""
+_INSERT = re.compile(r"^#<INSERT>[ \t]*\n", re.MULTILINE)
+"""Where the program stands, if not before the test."""
 
 
 class _Row(msgspec.Struct):
@@ -93,19 +116,42 @@ def _mbpp(row: _Row, name: str, labels: dict[str, Any]) -> Example:
 
 
 def _auto_eval(row: _Row, name: str, test: dict[str, Any]) -> Example:
-    if test.get("asset"):
-        raise Unusable("test.asset", "files beside a test are not supported", test["asset"])
     if not isinstance(code := test.get("code"), str):
         raise Unusable("test.code", "missing")
-    return _assertions(row, name, code)
+    before, *after = _INSERT.split(code, 1)
+    if after:
+        return _assertions(row, name, after[0], _placed(test.get("asset")) + before)
+    if "#<INSERT>" in code:
+        raise Unusable("test.code", "a program within other code is not supported", code)
+    return _assertions(row, name, code, _placed(test.get("asset")))
 
 
-def _assertions(row: _Row, name: str, code: str) -> Example:
+def _placed(asset: Any) -> str:
+    """Source that puts the files there."""
+    files = as_object(parse(asset or {}, "test.asset"))
+    if files is None or not all(isinstance(text, str) for text in files.values()):
+        raise Unusable("test.asset", "not an object of files in base64", asset)
+    if not files:
+        return ""
+    try:
+        contents = {name: base64.b64decode(text) for name, text in files.items()}
+    except (binascii.Error, ValueError) as error:
+        raise Unusable("test.asset", f"not base64: {error}") from None
+    check_names(files, "test.asset")
+    if (lack := unplaceable(contents)) is not None:
+        raise Unusable("test.asset", lack)
+    if (size := sum(map(len, contents.values()))) > FILES:
+        raise Unusable("test.asset", f"files of {size} bytes, more than {FILES}")
+    return _PLACED.replace("{files!r}", repr(files))
+
+
+def _assertions(row: _Row, name: str, code: str, prelude: str = "") -> Example:
     problem = make_problem(
         problem_id=name,
         mode="assert",
-        tests=function_tests(code),
+        tests=function_tests(code, prelude),
         checker=Checker(type="assert"),
+        prelude=prelude,
         statement=row.content,
     )
     reference = row.canonical_solution if isinstance(row.canonical_solution, str) else None

@@ -156,3 +156,20 @@ def test_scoring_needs_no_torch() -> None:
     free = [f"microcoder.trainer.{name}" for name in modules.split() if name != "calibrate"]
     code = f"import sys; sys.modules['torch'] = None; import {', '.join(free)}"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=110, cwd="/")
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    row = {"problem_id": "p", "statement": "Add.", "time_limt": 1, "tests": [{"input": "", "output": "1"}]}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    assert read([file])[1] == [f"{file}:1: time_limt: there is no such field; did you mean time_limit?"]
+
+
+@pytest.mark.parametrize("name", ["starter_code", "starter"])
+def test_a_starter_is_asked_for_unless_the_statement_has_it(tmp_path: Path, name: str) -> None:
+    row = {"problem_id": "p", "tests": [{"input": "", "output": "1"}], name: "def f():"}
+    file = tmp_path / "rows.jsonl"
+    for statement, starter in (("Write f.", "def f():"), ("Go on:\ndef f():\n", "")):
+        file.write_text(json.dumps(row | {"statement": statement}) + "\n")
+        (task,) = read([file])[0]
+        assert (task.statement, task.starter) == (statement, starter)
