@@ -127,7 +127,7 @@ CASES = (
     Case("parquet, nested columns, row groups of 1 GiB", contests, "rows.parquet", 1),
     Case("parquet, rows of 1 MB", livecodebench, "rows.parquet", 0.2),
     Case("every row looks wrong or cannot be used", suspicious, "rows.jsonl", 1, by_rows=True),
-    Case("--verify", right, "rows.jsonl", 0.02, by_rows=True, verify=True),
+    Case("with --verify", right, "rows.jsonl", 0.02, by_rows=True, verify=True),
 )
 
 
