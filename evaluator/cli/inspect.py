@@ -73,7 +73,7 @@ def _reading(rows: Rows, began: float) -> str:
     """How far it has come."""
     of = f" of {rows.size / MIB:,.0f}" if rows.size else ""
     rate = rows.read / max(time.monotonic() - began, 1e-9)
-    return f"{rows.read:,} rows  {rows.done / MIB:,.0f}{of} MiB  {rate:,.0f} rows/s"
+    return f"{rows.read:,} rows  {rows.done / MIB:,.0f}{of} MiB  {rate:,.1f} rows/s"
 
 
 def verify(options: Inspect) -> Verification:
