@@ -1,12 +1,13 @@
 """A closed part of Python's expressions, evaluated over its syntax tree. Nothing of a test is ever executed here.
 
-Bounded: no power, product, sum or repetition makes a value of more than MOST bits, characters or items, and within
-``limited_time`` there is an end to constants.
+Bounded: no power, product, sum or repetition makes a value of more than MOST bits, characters or items, what is shared
+counts as often as it stands somewhere, and within ``limited_time`` there is an end to constants.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import operator
 import threading
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from typing import Any
 
 MOST = 1_000_000
+MOST_TEXT = 1 << 26
+"""Most characters of all texts in a value."""
 TEXT = 1000
 """Most characters of text that are read as a number."""
 
@@ -80,6 +83,35 @@ def _check_size(value: object) -> None:
         raise Outside("a range too long to walk")
     if type(value) is str and len(value) > MOST:
         raise Outside("a text too long to walk")
+
+
+_HOLDING = frozenset((list, tuple, set, frozenset, dict))
+
+
+def _weigh(*values: object) -> None:
+    """Raises Outside for values that hold too much when they are written out, or looked at item by item."""
+    known: dict[int, tuple[int, int]] = {}
+    for value in values:
+        _weight(value, known)
+
+
+def _weight(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """(items, characters). ``known``: those of what holds others, by id, while that lives."""
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
+    if kind is str or kind is bytes:
+        return 1, len(value)
+    if kind not in _HOLDING:
+        return 1, 0
+    if (found := known.get(id(value))) is not None:
+        return found
+    items, characters = 1, 0
+    for part in itertools.chain(value, value.values()) if kind is dict else value:
+        more, longer = _weight(part, known)
+        items, characters = items + more, characters + longer
+        if items > MOST or characters > MOST_TEXT:
+            raise Outside("constants that hold more than a million items")
+    known[id(value)] = items, characters
+    return items, characters
 
 
 def _number(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -150,6 +182,13 @@ def evaluate(node: ast.expr, names: Names, results: Sequence[Any] | None = None)
     ``results`` is what slots stand for: ``check`` has seen the expression. Without it, a slot is outside of the
     language.
     """
+    value = _evaluate(node, names, results)
+    if results is None and not isinstance(node, ast.Constant):
+        _weigh(value)
+    return value
+
+
+def _evaluate(node: ast.expr, names: Names, results: Sequence[Any] | None) -> Any:
     if results is not None and (folded := getattr(node, "folded", None)) is not None:
         return folded.value
     match node:
@@ -168,35 +207,36 @@ def evaluate(node: ast.expr, names: Names, results: Sequence[Any] | None = None)
         case ast.List() | ast.Tuple() | ast.Set():
             items = _items(node.elts, names, results)
             if isinstance(node, ast.Set):
+                if results is None:
+                    _weigh(items)
                 return set(frozenset(items))  # as Python makes it of constants: the order of a small set depends on it
             return items if isinstance(node, ast.List) else tuple(items)
         case ast.Dict(keys=keys, values=values):
             if None in keys:
                 raise Outside("** in a dictionary")
-            return {
-                evaluate(key, names, results): evaluate(value, names, results)
-                for key, value in zip(keys, values, strict=True)
-                if key is not None
-            }
+            known = [_evaluate(key, names, results) for key in keys if key is not None]
+            if results is None:
+                _weigh(known)
+            return dict(zip(known, (_evaluate(value, names, results) for value in values), strict=True))
         case ast.UnaryOp(op=op, operand=operand):
-            return _UNARY[type(op)](evaluate(operand, names, results))
+            return _UNARY[type(op)](_evaluate(operand, names, results))
         case ast.BinOp(left=left, op=op, right=right):
-            return _binary(type(op), evaluate(left, names, results), evaluate(right, names, results))
+            return _binary(type(op), _evaluate(left, names, results), _evaluate(right, names, results))
         case ast.Compare():
             return _compare(node, names, results)
         case ast.BoolOp(op=op, values=values):
             value = None
             for part in values:
-                value = evaluate(part, names, results)
+                value = _evaluate(part, names, results)
                 if bool(value) is isinstance(op, ast.Or):
                     break
             return value
         case ast.IfExp(test=test, body=body, orelse=other):
-            return evaluate(body if evaluate(test, names, results) else other, names, results)
+            return _evaluate(body if _evaluate(test, names, results) else other, names, results)
         case ast.Subscript(value=value, slice=place):
-            return evaluate(value, names, results)[evaluate(place, names, results)]
+            return _evaluate(value, names, results)[_evaluate(place, names, results)]
         case ast.Slice(lower=lower, upper=upper, step=step):
-            return slice(*(None if part is None else evaluate(part, names, results) for part in (lower, upper, step)))
+            return slice(*(None if part is None else _evaluate(part, names, results) for part in (lower, upper, step)))
         case ast.Attribute():
             name = dotted(node)
             if name in CONSTANTS:
@@ -259,19 +299,21 @@ def _items(nodes: Sequence[ast.expr], names: Names, results: Sequence[Any] | Non
     for node in nodes:
         if isinstance(node, ast.Starred):
             _look_at_the_clock()
-            items += evaluate(node.value, names, results)
+            items += _evaluate(node.value, names, results)
         else:
-            items.append(evaluate(node, names, results))
+            items.append(_evaluate(node, names, results))
     return items
 
 
 def _compare(node: ast.Compare, names: Names, results: Sequence[Any] | None) -> Any:
-    left, value = evaluate(node.left, names, results), None
+    left, value = _evaluate(node.left, names, results), None
     for op, part in zip(node.ops, node.comparators, strict=True):
-        right = evaluate(part, names, results)
+        right = _evaluate(part, names, results)
         _look_at_the_clock()
         if isinstance(op, ast.In | ast.NotIn):
             _check_size(right)
+        if results is None:
+            _weigh(left, right)
         value = _COMPARE[type(op)](left, right)
         if not value:
             return value
@@ -288,9 +330,12 @@ def _call(node: ast.Call, names: Names, results: Sequence[Any] | None) -> Any:
     for word in node.keywords:
         if word.arg is None or word.arg == "key":
             raise Outside(f"a call of {name} with a function")
-        keywords[word.arg] = evaluate(word.value, names, results)
+        keywords[word.arg] = _evaluate(word.value, names, results)
+    args = _items(node.args, names, results)
+    if results is None:
+        _weigh(*args, *keywords.values())
     _look_at_the_clock()
-    return function(*_items(node.args, names, results), **keywords)
+    return function(*args, **keywords)
 
 
 def _binary(op: type[ast.operator], left: Any, right: Any) -> Any:

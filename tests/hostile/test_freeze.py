@@ -177,6 +177,33 @@ async def test_problems_are_made_ready_while_others_are_served(arena: Arena) -> 
     assert (await judged(arena, problem, "def f(x): return x")).accepted
 
 
+SHARED = "(((0,) * 1000,) * 1000,) * 1000"
+
+
+@ONE_JAIL
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"assert f(1) == {SHARED}",
+        f"assert f(1) in {{{SHARED}, 2}}",
+        f"assert f(1) == {{{SHARED}: 1}}",
+        f"assert f(1) == 7 and {SHARED} != ({SHARED})[:999]",
+        f"assert f(1) == set({SHARED})",
+        f"assert f(1) == max({SHARED}, {SHARED})",
+        f"assert f({SHARED}) == 1",
+        "a = [0] * 1000\nb = [a] * 1000\nc = [b] * 1000\nassert str(c) == f(1)",
+        "assert f('x' * 10**6) == ['x' * 10**6] * 10**6",
+    ],
+)  # fmt: skip
+async def test_constants_of_a_test_that_hold_what_they_share_very_often_are_not_looked_at(
+    arena: Arena, code: str
+) -> None:
+    limits = Limits(cpu_time=0.5, idle_time=0.5, wall_time=10.0)
+    test = TestCase(code=code)
+    problem = Problem(problem_id="p", mode="assert", entry_point="f", tests=(test,), limits=limits)
+    await judged(arena, problem, "def f(x): return 7")
+
+
 # ------------------------------------------------------------------------------------------------------------- outputs
 
 OUTPUTS = {
