@@ -150,7 +150,7 @@ class Problem(ValidText, frozen=True, kw_only=True):
     entry_point: Identifier | None = None
     """call: name of the function or method; input_prediction: of the function. Required there."""
     entry_class: Identifier | None = None
-    """call: class to instantiate, without arguments, for every test."""
+    """call: class to instantiate, without arguments, for every test; assert: one that the tests ask for."""
     prelude: str = ""
     """Source that the data set assumes before the program: imports, helper classes. input_prediction: the function."""
     title: str | None = None

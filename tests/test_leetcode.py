@@ -556,3 +556,16 @@ async def test_functional_tests_have_the_helpers_of_leetcodedataset(evaluator: E
     case = CASES["list"]
     await judge(evaluator, told, {program(case, REVERSE): True, program(case, "return head"): False})
     assert (await evaluator.evaluate(told, "class Solution: pass")).status is Status.RUNTIME_ERROR
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        {"functional": "def check(candidate):\n    assert candidate(2) == 4\n\ncheck(Solution().double)"},
+        {"test_code": "def check(candidate):\n    assert candidate(2) == 4\n", "entry_point": "Solution().double"},
+    ],
+)
+async def test_who_lacks_the_class_whose_method_is_tested_is_wrong(evaluator: Evaluator, tests: dict[str, str]) -> None:
+    told = msgspec.convert({"problem_id": "p", **read_cases(tests, "tests").fields()}, Problem)
+    right = "class Solution:\n    def double(self, x): return 2 * x\n"
+    await judge(evaluator, told, {right: True, "def double(x): return 2 * x\n": False, "": False})

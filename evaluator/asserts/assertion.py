@@ -294,7 +294,7 @@ def read_assertions(problem: Problem) -> Iterator[Assertion]:
         parse(problem.prelude)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"prelude: {_words(error)}") from None
-    told = problem.statement, problem.starter_code
+    told = problem.statement, problem.starter_code, f"class {problem.entry_class}" if problem.entry_class else None
     for number, test in enumerate(problem.tests):
         if test.function is not None:
             try:

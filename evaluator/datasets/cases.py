@@ -126,7 +126,8 @@ class Cases(NamedTuple):
             checker = Checker(type="python_eq", float_tol=TOLERANCE)
             fields |= {"checker": checker, "entry_point": self.entry_point, "entry_class": self.entry_class}
         elif self.mode == "assert":
-            fields |= {"checker": Checker(type="assert"), "entry_point": self.entry_point}
+            fields |= {"checker": Checker(type="assert")}
+            fields |= {"entry_point": self.entry_point, "entry_class": self.entry_class}
         if self.mode != "stdio":
             fields["prelude"] = PRELUDE
             if not _NODES.search(self.prelude) and any(_NODES.search(test.code or "") for test in self.tests):
@@ -207,6 +208,7 @@ def read_cases(value: Any, field: str, *, starter: str | None = None, fn_name: s
 
 _COLUMNS = (("inputs", "outputs"), ("input", "output"), ("test_case_inputs", "test_case_outputs"))
 """What they are called; the first is usual. Of the last each value is JSON."""
+_METHOD = re.compile(r"^check\((\w+)\(\)\.\w+\)", re.MULTILINE)
 _SOURCES = ("functional", "pytest", "test_code", "assert_case", "test_cases")
 
 
@@ -218,7 +220,9 @@ def holds_cases(value: dict[str, Any]) -> bool:
 
 def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | None) -> Cases:
     if code := value.get("functional"):
-        return Cases((TestCase(code=_text(code, f"{field}.functional")),), "assert")
+        code = _text(code, f"{field}.functional")
+        called = _METHOD.findall(code)
+        return Cases((TestCase(code=code),), "assert", entry_class=called[-1] if called else None)
     if code := value.get("pytest"):
         return Cases(function_tests(_text(code, f"{field}.pytest")), "assert")
     if value.get("test_code"):
@@ -265,7 +269,9 @@ def _check(value: dict[str, Any], field: str) -> Cases:
     name = _text(value.get("entry_point"), f"{field}.entry_point")
     prelude = _text(value.get("import_prefix") or "", f"{field}.import_prefix")
     test = TestCase(code=f"{code}\n\ncheck({name})\n")
-    return Cases((test,), "assert", name if name.isidentifier() else None, prelude=f"{prelude}\n")
+    kind, method, _ = name.partition("().")
+    given = (None, kind) if method else (name if name.isidentifier() else None, None)
+    return Cases((test,), "assert", *given, prelude=f"{prelude}\n")
 
 
 def _assertions(value: Sequence[Any], field: str) -> Cases:
