@@ -41,9 +41,8 @@ def value_of(text: str) -> Any:
         raise NoAnswer(f"{type(error).__name__}: {error}") from None
 
 
-def call_in(text: str, function: str) -> tuple[ast.Call, str]:
-    """The call of the function, and what stands between its parentheses. An answer may be that alone. Raises
-    NoAnswer."""
+def call_in(text: str, function: str) -> ast.Call:
+    """The call of the function. An answer may be its arguments alone. Raises NoAnswer."""
     said = text.strip()
     try:
         expression = _parsed(said)
@@ -52,12 +51,14 @@ def call_in(text: str, function: str) -> tuple[ast.Call, str]:
     sides = [expression.left, *expression.comparators] if isinstance(expression, ast.Compare) else [expression]
     for side in sides:
         if side is not None and _calls(side, function):
-            segment = ast.get_source_segment(said, side) or ""
-            return side, segment[segment.index("(") + 1 : segment.rindex(")")]
-    call = _parsed(f"{function}(\n{said}\n)")
-    if not _calls(call, function):
+            return side
+    try:
+        call = parse(f"{function}(\n{said}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        call = None
+    if call is None or not _calls(call, function):
         raise NoAnswer(f"neither a call of {function} nor its arguments")
-    return call, said
+    return call
 
 
 def _calls(node: ast.expr, function: str) -> TypeGuard[ast.Call]:

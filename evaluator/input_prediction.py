@@ -12,15 +12,16 @@ import ast
 import msgspec
 
 from .answer import NoAnswer, call_in
+from .asserts.syntax import unparse
 from .problem import Problem, TestCase
 
 LONGEST = 8 * 1024
 """Characters of an answer, which is parsed while others wait."""
 _NAME = "predicted_input"
 """What programs define."""
-_CALLS = f"def {_NAME}():\n    return {{function}}(\n{{arguments}}\n)\n"
+_CALLS = f"def {_NAME}():\n    return {{function}}{{arguments}}\n"
 _VALUE = f"assert {_NAME}() == {{output}}\n"
-_GIVES = f"def {_NAME}():\n    return (lambda *arguments, **keywords: (arguments, keywords))(\n{{arguments}}\n)\n"
+_GIVES = f"def {_NAME}():\n    return (lambda *arguments, **keywords: (arguments, keywords)){{arguments}}\n"
 _HOLDS = f"""\
 predicted_arguments, predicted_keywords = {_NAME}()
 assert {{function}}(*predicted_arguments, **predicted_keywords) == {{output}}
@@ -46,7 +47,13 @@ def program_of(problem: Problem, answer: str) -> tuple[str, bool]:
     if len(answer) > LONGEST:
         raise NoAnswer(f"longer than {LONGEST} characters")
     function = str(problem.entry_point)
-    call, arguments = call_in(answer, function)
+    call = call_in(answer, function)
+    try:
+        arguments = unparse(
+            ast.Call(ast.Name(""), call.args, call.keywords)
+        )  # of the answer nothing else is in a program
+    except (ValueError, RecursionError):
+        raise NoAnswer("nested too deep, or too large") from None
     literal = all(isinstance(node, _LITERAL) for part in (*call.args, *call.keywords) for node in ast.walk(part))
     return (_CALLS if literal else _GIVES).format(function=function, arguments=arguments), literal
 

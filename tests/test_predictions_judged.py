@@ -144,6 +144,9 @@ FORGED = (
     "f([1])) or (lambda *_: [2, 4])(([1]",
     "[1])\n    return [2, 4]\n    (",
     "f([1]) == 1 or 1",
+    "[1])\nf = lambda *_: [2, 4]\nassert f([1]",
+    "f([1])\nf = lambda *_: [2, 4]\nassert f([1])",
+    "[1])\nf = lambda *_: [2, 4]\nf([1]",
 )
 
 
