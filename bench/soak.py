@@ -333,8 +333,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     parent_mib: float
     """Resident in the evaluator's own process."""
     jail_mib: float | None
-    """What no file holds, proportional (PSS), mean of the jails that stood for a while, with all that is in one. None:
-    there was none, or it may not be read."""
+    """What no file holds, proportional (PSS), of the largest of the jails that stood for a while, with all that is in
+    one: a jail that was begun anew grows until it has run all kinds. None: there was none, or it may not be read."""
     descriptors: int
 
 
@@ -448,7 +448,7 @@ class Soak:
             programs=self.reports,
             seconds=round(seconds, 2),
             parent_mib=round(own.memory_info().rss / MIB, 2),
-            jail_mib=round(statistics.mean(sizes), 2) if sizes else None,
+            jail_mib=round(max(sizes), 2) if sizes else None,
             descriptors=own.num_fds(),
         )
 
