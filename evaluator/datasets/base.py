@@ -29,6 +29,8 @@ SHOWN = 40
 _CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "checker.type": get_args(CheckerType)}
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _LIMITS = Limits.__struct_fields__
+_SLIP = re.compile(r"Expected `([^`]*)`, got `\w+` - at `\$\.(\w+)`")
+"""What is wrong with a field of a row as a whole."""
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 
 T = TypeVar("T")
@@ -140,7 +142,7 @@ class Format(abc.ABC, Generic[R]):
 
     def read(self, row: Row) -> Example:
         """Raises BadRow."""
-        fields: R = decode(self.row, row.content, row.place)
+        fields: R = _read_as(self.row, row)
         try:
             return self.example(fields, row.fallback_id)
         except Unusable as error:
@@ -167,6 +169,69 @@ def decode(kind: type[T], content: Any, place: Place, prefix: str = "") -> T:
         if (value := _with_nan(content)) is not None:
             return decode(kind, value, place, prefix)
         raise BadRow(place, prefix.rstrip(".") or None, f"not JSON: {json_fault(error, content)}") from None
+
+
+def _read_as(kind: type[T], row: Row) -> T:
+    """A row as this type, with the slips of those who pass data sets on: null for a field that may be missing, a number
+    as text or a name as a number, and JSON in a text. Raises BadRow."""
+    try:
+        return decode(kind, row.content, row.place)
+    except BadRow:
+        if (fields := _fields_of(row.content)) is None:
+            raise
+    for _ in range(len(kind.__struct_fields__) + 1):  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            return msgspec.convert(fields, kind)
+        except msgspec.ValidationError as error:
+            if not _mend(fields, kind, error):
+                raise explain(error, fields, row.place) from None
+    return decode(kind, row.content, row.place)
+
+
+def _fields_of(content: Any) -> dict[str, Any] | None:
+    if not isinstance(content, bytes):
+        fields = as_object(content)
+        return None if fields is None else dict(fields)
+    try:
+        return as_object(msgspec.json.decode(content))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return as_object(_with_nan(content))
+
+
+def _mend(fields: dict[str, Any], kind: type[Any], error: msgspec.ValidationError) -> bool:
+    """Puts the field right that the error is about. Whether it could."""
+    if (slip := _SLIP.fullmatch(str(error))) is None:
+        return False
+    wanted, name = slip[1].split(" | "), slip[2]
+    value = fields.get(name)
+    if value is None:
+        if name not in fields or name not in _optional(kind):
+            return False
+        del fields[name]
+    elif isinstance(value, int) and not isinstance(value, bool) and "str" in wanted:
+        fields[name] = str(value)
+    elif isinstance(value, str) and (read := _in_text(value, wanted)) is not None:
+        fields[name] = read
+    else:
+        return False
+    return True
+
+
+@functools.cache
+def _optional(kind: type[Any]) -> Set[str]:
+    """Fields that may be missing."""
+    return {field.name for field in msgspec.structs.fields(kind) if not field.required}
+
+
+def _in_text(text: str, wanted: list[str]) -> Any:
+    """A number, or JSON that is an array or an object, as it is wanted. None: it is not that."""
+    try:
+        if "float" in wanted or "int" in wanted:
+            return float(text) if "float" in wanted else int(text)
+        value: Any = msgspec.json.decode(text)
+    except (ValueError, RecursionError, msgspec.DecodeError):
+        return None
+    return value if {dict: "object", list: "array"}.get(type(value)) in wanted else None
 
 
 def _with_nan(text: bytes) -> Any:
