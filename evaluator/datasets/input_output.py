@@ -76,7 +76,7 @@ def solutions(
     value: Any, *, accept: bool = True, name: str = "solutions", language: str = "python"
 ) -> Generator[Submission]:
     """Labelled programs, from a list of texts, as objects or as JSON; some stand in fences. Raises Unusable at once."""
-    if isinstance(value, str) and not value.lstrip().startswith("["):
+    if isinstance(value, str) and not value.lstrip().startswith(("[", '"[')):
         value = [value] if value else []  # one program, as it is
     programs = as_list(parse(value or [], name))
     if programs is None or not all(isinstance(program, str) for program in programs):
@@ -92,16 +92,35 @@ def _submissions(programs: list[str], name: str, accept: bool, language: str) ->
 
 def seconds(value: Any) -> float | None:
     """TACO has "2.0 seconds"; others a number, or nothing that says anything."""
-    limit = _number(value)
+    limit = _number(value) * _UNITS_OF_TIME.get(_unit(value), 1.0)
     return limit if 0 < limit <= 3600 else None
 
 
 def memory(value: Any) -> dict[str, int]:
-    """For ``limits``: a number of megabytes, or of bytes when it is too large for that; "256.0 megabytes" in TACO."""
+    """For ``limits``: a number of megabytes, or of bytes when it is too large for that; "256.0 megabytes" in TACO.
+    There "50000 bytes" is how long a program may be, and less than any of them takes is said of none."""
     limit = _number(value)
+    if unit := _UNITS_OF_MEMORY.get(_unit(value)):
+        limit *= unit
+        return {"memory": int(limit)} if MIB <= limit < 1 << 50 else {}
     if not 1 <= limit < 1 << 50:
         return {}
     return {"memory": int(limit * MIB if limit < MIB else limit)}
+
+
+_UNITS_OF_TIME = dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3)
+_UNITS_OF_MEMORY = {
+    **dict.fromkeys(("b", "byte", "bytes"), 1),
+    **dict.fromkeys(("kb", "kib", "kilobyte", "kilobytes"), 1 << 10),
+    **dict.fromkeys(("mb", "mib", "megabyte", "megabytes"), MIB),
+    **dict.fromkeys(("gb", "gib", "gigabyte", "gigabytes"), 1 << 30),
+}
+
+
+def _unit(value: Any) -> str:
+    """The second word. None of them, or no text: nothing."""
+    words = value.split() if isinstance(value, str) else []
+    return words[1].lower() if len(words) > 1 else ""
 
 
 def _number(value: Any) -> float:

@@ -8,7 +8,7 @@ from .cases import Cases
 
 _KNOWN = (
     {tag: name for name in reversed(NAMES) for tag in TAGS[name]}
-    | dict.fromkeys(TAGS["python"], "python")
+    | dict.fromkeys((*TAGS["python"], "python3", "py3"), "python")
     | {name: name for name in NAMES}
 )
 
