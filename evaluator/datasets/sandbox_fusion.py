@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -104,10 +103,16 @@ def _common_oj(row: _Row, name: str, labels: dict[str, Any], tests: list[Any]) -
     return Example(problem, _by_language(row.canonical_solution))
 
 
-def _by_language(value: Any) -> Iterator[Submission]:
-    programs = as_object(parse(value or {}, "canonical_solution")) or {}
-    for language, each in programs.items():
-        yield from solutions(each, name=f"canonical_solution.{language}", language=language)
+def _by_language(value: Any) -> list[Submission]:
+    """By their language, or one in Python as it is. Raises Unusable."""
+    name = "canonical_solution"
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        return list(solutions(value, name=name))
+    programs = as_object(parse(value or {}, name))
+    if programs is None:
+        raise Unusable(name, "not an object of programs by their language", value)
+    named = ((f"{name}.{language}", language, each) for language, each in programs.items())
+    return [program for field, language, each in named for program in solutions(each, name=field, language=language)]
 
 
 def _mbpp(row: _Row, name: str, labels: dict[str, Any]) -> Example:
