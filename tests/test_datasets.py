@@ -696,7 +696,7 @@ def test_acecode(tmp_path: Path) -> None:
     _, problem, _ = read_row(tmp_path, ACECODE)
     assert [test.code for test in problem.tests] == ACECODE["test_cases"]
     assert (problem.problem_id, problem.source, problem.mode) == ("oss_1", "oss", "assert")
-    assert bad_row(tmp_path, ACECODE | {"test_cases": []}).field == "tests"
+    assert bad_row(tmp_path, ACECODE | {"test_cases": []}).field == "test_cases"
 
 
 def test_assertions_in_verification_info(tmp_path: Path) -> None:
@@ -808,6 +808,10 @@ def test_evalplus_files_hold_infinities(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------------------------------- faults
 
 
+SEEN = '["asserts"]'
+NAMELESS = {"inputs": [[1]], "outputs": [1], "fn_name": "a b"}
+
+
 @pytest.mark.parametrize(
     ("row", "field", "reason", "value"),
     [
@@ -820,9 +824,9 @@ def test_evalplus_files_hold_infinities(tmp_path: Path) -> None:
         (apps(input_output="{'a'"), "input_output", "neither JSON nor a Python literal: ", "\"{'a'\""),
         (apps(input_output={"inputs": ["1"]}), "input_output.outputs", "missing", None),
         (apps(input_output={"inputs": ["1"], "outputs": []}), "input_output", "1 inputs, but 0 outputs", None),
-        (apps(input_output={"inputs": [], "outputs": []}), "tests", "expected array of length >= 1", None),
+        (apps(input_output={"inputs": [], "outputs": []}), "input_output", "empty: the problem has no tests", None),
         (apps(input_output={"inputs": [{}], "outputs": [""]}), "input_output.inputs[0]", "neither text nor a ", "{}"),
-        (apps(input_output={"inputs": [[1]], "outputs": [1], "fn_name": "a b"}), "entry_point", "expected str ", None),
+        (apps(input_output=NAMELESS), "input_output.fn_name", "no name of a function", '"a b"'),
         (apps(solutions="[1]"), "solutions", "not a list of programs", '"[1]"'),
         (contests(public_tests={"input": ["1"], "output": []}), "public_tests", "1 inputs, but 0 outputs", None),
         (contests(input_file="input.txt"), "input_file", "not supported: programs read standard ", '"input.txt"'),
@@ -830,6 +834,9 @@ def test_evalplus_files_hold_infinities(tmp_path: Path) -> None:
         (evalplus(entry_point="a.b"), "entry_point", "no name of a function", '"a.b"'),
         (evalplus(base_input=[1]), "base_input[0]", "expected array, got int", "1"),
         (VERL | {"reward_model": {}}, "reward_model.ground_truth", "missing", None),
+        (VERL | {"reward_model": "{}"}, "reward_model.ground_truth", "missing", None),
+        (VERL | {"reward_model": "[1]"}, "reward_model", "not an object", '"[1]"'),
+        (VERL | {"reward_model": {"ground_truth": {"asserts": []}}}, "reward_model.ground_truth", "holds no ", SEEN),
         (DEEPCODER | {"tests": [{"input": "1"}]}, "tests[0].output", "missing", None),
         (MBPP | {"test_list": []} | {"challenge_test_list": []}, "test_list", "empty: the problem has no tests", None),
     ],

@@ -25,6 +25,7 @@ from .test_datasets import (
     HUMANEVAL_X,
     INTELLECT,
     LIVEBENCH,
+    MBPP,
     NEMO_GYM,
     OPEN_INSTRUCT,
     STDIO,
@@ -32,6 +33,9 @@ from .test_datasets import (
     VERL,
     apps,
     bad_row,
+    codeforces,
+    evalplus,
+    lcb,
     packed,
     read_row,
     write,
@@ -338,8 +342,104 @@ def test_a_task_of_bigcodebench_may_call_its_prompt_so(tmp_path: Path) -> None:
 
 
 def test_the_memory_limit_of_taco(tmp_path: Path) -> None:
-    for value, limit in (("256.0 megabytes", 256 * MIB), (None, Limits().memory), ("0", Limits().memory)):
-        assert read_row(tmp_path, apps(memory_limit=value))[1].limits.memory == limit
+    """Where the units are said, they count: CodeChef says of programs how long they may be."""
+    usual = Limits().memory
+    for value, limit in (
+        *(
+            (each, 256 * MIB)
+            for each in ("256.0 megabytes", "256 MB", "262144 KiB", "0.25 GB", "268435456 bytes", "256")
+        ),
+        *((each, usual) for each in (None, "0", "50000 bytes", "0.5 MB", "none")),
+    ):
+        assert read_row(tmp_path, apps(memory_limit=value))[1].limits.memory == limit, value
+
+
+@pytest.mark.parametrize(("value", "limit"), [("2.0 seconds", 2.0), ("500 ms", 0.5), ("1500 milliseconds", 1.5)])
+def test_the_time_limit_of_taco(tmp_path: Path, value: str, limit: float) -> None:
+    assert read_row(tmp_path, apps(time_limit=value))[1].time_limit == limit
+
+
+def test_solutions_may_be_encoded_twice(tmp_path: Path) -> None:
+    row = apps(solutions=json.dumps(json.dumps(["print(3)"])))
+    assert [each.code for each in read_row(tmp_path, row)[2]] == ["print(3)"]
+
+
+@pytest.mark.parametrize(
+    ("row", "slips", "name"),
+    [
+        (apps(), {"language": None, "date": 20191231}, None),
+        (VERIFIABLE, {"problem_id": 7}, "7"),
+        (lcb(private_test_cases="[]"), {"private_test_cases": None, "metadata": None}, None),
+        (LIVEBENCH, {"original_json": json.dumps(LIVEBENCH["original_json"])}, None),
+        (MBPP, {"test_list": json.dumps(MBPP["test_list"]), "test_imports": "[]"}, None),
+        (evalplus(), {"base_input": json.dumps(evalplus()["base_input"]), "atol": None}, None),
+        (codeforces(), {"time_limit": "3.5", "official_tests": json.dumps(codeforces()["official_tests"])}, None),
+        (NEMO_GYM, {"responses_create_params": None, "difficulty": 5}, None),
+    ],
+)
+def test_slips_of_those_who_pass_rows_on(
+    tmp_path: Path, row: dict[str, Any], slips: dict[str, Any], name: str | None
+) -> None:
+    """null for what may be missing, numbers as text and names as numbers, JSON for what it says."""
+    usual, problem = read_row(tmp_path, row)[1], read_row(tmp_path, row | slips)[1]
+    assert problem.tests == usual.tests
+    assert problem.problem_id == (name or usual.problem_id)
+    assert problem.time_limit == (float(slips["time_limit"]) if "time_limit" in slips else usual.time_limit)
+
+
+@pytest.mark.parametrize(
+    ("slips", "field", "reason"),
+    [
+        ({"time_limit": "soon"}, "time_limit", "expected float | null, got str"),
+        ({"time_limit": True}, "time_limit", "expected float | null, got bool"),
+        ({"id": None}, "id", "expected str, got null"),
+        ({"official_tests": "3"}, "official_tests", "expected array | null, got str"),
+        ({"title": 3, "official_tests": '[{"input": "1"}]'}, "official_tests[0].output", "missing"),
+    ],
+)
+def test_what_is_no_slip(tmp_path: Path, slips: dict[str, Any], field: str, reason: str) -> None:
+    error = bad_row(tmp_path, codeforces() | slips)
+    assert (error.field, error.reason) == (field, reason)
+
+
+MODULE = "from solution import add\n\ndef test_one():\n    assert add(1, 2) == 3\n\ndef test_two():\n    assert add(2, 2) == 4\n"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    ("truth", "tests"),
+    [
+        (MODULE, 2),
+        (json.dumps(MODULE), 2),
+        ("assert add(1, 2) == 3\nassert add(2, 2) == 4\n", 1),
+        ("def check(f):\n    assert f(1, 2) == 3\n\ncheck(add)\n", 1),
+        ({"functional": "def check(f):\n    assert f(1, 2) == 3\n\n\ncheck(add)"}, 1),
+        ({"assert_case": "assert add(1, 2) == 3"}, 1),
+    ],
+)
+async def test_source_as_the_ground_truth(evaluator: Evaluator, tmp_path: Path, truth: Any, tests: int) -> None:
+    """As rLLM has it for KodCode and HumanEval+. ``add`` is a function of Python's library, too."""
+    row = VERL | {"reward_model": {"ground_truth": truth}}
+    problem = read_row(tmp_path, row)[1]
+    assert (problem.mode, len(problem.tests)) == ("assert", tests)
+    assert problem_of(truth).tests == problem.tests
+    programs = (
+        {"problem_id": problem.problem_id, "code": f"def add(a, b):\n    return {code}"} for code in ("a + b", "a")
+    )
+    assert await rewards(evaluator, tmp_path, row, *programs) == [1.0, 0.0]
+
+
+def test_source_that_asks_nothing_is_no_ground_truth(tmp_path: Path) -> None:
+    for truth in ("def check(f):\n    assert f(1) == 1\n", "print(1)", "add(1, 2)", ""):
+        error = bad_row(tmp_path, VERL | {"reward_model": {"ground_truth": truth}})
+        assert error.field == "reward_model.ground_truth"
+
+
+@pytest.mark.parametrize(("value", "language"), [("print(3)", "python"), ({"cpp": "int main() {}"}, "cpp")])
+def test_a_solution_of_common_oj_as_it_is(tmp_path: Path, value: Any, language: str) -> None:
+    programs = read_row(tmp_path, COMMON_OJ | {"canonical_solution": value})[2]
+    assert [(each.language, each.accept) for each in programs] == [(language, True)]
+    assert bad_row(tmp_path, COMMON_OJ | {"canonical_solution": [1]}).field == "canonical_solution"
 
 
 def test_livebench(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@
     {"test_cases": [...]}                                    X-Coder; one of the lists here
     {"pytest": "def test_f(): ..."}                          Code-R1
     ["assert ...", ...]                                      AceCode, open-r1, open-instruct
+    "def test_f(): ..."                                      rLLM: a module of tests, or assertions, as they are
 
 Each may be text: JSON, a Python literal, or packed; and so may the JSON within it. For standard input, a list stands
 for lines. For functions, arguments are a list, or JSON values on lines of their own. Outputs of functions are often
@@ -30,7 +31,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-from ..asserts import split
+from ..asserts import functions, split
 from ..digits import Digits, dumps, loads
 from ..problem import Checker, TestCase
 from ..starter import is_class, list_depth, methods_of
@@ -137,8 +138,8 @@ class Cases(NamedTuple):
 
 
 def parse(text: Any, field: str) -> Any:
-    """Objects as they are; text as JSON, as a Python literal, or packed. JSON of JSON is what that says. Raises
-    Unusable."""
+    """Objects as they are; text as JSON, as a Python literal, or packed; source of tests as it is. JSON of JSON is what
+    that says. Raises Unusable."""
     for _ in range(ENCODED):
         if not isinstance(text, str):
             break
@@ -165,6 +166,8 @@ def _parsed(text: str, field: str) -> Any:
             return ast.literal_eval(text) if _literals_here or len(text) <= SHORT else _long_literal(text)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass
+    if is_source(text):
+        return text
     raise Unusable(field, f"neither JSON nor a Python literal: {reason}", text)
 
 
@@ -199,16 +202,42 @@ def _long_literal(text: str) -> Any:
 def read_cases(value: Any, field: str, *, starter: str | None = None, fn_name: str | None = None) -> Cases:
     """Tests in any of the forms above. ``starter``: starter code or statement, for a class and the type of results."""
     value = parse(value, field)
-    if (columns := as_object(value)) is not None:
-        return _columns(columns, field, starter or "", fn_name)
-    if (rows := as_list(value)) is not None:
-        return _objects(rows, field, starter or "", fn_name)
-    raise Unusable(field, "holds no tests: neither inputs and outputs nor a list of tests", value)
+    if isinstance(value, str) and is_source(value):
+        cases = _module(value)
+    elif (columns := as_object(value)) is not None:
+        cases = _columns(columns, field, starter or "", fn_name)
+    elif (rows := as_list(value)) is not None:
+        cases = _objects(rows, field, starter or "", fn_name)
+    else:
+        raise Unusable(field, "holds no tests: neither inputs and outputs nor a list of tests", value)
+    if not cases.tests:
+        raise Unusable(field, "empty: the problem has no tests")
+    return cases
+
+
+def is_source(text: str) -> bool:
+    """Whether the text is source that asks something of a program: lines with assertions, or test functions."""
+    return len(text) <= LITERAL and (_ASKS.search(text) is not None or bool(functions(text)))
+
+
+def _module(text: str) -> Cases:
+    return _checked((TestCase(code=text),) if _ASKS.search(text) else function_tests(text))
+
+
+def _checked(tests: tuple[TestCase, ...]) -> Cases:
+    """Tests that call ``check`` themselves, with the function or the method that is asked for."""
+    function, kind = None, None
+    for test in tests:
+        for name, method in _CHECKED.findall(test.code or ""):
+            function, kind = (None, name) if method else (name, None)
+    return Cases(tests, "assert", function, kind)
 
 
 _COLUMNS = (("inputs", "outputs"), ("input", "output"), ("test_case_inputs", "test_case_outputs"))
 """What they are called; the first is usual. Of the last each value is JSON."""
-_METHOD = re.compile(r"^check\((\w+)\(\)\.\w+\)", re.MULTILINE)
+_CHECKED = re.compile(r"^check\(([^\W\d]\w*)(\(\)\.\w+)?\)", re.MULTILINE)
+_ASKS = re.compile(r"^(?:assert\b|check\()", re.MULTILINE)
+"""Lines of tests that are source: an assertion, or a call of ``check``."""
 _SOURCES = ("functional", "pytest", "test_code", "assert_case", "test_cases")
 
 
@@ -220,15 +249,14 @@ def holds_cases(value: dict[str, Any]) -> bool:
 
 def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | None) -> Cases:
     if code := value.get("functional"):
-        code = _text(code, f"{field}.functional")
-        called = _METHOD.findall(code)
-        return Cases((TestCase(code=code),), "assert", entry_class=called[-1] if called else None)
+        return _checked((TestCase(code=_text(code, f"{field}.functional")),))
     if code := value.get("pytest"):
         return Cases(function_tests(_text(code, f"{field}.pytest")), "assert")
     if value.get("test_code"):
         return _check(value, field)
-    if asserts := as_list(value.get("assert_case")):
-        return _assertions(asserts, f"{field}.assert_case")
+    if asserts := value.get("assert_case"):
+        several = as_list(asserts)
+        return _assertions([asserts] if several is None else several, f"{field}.assert_case")
     metadata = as_object(value.get("metadata")) or {}
     name = value.get("fn_name") or metadata.get("func_name") or fn_name
     if value.get("test_cases"):
@@ -239,6 +267,8 @@ def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | Non
             "names a problem of LiveCodeBench, whose tests are not here: judge the files of LiveCodeBench",
             value["question_id"],
         )
+    if value.keys().isdisjoint(name for pair in _COLUMNS for name in pair):
+        raise Unusable(field, "holds no tests: neither inputs and outputs nor code that tests", sorted(value))
     pair = next((pair for pair in _COLUMNS if any(value.get(each) for each in pair)), _COLUMNS[0])
     if pair == ("input", "output") and not all(isinstance(value.get(each), list) for each in pair):
         return _tests([(field, value)], starter, fn_name)
@@ -250,7 +280,7 @@ def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | Non
         inputs = [_json(each, place) for each, (place, _) in zip(inputs, fields, strict=True)]
         outputs = [_json(each, place) for each, (_, place) in zip(outputs, fields, strict=True)]
     if name:
-        return call_cases(inputs, outputs, fields, _text(name, f"{field}.fn_name"), starter)
+        return call_cases(inputs, outputs, fields, function_name(name, f"{field}.fn_name"), starter)
     return Cases(stdio_cases(inputs, outputs, fields))
 
 
@@ -323,7 +353,7 @@ def _tests(tests: Sequence[tuple[str, Any]], starter: str, fn_name: str | None) 
         else:
             raise Unusable(f"{place}.type", "not supported; supported: stdin_stdout, function_call", kind)
     if fn_name:
-        return call_cases(inputs, outputs, fields, fn_name, starter)
+        return call_cases(inputs, outputs, fields, function_name(fn_name, f"{tests[0][0]}.fn_name"), starter)
     return Cases(stdio_cases(inputs, outputs, fields))
 
 
@@ -364,6 +394,14 @@ def call_cases(
     )
     in_class = re.search(r"\bclass Solution\b", starter) is not None and not is_class(starter, name)
     return Cases(tests, "call", name, "Solution" if in_class else None)
+
+
+def function_name(value: Any, field: str) -> str:
+    """What stands there, if it can be called: ``f``, ``Solution.f``. Raises Unusable."""
+    name = _text(value, field)
+    if not name.rpartition(".")[2].isidentifier():
+        raise Unusable(field, "no name of a function", name)
+    return name
 
 
 def wrapped(results: Sequence[Any], depth: int | None) -> bool:

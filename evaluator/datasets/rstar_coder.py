@@ -11,7 +11,7 @@ import msgspec
 
 from ..problem import TestCase
 from .base import Example, Fields, Format, Public, Unusable, as_list, make_problem
-from .cases import Cases, call_cases, parse, stdio_cases
+from .cases import Cases, call_cases, function_name, parse, stdio_cases
 
 
 class _Row(msgspec.Struct):
@@ -41,7 +41,7 @@ class RStarCoder(Format[_Row]):
         fields = [(f"inputs[{number}]", f"outputs[{number}]") for number in range(len(inputs))]
         starter = row.starter_code or ""
         if row.func_name:
-            cases = call_cases(inputs, outputs, fields, row.func_name, starter)
+            cases = call_cases(inputs, outputs, fields, function_name(row.func_name, "func_name"), starter)
             cases = cases._replace(entry_class=row.class_name or cases.entry_class)
         else:
             cases = Cases(stdio_cases(inputs, outputs, fields))

@@ -37,7 +37,12 @@ class Verl(Format[_Row]):
         name = "reward_model" if row.reward_spec is None else "reward_spec"
         reward = row.reward_model if row.reward_spec is None else row.reward_spec
         if isinstance(reward, str):
-            reward = msgspec.convert(parse(reward, name), _Reward)
+            fields = as_object(parse(reward, name))
+            if fields is None:
+                raise Unusable(name, "not an object", reward)
+            if "ground_truth" not in fields:
+                raise Unusable(f"{name}.ground_truth", "missing")
+            reward = _Reward(fields["ground_truth"])
         if reward is None:
             raise Unusable(name, "missing")
         field = f"{name}.ground_truth"

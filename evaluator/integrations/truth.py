@@ -3,7 +3,7 @@
     Problem                                       as it is
     a row of a known data set                     an object with the fields of one of ``datasets.FORMATS``
     {"language", "test_cases"}                    open-r1's verification_info
-    any form of ``datasets.cases``                {"inputs", "outputs"}, [{"input", "output"}, ...], assertions
+    any form of ``datasets.cases``                {"inputs", "outputs"}, [{"input", "output"}, ...], assertions, source
 
 An object may come as JSON or as Python text. Equal truths are one Problem object, so that it is prepared, or sent to a
 server, once.
@@ -21,7 +21,7 @@ import msgspec
 
 from ...sandbox.bounded import Bounded
 from ..datasets.base import BadRow, Example, Row, Unusable, as_list, as_object, decode, names_of
-from ..datasets.cases import holds_cases, parse
+from ..datasets.cases import holds_cases, is_source, parse
 from ..datasets.formats import format_of, recognised
 from ..datasets.programs import PLAIN
 from ..datasets.row_reader import RowReader
@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 def _read(text: bytes, field: str, statement: str | None) -> Problem:
     value = json.loads(text)
     row = as_object(value)
-    if row is None and not as_list(value):
+    if row is None and not as_list(value) and not (isinstance(value, str) and is_source(value)):
         raise BadRow((Path(field), 0), None, "holds no tests", str(value)[:40])
     if row is None or recognised(row.keys()) is None:
         row = _row(row, value, statement)
