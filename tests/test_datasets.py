@@ -819,6 +819,12 @@ NAMELESS = {"inputs": [[1]], "outputs": [1], "fn_name": "a b"}
         (lcb(public_test_cases='[{"input": 1}]'), "public_test_cases[0].input", "Expected str, got int", None),
         (lcb(private_test_cases="xyz"), "private_test_cases", "neither JSON nor base64 of zlib: ", '"xyz"'),
         (functional(metadata="{}"), "metadata.func_name", "missing, but the tests are functional", None),
+        (
+            lcb(public_test_cases="[]", private_test_cases=""),
+            "private_test_cases",
+            "empty, as public_test_cases: ",
+            None,
+        ),
         (lcb(question_id=None), "question_id", "expected ", "null"),
         (apps(input_output=""), "input_output", "empty: the problem has no tests", None),
         (apps(input_output="{'a'"), "input_output", "neither JSON nor a Python literal: ", "\"{'a'\""),

@@ -435,6 +435,29 @@ def test_source_that_asks_nothing_is_no_ground_truth(tmp_path: Path) -> None:
         assert error.field == "reward_model.ground_truth"
 
 
+@pytest.mark.parametrize(
+    ("truth", "field", "reason"),
+    [
+        (["add(1, 2) == 3"], "[0]", "asserts nothing, and would accept every program"),
+        (["assert add(1, 2) == 3", "assert candidate(1, 2) == 3"], "[1]", "calls candidate, which nobody defines"),
+        (
+            [{"type": "function_call", "fn_name": name, "input": [1], "output": 1} for name in ("up", "up", "down")],
+            "[2].fn_name",
+            "another function than that of the tests before it, up",
+        ),
+    ],
+)
+def test_tests_that_would_say_something_else(tmp_path: Path, truth: list[Any], field: str, reason: str) -> None:
+    error = bad_row(tmp_path, VERL | {"reward_model": {"ground_truth": truth}})
+    assert error.field == f"reward_model.ground_truth{field}"
+    assert error.reason.startswith(reason)
+
+
+def test_arguments_in_a_tuple(tmp_path: Path) -> None:
+    truth = repr({"fn_name": "ends", "inputs": [([1, 5, 2],)], "outputs": [(1, 2)]})
+    assert pairs(read_row(tmp_path, VERL | {"reward_model": {"ground_truth": truth}})[1]) == [("[[1, 5, 2]]", "[1, 2]")]
+
+
 @pytest.mark.parametrize(("value", "language"), [("print(3)", "python"), ({"cpp": "int main() {}"}, "cpp")])
 def test_a_solution_of_common_oj_as_it_is(tmp_path: Path, value: Any, language: str) -> None:
     programs = read_row(tmp_path, COMMON_OJ | {"canonical_solution": value})[2]

@@ -179,7 +179,7 @@ def _read_as(kind: type[T], row: Row) -> T:
     except BadRow:
         if (fields := _fields_of(row.content)) is None:
             raise
-    for _ in range(len(kind.__struct_fields__) + 1):  # pyright: ignore[reportAttributeAccessIssue]
+    for _ in range(len(fields) + 1):
         try:
             return msgspec.convert(fields, kind)
         except msgspec.ValidationError as error:
@@ -231,7 +231,8 @@ def _in_text(text: str, wanted: list[str]) -> Any:
         value: Any = msgspec.json.decode(text)
     except (ValueError, RecursionError, msgspec.DecodeError):
         return None
-    return value if {dict: "object", list: "array"}.get(type(value)) in wanted else None
+    kind = "object" if as_object(value) is not None else "array" if as_list(value) is not None else None
+    return value if kind in wanted else None
 
 
 def _with_nan(text: bytes) -> Any:

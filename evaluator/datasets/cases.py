@@ -32,6 +32,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ..asserts import functions, split
+from ..asserts.functions import ASSERTING
 from ..digits import Digits, dumps, loads
 from ..problem import Checker, TestCase
 from ..starter import is_class, list_depth, methods_of
@@ -305,7 +306,18 @@ def _check(value: dict[str, Any], field: str) -> Cases:
 
 
 def _assertions(value: Sequence[Any], field: str) -> Cases:
-    return Cases(tuple(TestCase(code=_text(each, f"{field}[{n}]")) for n, each in enumerate(value)), "assert")
+    return Cases(tuple(TestCase(code=_assertion(each, f"{field}[{n}]")) for n, each in enumerate(value)), "assert")
+
+
+def _assertion(value: Any, field: str) -> str:
+    """Raises Unusable for a test that lets every program pass, or none."""
+    code = _text(value, field)
+    if not ASSERTING.search(code) and "raise" not in code:
+        raise Unusable(field, "asserts nothing, and would accept every program: write it as an assertion", code)
+    if re.match(r"assert\b.*\bcandidate\(", code) and "candidate =" not in code:
+        reason = "calls candidate, which nobody defines: write the name of the function, or a check(candidate)"
+        raise Unusable(field, reason, code)
+    return code
 
 
 def function_tests(code: str, prelude: str = "") -> tuple[TestCase, ...]:
@@ -329,6 +341,7 @@ _OUTPUTS = ("output", "expected_output")
 
 def _tests(tests: Sequence[tuple[str, Any]], starter: str, fn_name: str | None) -> Cases:
     """``tests``: field, and what stands there."""
+    named: str | None = None
     inputs: list[Any] = []
     outputs: list[Any] = []
     fields: list[tuple[str, str]] = []
@@ -345,7 +358,11 @@ def _tests(tests: Sequence[tuple[str, Any]], starter: str, fn_name: str | None) 
         kind = test.get("testtype") or test.get("type")
         metadata = as_object(test.get("metadata")) or {}
         if kind in ("functional", "function_call"):
-            fn_name = fn_name or test.get("fn_name") or metadata.get("func_name")
+            own = test.get("fn_name") or metadata.get("func_name")
+            if own and named and named != own:
+                raise Unusable(f"{place}.fn_name", f"another function than that of the tests before it, {named}", own)
+            named = own or named
+            fn_name = fn_name or own
             if not fn_name:
                 raise Unusable(f"{place}.fn_name", f"missing, but the test is of type {kind}")
         elif kind in (None, "stdin", "stdin_stdout"):
@@ -446,6 +463,8 @@ def _lines(value: Any, field: str) -> str:
 
 
 def _arguments(value: Any, field: str) -> list[Any]:
+    if isinstance(value, tuple):  # of a Python literal
+        return list(cast("tuple[Any, ...]", value))
     if (arguments := as_list(value)) is not None:
         return arguments
     if isinstance(value, str):

@@ -108,8 +108,8 @@ def memory(value: Any) -> dict[str, int]:
     return {"memory": int(limit * MIB if limit < MIB else limit)}
 
 
-_UNITS_OF_TIME = dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3)
-_UNITS_OF_MEMORY = {
+_UNITS_OF_TIME: dict[str, float] = dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3)
+_UNITS_OF_MEMORY: dict[str, int] = {
     **dict.fromkeys(("b", "byte", "bytes"), 1),
     **dict.fromkeys(("kb", "kib", "kilobyte", "kilobytes"), 1 << 10),
     **dict.fromkeys(("mb", "mib", "megabyte", "megabytes"), MIB),

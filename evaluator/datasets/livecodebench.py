@@ -53,6 +53,8 @@ class LiveCodeBench(Format[Question]):
         tests = [
             (f"{field}[{number}]", group, test) for field, group, each in groups for number, test in enumerate(each)
         ]
+        if not tests:
+            raise Unusable("private_test_cases", "empty, as public_test_cases: the problem has no tests")
         fields = [(f"{field}.input", f"{field}.output") for field, _, _ in tests]
         inputs = [test.input for _, _, test in tests]
         outputs = [test.output for _, _, test in tests]
