@@ -24,6 +24,7 @@ from .test_datasets import (
     DEEPCODER,
     HUMANEVAL_X,
     INTELLECT,
+    KODCODE,
     LIVEBENCH,
     MBPP,
     NEMO_GYM,
@@ -58,6 +59,7 @@ def pairs(problem: Problem) -> list[tuple[str, str]]:
         json.dumps(json.dumps(STDIO)),
         json.dumps(json.dumps(json.dumps(STDIO))),
         {name: json.dumps(values) for name, values in STDIO.items()},
+        {"stdin": STDIO["inputs"], "stdout": STDIO["outputs"]},
         {"input": STDIO["inputs"], "output": STDIO["outputs"], "inputs": None, "outputs": []},
         {f"test_case_{name}": [json.dumps(each) for each in values] for name, values in STDIO.items()},
         OBJECTS,
@@ -451,6 +453,13 @@ def test_tests_that_would_say_something_else(tmp_path: Path, truth: list[Any], f
     error = bad_row(tmp_path, VERL | {"reward_model": {"ground_truth": truth}})
     assert error.field == f"reward_model.ground_truth{field}"
     assert error.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("text", [json.dumps, repr, dict])
+def test_kodcode_on_standard_input(tmp_path: Path, text: Any) -> None:
+    test = text({"stdin": [given for given, _ in PAIR], "stdout": [wanted for _, wanted in PAIR]})
+    form, problem, programs = read_row(tmp_path, KODCODE | {"test": test})
+    assert (form, problem.mode, pairs(problem), len(programs)) == ("kodcode", "stdio", PAIR, 1)
 
 
 def test_arguments_in_a_tuple(tmp_path: Path) -> None:

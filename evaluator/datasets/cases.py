@@ -6,6 +6,7 @@
     [{"input": ..., "output": ...}, ...]                     open-r1, PrimeIntellect, DeepCoder, LiveCodeBench, SkyRL
     [{"input": ..., "expected_output": ...}, ...]            the same, renamed
     [{"input": {"stdin": ...}, "output": {"stdout": ...}}]   CommonOJ of SandboxFusion
+    {"stdin": [...], "stdout": [...]}                        KodCode
     {"functional": "def check(candidate): ..."}              LeetCode in DeepCoder
     {"test_code": "def check(candidate): ...",               Skywork
      "entry_point": "Solution().f", "import_prefix": "..."}
@@ -234,8 +235,8 @@ def _checked(tests: tuple[TestCase, ...]) -> Cases:
     return Cases(tests, "assert", function, kind)
 
 
-_COLUMNS = (("inputs", "outputs"), ("input", "output"), ("test_case_inputs", "test_case_outputs"))
-"""What they are called; the first is usual. Of the last each value is JSON."""
+_COLUMNS = (("inputs", "outputs"), ("input", "output"), ("test_case_inputs", "test_case_outputs"), ("stdin", "stdout"))
+"""What they are called; the first is usual. Of the third each value is JSON."""
 _CHECKED = re.compile(r"^check\(([^\W\d]\w*)(\(\)\.\w+)?\)", re.MULTILINE)
 _ASKS = re.compile(r"^(?:assert\b|check\()", re.MULTILINE)
 """Lines of tests that are source: an assertion, or a call of ``check``."""
@@ -245,7 +246,8 @@ _SOURCES = ("functional", "pytest", "test_code", "assert_case", "test_cases")
 def holds_cases(value: dict[str, Any]) -> bool:
     """Whether an object is in one of the forms above, by its fields; ``input`` and ``output`` have to be lists."""
     names = {*_SOURCES, *_COLUMNS[0], *_COLUMNS[2]}
-    return not names.isdisjoint(value) or all(isinstance(value.get(name), list) for name in _COLUMNS[1])
+    lists = {name for name, each in value.items() if isinstance(each, list)}
+    return not names.isdisjoint(value) or any(lists.issuperset(_COLUMNS[pair]) for pair in (1, 3))
 
 
 def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | None) -> Cases:
@@ -277,7 +279,7 @@ def _columns(value: dict[str, Any], field: str, starter: str, fn_name: str | Non
     if len(inputs) != len(outputs):
         raise Unusable(field, f"{len(inputs)} inputs, but {len(outputs)} outputs")
     fields = [(f"{field}.{pair[0]}[{number}]", f"{field}.{pair[1]}[{number}]") for number in range(len(inputs))]
-    if pair == _COLUMNS[-1]:
+    if pair == _COLUMNS[2]:
         inputs = [_json(each, place) for each, (place, _) in zip(inputs, fields, strict=True)]
         outputs = [_json(each, place) for each, (_, place) in zip(outputs, fields, strict=True)]
     if name:
