@@ -22,6 +22,7 @@ from .test_datasets import (
     BIGCODEBENCH,
     COMMON_OJ,
     DEEPCODER,
+    HUMANEVAL,
     HUMANEVAL_X,
     INTELLECT,
     KODCODE,
@@ -460,6 +461,16 @@ def test_kodcode_on_standard_input(tmp_path: Path, text: Any) -> None:
     test = text({"stdin": [given for given, _ in PAIR], "stdout": [wanted for _, wanted in PAIR]})
     form, problem, programs = read_row(tmp_path, KODCODE | {"test": test})
     assert (form, problem.mode, pairs(problem), len(programs)) == ("kodcode", "stdio", PAIR, 1)
+
+
+def test_what_lists_of_assertions_of_mbpp_are_asked(tmp_path: Path) -> None:
+    error = bad_row(tmp_path, MBPP | {"test_list": ["assert add(1, 2) == 3", "add(1, 2) == 3"]})
+    assert (error.field, error.value) == ("test_list[1]", '"add(1, 2) == 3"')
+
+
+def test_humaneval_with_assertions_instead_of_check(tmp_path: Path) -> None:
+    test = "assert half(4) == 2\n"
+    assert read_row(tmp_path, HUMANEVAL | {"test": test})[1].tests[0].code == test
 
 
 def test_arguments_in_a_tuple(tmp_path: Path) -> None:

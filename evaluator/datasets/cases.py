@@ -308,10 +308,10 @@ def _check(value: dict[str, Any], field: str) -> Cases:
 
 
 def _assertions(value: Sequence[Any], field: str) -> Cases:
-    return Cases(tuple(TestCase(code=_assertion(each, f"{field}[{n}]")) for n, each in enumerate(value)), "assert")
+    return Cases(tuple(TestCase(code=assertion(each, f"{field}[{n}]")) for n, each in enumerate(value)), "assert")
 
 
-def _assertion(value: Any, field: str) -> str:
+def assertion(value: Any, field: str) -> str:
     """Raises Unusable for a test that lets every program pass, or none."""
     code = _text(value, field)
     if not ASSERTING.search(code) and "raise" not in code:

@@ -66,7 +66,8 @@ class HumanEval(Format[Task]):
 
 
 def _tests(row: Task) -> tuple[TestCase, ...]:
-    if re.search(r"^check\(", row.test, re.MULTILINE):
+    defined = re.search(r"\bcheck\b", f"{row.prompt}\n{row.test}") is not None
+    if not defined or re.search(r"^check\(", row.test, re.MULTILINE):
         return (TestCase(code=row.test),)
     return (TestCase(code=f"{row.test}\n\ncheck({row.entry_point})\n"),)
 

@@ -12,6 +12,7 @@ from ...sandbox.limits import Limits
 from ..problem import Checker, TestCase
 from ..submission import Submission
 from .base import Example, Fields, Format, Public, Unusable, make_problem
+from .cases import assertion
 from .demanding import check_demand, limits_of
 
 
@@ -40,8 +41,15 @@ class Mbpp(Format[Task]):
         if row.test:
             check_demand(task, "test", row.test)
         setup = f"{row.test_setup_code}\n" if row.test_setup_code else ""
-        groups = (("base", row.test_list), ("challenge", row.challenge_test_list or []))
-        tests = tuple(TestCase(code=setup + code, group=group) for group, each in groups for code in each)
+        groups = (
+            ("test_list", "base", row.test_list),
+            ("challenge_test_list", "challenge", row.challenge_test_list or []),
+        )
+        tests = tuple(
+            TestCase(code=setup + assertion(code, f"{field}[{n}]"), group=group)
+            for field, group, each in groups
+            for n, code in enumerate(each)
+        )
         if row.test:
             tests = (TestCase(code=setup + row.test, group="plus"),)
         if not tests:
