@@ -287,6 +287,7 @@ def test_programs_that_make_nothing_but_data(source: str) -> None:
         "open = 1\nopen('x')",
         "a = type('A', (), {'__del__': print})()",
         "print.__self__.open('x')",
+        "match print:\n  case object(__self__=b):\n    match b:\n      case object(exec=e): e('x')",
         "().__class__.__base__.__subclasses__()",
         "exec('x')",
         "eval('x')",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from opcode import opmap
 from types import CodeType
+
+_CLASS_PATTERN = opmap["MATCH_CLASS"]
 
 
 def all_code(code: CodeType) -> list[CodeType]:
@@ -15,4 +18,9 @@ def all_code(code: CodeType) -> list[CodeType]:
 
 def names_in(codes: list[CodeType]) -> frozenset[str]:
     """Every global, attribute and module name that they mention. Wants ``all_code``."""
-    return frozenset(name for code in codes for name in code.co_names)
+    names = {name for code in codes for name in code.co_names}
+    for code in codes:
+        if _CLASS_PATTERN in code.co_code[::2]:  # case object(name=x): reads an attribute whose name is a constant
+            tuples = (constant for constant in code.co_consts if type(constant) is tuple)
+            names.update(name for each in tuples for name in each if type(name) is str)
+    return frozenset(names)
