@@ -622,7 +622,8 @@ class Evaluator(Streams):
             attempt.start(PYTHON, made)
             return made
 
-        session = Session(worker, code, work, judgement.judging.assert_trust)
+        trust = "sealed" if prepared.sealed else judgement.judging.assert_trust
+        session = Session(worker, code, work, trust, gives=prepared.gives)
         for test in tests:
             if judgement.decided:
                 break

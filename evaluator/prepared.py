@@ -56,6 +56,9 @@ class Prepared:
         """With a preset, that decides instead of the comparison of the problem. ``assertions``: those of the problem,
         where they have been read. ``checked``: its expected values are values."""
         self.given = problem
+        self.sealed = self.gives = problem.mode == "input_prediction"
+        """Whether tests may not run in the process of the program, which knows what is expected; and whether that gives
+        no answers, but arguments, which a test uses as it likes."""
         problem = as_judged(problem)
         self.problem = problem = with_preset(problem, preset) if preset else problem
         by_flags = _deciding(problem, {test.flags: test for test in problem.tests}, checked)
@@ -114,7 +117,9 @@ class Prepared:
     @functools.cached_property
     def for_literals(self) -> Prepared:
         """Input prediction: what judges answers with literal arguments."""
-        return Prepared(for_literals(self.given))
+        prepared = Prepared(for_literals(self.given))
+        prepared.sealed = True
+        return prepared
 
     def __len__(self) -> int:
         return len(self.expected)

@@ -4,6 +4,8 @@ replayed   in two processes of one jail that talk: one has the program, the othe
 together   in the process of the program, where its own code decides what the test asks, or stand-ins cannot do it, or
            not within the limits, or may have had a part in a failure
 
+A predicted input is judged by the first of them alone, for it knows what is expected.
+
 An acceptance is tried on copies of the test that ask for something else.
 
 Whose doing is it where nothing comes of that? What a test does whatever a program returns, no program can do anything
@@ -42,6 +44,7 @@ UNCLEAR = (
 )
 WORDS = 1000
 """Characters of what a process tells of a test that are passed on."""
+APART = "arguments count for what they do where no code of the answer is, and there is no telling, because of"
 SEALED = "the test can only be judged in the process of the program, which assert_trust sealed leaves out, because of"
 
 
@@ -76,6 +79,8 @@ class _Told(msgspec.Struct):
     """Of the names that the test reads and nobody else gives, those that the program does."""
     certain: bool = False
     """Whether that is not for how we judge: no stand-in had a part in it, or an object was compared with plain data."""
+    ours: bool = False
+    """Whether the judge failed."""
 
 
 _read_alone = msgspec.json.Decoder(_Alone).decode
@@ -109,17 +114,23 @@ _FOR_BOTH = ("cpu_time", "memory")
 
 
 class Session:
-    def __init__(self, worker: Worker, program: bytes, make_work: MakeWork, trust: AssertTrust) -> None:
+    def __init__(
+        self, worker: Worker, program: bytes, make_work: MakeWork, trust: AssertTrust, *, gives: bool = False
+    ) -> None:
+        """``gives``: the program gives no answers, but arguments that the test uses as it likes."""
         self._worker = worker
         self._program = program
         self._make_work = make_work
         self._trust = trust
+        self._gives = gives
 
     async def judge(self, test: Assertion) -> tuple[Execution | None, Ruling | None]:
         """What the program did, and the ruling; None: how the program ended decides. Raises CompileFailed."""
         if (fault := await self._fault(test)) is not None:
             return None, Ruling(Status.CHECKER_ERROR, message=fault)
         execution, told = await self._apart(test)
+        if told.end == "undecided" and self._gives and not told.ours:
+            return execution, Ruling(Status.WRONG_ANSWER, message=f"{APART} {told.words}"[:WORDS])
         if told.end == "undecided" and self._trust == "sealed":
             return execution, Ruling(Status.CHECKER_ERROR, message=f"{SEALED} {told.words}")
         rule = "assert replayed"

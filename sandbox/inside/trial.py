@@ -57,7 +57,7 @@ def run(request: bytes, prelude: CodeType, fd: int, folders: tuple[str, str], wr
     except Stop:
         pass
     except Exception as error:  # of what runs the test
-        told = {"end": "undecided", "words": f"an error of the judge: {type(error).__name__}: {error}"}
+        told = {"end": "undecided", "words": f"an error of the judge: {type(error).__name__}: {error}", "ours": True}
     linked.close()
     unequal = linked.unequal and told.get("end") != "passed"  # which says nothing of what else was asked
     told["certain"] = (linked.plain or unequal) and linked.undecided is None and linked.garbled is None

@@ -143,6 +143,37 @@ async def test_inputs_that_mean_much(arena: Arena) -> None:
         assert report.reward == 0.0, (answer, report)
 
 
+NAMED = "(lambda s: [s._getframe(n).f_globals.update(f=lambda *_: [2, 4]) for n in range(1, 5)])(__import__('sys'))"
+"""Puts something else in place of the function, wherever it is in a process of the answer."""
+
+
+@pytest.mark.parametrize("method", ["__add__", "__bool__", "__eq__", "__lt__", "__hash__", "__len__"])
+@pytest.mark.parametrize(
+    "prelude",
+    [
+        "def f(x): return 7",
+        "def f(x): return 'y' if x else 'n'",
+        "def f(x): return x + 1",
+        "def f(x): return sorted([x, x])",
+        "def f(x): return {x: 1}",
+        "def f(x): return [x == 5, [2, 4] == x]",
+    ],
+)
+async def test_arguments_that_know_what_is_expected(evaluator: Evaluator, prelude: str, method: str) -> None:
+    """Where their own methods decide, the test does not run beside them instead."""
+    answer = f"f(({NAMED}, type('A', (), {{'{method}': lambda *_: 5, '__eq__': lambda *_: True}})())[1])"
+    report = await evaluator.evaluate(inputs(prelude, "[2, 4]"), answer)
+    assert report.reward == 0.0, report
+
+
+async def test_texts_that_the_function_runs(evaluator: Evaluator) -> None:
+    problem = inputs("def f(x): return eval(x)", "[2, 4]")
+    named = NAMED.replace("f=", "predicted_input=")
+    report = await evaluator.evaluate(problem, repr(f"{named} and type('A', (), {{'__bool__': lambda _: True}})()"))
+    assert not report.accepted, report
+    assert (await evaluator.evaluate(problem, "'[1 + 1, 4]'")).accepted
+
+
 async def test_completions_are_searched_once() -> None:
     async with Watch() as watch:
         for text in ("assert ", "\nassert f(3) == 4", "`assert`", "[ANSWER]\n4\n[/ANSWER]\n", "```\n", "==", "\n"):
