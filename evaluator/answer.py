@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from .asserts.expressions import Names, Outside, evaluate
+from .asserts.expressions import CONSTANT_FUNCTIONS, FUNCTIONS, Names, Outside, dotted, evaluate
 from .asserts.syntax import parse
 from .digits import LONG, has_digits
 from .problem import Problem
@@ -29,6 +29,8 @@ def value_of(text: str) -> Any:
     try:
         expression, names = _with_long_integers(text)
         match expression:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[value]) if _calls_other(value):
+                return evaluate(left, names)
             case ast.Compare(ops=[ast.Eq() | ast.Is(), *_], comparators=[value, *_]):
                 return evaluate(value, names)
             case _:
@@ -39,6 +41,11 @@ def value_of(text: str) -> Any:
         raise NoAnswer("nested too deep, or too large") from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise NoAnswer(f"{type(error).__name__}: {error}") from None
+
+
+def _calls_other(node: ast.expr) -> bool:
+    """Whether it is a call, and the closed language lacks the function."""
+    return isinstance(node, ast.Call) and dotted(node.func) not in {**FUNCTIONS, **CONSTANT_FUNCTIONS}
 
 
 def call_in(text: str, function: str) -> ast.Call:

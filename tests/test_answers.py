@@ -126,6 +126,8 @@ def test_an_expected_value_that_is_none_is_a_fault() -> None:
         ("assert Solution().f([1]) == 4", 4),
         ("assert f(3) == (1 == 1)", True),
         ("assert f(1) == 2\nassert f(3) == 4", 4),
+        ("assert 4 == f(3)", 4),
+        ("assert f(3) == set('a')", {"a"}),
     ],
 )
 def test_the_value_of_an_assertion(answer: str, value: object) -> None:

@@ -334,6 +334,8 @@ def _call(node: ast.Call, names: Names, results: Sequence[Any] | None) -> Any:
     args = _items(node.args, names, results)
     if results is None:
         _weigh(*args, *keywords.values())
+        if function is str and sum(_weight(arg, {})[1] for arg in args) > MOST:
+            raise Outside("a text too long to write out")  # which may be twice as long each time
     _look_at_the_clock()
     return function(*args, **keywords)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ..answer import NoAnswer, value_of
 from ..asserts.checks import show
+from ..asserts.expressions import CONSTANT_FUNCTIONS, FUNCTIONS
 from ..problem import TestCase
 from .base import Comparison, Match, Steps
 from .exact import ACCEPTED as EXACT
@@ -20,8 +21,12 @@ from .values import ACCEPTED
 SMALL = 4 * 1024
 """Bytes of both that are read at once. All that such literals can cost, values that collide among them, is less than 20
 ms (tests/hostile/test_predictions.py)."""
-_MEANS_MUCH = re.compile(rb"\*|range|round|sum|[^\x00-\x7f]")
-"""In a short text that may be a large value, or take long. Names may be written in other letters than ASCII's."""
+CALLS = 8
+"""Functions that are called at once, at most: each looks at all that it is given."""
+_MEANS_MUCH = re.compile(rb"\*|range|round|sum|\bstr\b|[^\x00-\x7f]")
+"""In a short text that may be a large value, or take long: what a text writes out, another one may write out twice as
+long. Names may be written in other letters than ASCII's."""
+_CALLED = re.compile(rb"\b(?:%s)\b" % b"|".join(name.encode() for name in {**FUNCTIONS, **CONSTANT_FUNCTIONS}))
 
 
 class Predicted(Comparison):
@@ -31,7 +36,10 @@ class Predicted(Comparison):
     takes_equal_bytes: ClassVar[bool] = True
 
     def is_small(self, expected: bytes, actual: bytes) -> bool:
-        return len(expected) + len(actual) <= SMALL and not any(map(_MEANS_MUCH.search, (expected, actual)))
+        both = expected, actual
+        if len(expected) + len(actual) > SMALL or any(map(_MEANS_MUCH.search, both)):
+            return False
+        return sum(len(_CALLED.findall(each)) for each in both) <= CALLS
 
     def steps(self, expected: bytes, actual: bytes) -> Steps:
         if expected == actual:

@@ -21,6 +21,7 @@ def names_in(codes: list[CodeType]) -> frozenset[str]:
     names = {name for code in codes for name in code.co_names}
     for code in codes:
         if _CLASS_PATTERN in code.co_code[::2]:  # case object(name=x): reads an attribute whose name is a constant
-            tuples = (constant for constant in code.co_consts if type(constant) is tuple)
-            names.update(name for each in tuples for name in each if type(name) is str)
+            for constant in code.co_consts:
+                if issubclass(type(constant), tuple):
+                    names.update(name for name in constant if issubclass(type(name), str))
     return frozenset(names)
