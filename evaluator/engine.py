@@ -401,7 +401,7 @@ class Evaluator(Streams):
             except NoAnswer as why:
                 return not_run(prepared.problem, Status.WRONG_ANSWER, f"the answer is no input: {why}"[:400])
             code = answer.encode()
-            prepared = prepared.for_literals if literal else prepared
+            prepared = await prepared.for_literals() if literal else prepared
         processes, limits = prepared.processes, prepared.limits
         attempt = Attempt(self.pool, processes * limits.memory, processes * limits.threads, lanes=self.running.lanes)
         asked = attempt.asked

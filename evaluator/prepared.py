@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from ..sandbox.capacity import PROCESSES
+from ..sandbox.errors import HostShortage
 from ..sandbox.protocol import Mode
+from ..sandbox.shortage import in_thread
 from ..sandbox.turns import Turns
 from ..sandbox.worker import LANE_SLICE, LANE_TESTS, Inputs
 from .asserts import Assertion, contradiction, read_assertions
@@ -38,6 +41,8 @@ UNSEEN = 0.1
 """Failures that every test is given to begin with: a cheap one that never failed comes before a dear one that did."""
 
 
+LONG = 4 * 1024
+"""Characters of a test that is code from which it is read in a thread: 64 KiB take most of a second."""
 _JOB_MODES: dict[str, Mode] = {"stdio": "stdio", "call": "call", "assert": "calls", "output_prediction": "stdio"}
 """Of an output prediction nothing is run."""
 
@@ -59,6 +64,7 @@ class Prepared:
         self.sealed = self.gives = problem.mode == "input_prediction"
         """Whether tests may not run in the process of the program, which knows what is expected; and whether that gives
         no answers, but arguments, which a test uses as it likes."""
+        self._for_literals: Prepared | None = None
         problem = as_judged(problem)
         self.problem = problem = with_preset(problem, preset) if preset else problem
         by_flags = _deciding(problem, {test.flags: test for test in problem.tests}, checked)
@@ -102,7 +108,10 @@ class Prepared:
         if problem.mode == "call" and checker_program(problem) is None:
             for _ in values.checked(problem.tests):
                 await turns.pass_on()
-        for assertion in read_assertions(as_judged(problem)):
+        judged = as_judged(problem)
+        readings = read_assertions(judged)
+        large = any(len(test.code or "") > LONG for test in judged.tests)
+        while (assertion := await _next(readings, in_a_thread=large)) is not None:
             assertions.append(assertion)
             await turns.pass_on()
         return cls(problem, preset, assertions, checked=True)
@@ -114,12 +123,13 @@ class Prepared:
             return None
         return contradiction([test.lifted for test in self.assertions])
 
-    @functools.cached_property
-    def for_literals(self) -> Prepared:
+    async def for_literals(self) -> Prepared:
         """Input prediction: what judges answers with literal arguments."""
-        prepared = Prepared(for_literals(self.given))
-        prepared.sealed = True
-        return prepared
+        if self._for_literals is None:
+            prepared = await Prepared.in_turns(for_literals(self.given))
+            prepared.sealed = True
+            self._for_literals = self._for_literals or prepared
+        return self._for_literals
 
     def __len__(self) -> int:
         return len(self.expected)
@@ -154,6 +164,13 @@ class Prepared:
                 self._seconds[number] += (test.cpu_time - self._seconds[number]) / self._runs[number]
         if failed is not None:
             self._failures[failed] += 1
+
+
+async def _next(readings: Iterator[Assertion], *, in_a_thread: bool) -> Assertion | None:
+    if in_a_thread:
+        with contextlib.suppress(HostShortage):
+            return await in_thread(next, readings, None)
+    return next(readings, None)
 
 
 def _deciding(

@@ -168,6 +168,14 @@ async def test_arguments_that_know_what_is_expected(evaluator: Evaluator, prelud
     assert report.reward == 0.0, report
 
 
+async def test_expected_values_that_take_long_to_read(evaluator: Evaluator) -> None:
+    problem = inputs(DOUBLE, f"[{repeated('1,', 48 << 10)}]")
+    async with Watch() as watch:
+        for answer in ("[1]", "list([1])"):
+            assert (await evaluator.evaluate(problem, answer)).reward == 0.0
+    assert watch.longest < 0.25
+
+
 async def test_texts_that_the_function_runs(evaluator: Evaluator) -> None:
     problem = inputs("def f(x): return eval(x)", "[2, 4]")
     named = NAMED.replace("f=", "predicted_input=")
