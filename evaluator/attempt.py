@@ -27,7 +27,7 @@ from ..sandbox.worker import Work
 from .comparing import NothingToCompareWith
 from .control import failure_of_control
 from .problem import Problem
-from .report import REFUSED, Report, explanation, not_run
+from .report import Report, explanation, not_run, told
 from .status import Status
 
 FAILED = "every worker that ran this program failed, the last with"
@@ -137,7 +137,7 @@ class Attempt:
         failures = self.failures + self.new
         if refused:
             words = f"{FAILED}: {failure}" + (f"; {self._told()}" if short else "")
-            raise WorkerFailure(f"{REFUSED}: {words}" if isinstance(failure, HostShortage) else words)
+            raise WorkerFailure(told(failure, words))
         if failures < MOST:
             return self._again(new=True, failures=failures)
         raise (WorkerFailure if isinstance(failure, NothingToCompareWith | ToolchainFailed) else Broken)(

@@ -20,14 +20,7 @@ import msgspec
 
 from ..sandbox.bounded import Bounded
 from ..sandbox.closing import close_all
-from ..sandbox.errors import (
-    HostShortage,
-    JailUnavailable,
-    LanguageUnavailable,
-    MicrocoderError,
-    SandboxError,
-    WorkerFailure,
-)
+from ..sandbox.errors import JailUnavailable, LanguageUnavailable, MicrocoderError, SandboxError, WorkerFailure
 from ..sandbox.execution import Execution, Outcome
 from ..sandbox.interpreter import PACKAGES as PROGRAM_PACKAGES
 from ..sandbox.interpreter import probe
@@ -58,7 +51,7 @@ from .memory import Kept, Memory
 from .options import AssertTrust, JudgeOptions, RunOptions
 from .prepared import Prepared
 from .problem import Problem, TestCase
-from .report import REFUSED, VIOLATION, Report, not_run, packed, unpacked
+from .report import VIOLATION, Report, not_run, packed, told, unpacked
 from .starter import entry_class
 from .status import Status
 from .streams import Program, Streams
@@ -464,8 +457,7 @@ class Evaluator(Streams):
             try:
                 await judgement.compare_answer()
             except (WorkerFailure, JailUnavailable) as failure:
-                why = f"{REFUSED}: {failure}" if isinstance(failure, HostShortage) else str(failure)
-                return not_run(prepared.problem, Status.SYSTEM_ERROR, why)
+                return not_run(prepared.problem, Status.SYSTEM_ERROR, told(failure, str(failure)))
         report = judgement.report()
         return msgspec.structs.replace(report, queue_time=started - asked, run_time=time.monotonic() - started)
 

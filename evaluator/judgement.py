@@ -130,17 +130,17 @@ class Judgement:
 
     async def compare_answer(self) -> None:
         """Output prediction: what was submitted is compared with the one value; nothing runs. Raises WorkerFailure."""
-        expected, answer = self.prepared.expected[0], self._source
+        expected, answer = self.prepared.expected[0], self._source.strip()
         match = await self._comparing.compare(
-            self.prepared.comparisons[0], expected, answer.strip(), self.prepared.references[0]
+            self.prepared.comparisons[0], expected, answer, self.prepared.references[0]
         )
         self.open.discard(0)
         result = TestResult(
             status=status_of(match),
             rule=match.rule,
             message=match.message,
-            stdout=None if match.accepted else _text(answer[:SHOWN])[:SHOWN],
-            output=keep(expected, answer.strip(), self.keep_outputs) if self.keep_outputs else None,
+            stdout=None if match.accepted else _text(self._source[:SHOWN])[:SHOWN],
+            output=keep(expected, answer, self.keep_outputs) if self.keep_outputs else None,
         )
         self._keep(0, result)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ..sandbox.errors import HostShortage
 from .compare import weakest
 from .encodable import Encodable
 from .extract import Found
@@ -169,6 +170,11 @@ def explanation(tests: Sequence[TestResult], failed: int | None, problem: Proble
     group = problem.tests[failed].group
     where = f"test {failed + 1} ({group})" if group else f"test {failed + 1}"
     return f"{where}: {tests[failed].message or tests[failed].status.value}"
+
+
+def told(failure: Exception, words: str) -> str:
+    """The message of a report on this failure; `Report.judge_refused` knows those of the host."""
+    return f"{REFUSED}: {words}" if isinstance(failure, HostShortage) else words
 
 
 def not_run(problem: Problem, status: Status, message: str) -> Report:

@@ -60,7 +60,7 @@ def read(files: Iterable[Path], form: str | None = None) -> tuple[list[Task], li
             tasks.append(_task(problem, problem.statement))
     except InputError as error:
         raise DataError(str(error)) from None
-    return tasks, [f"{file}:{line}: {told}" for told, (file, line) in ((t, m.first) for t, m in rows.misspelt.items())]
+    return tasks, [f"{slip.first[0]}:{slip.first[1]}: {told}" for told, slip in rows.misspelt.items()]
 
 
 def _task(problem: Problem, statement: str) -> Task:

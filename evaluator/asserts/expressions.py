@@ -88,11 +88,11 @@ def _check_size(value: object) -> None:
 _HOLDING = frozenset((list, tuple, set, frozenset, dict))
 
 
-def _weigh(*values: object) -> None:
-    """Raises Outside for values that hold too much when they are written out, or looked at item by item."""
+def _weigh(*values: object) -> int:
+    """Characters of all texts in them. Raises Outside for values that hold too much when they are written out, or
+    looked at item by item."""
     known: dict[int, tuple[int, int]] = {}
-    for value in values:
-        _weight(value, known)
+    return sum(_weight(value, known)[1] for value in values)
 
 
 def _weight(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
@@ -333,8 +333,8 @@ def _call(node: ast.Call, names: Names, results: Sequence[Any] | None) -> Any:
         keywords[word.arg] = _evaluate(word.value, names, results)
     args = _items(node.args, names, results)
     if results is None:
-        _weigh(*args, *keywords.values())
-        if function is str and sum(_weight(arg, {})[1] for arg in args) > MOST:
+        characters = _weigh(*args, *keywords.values())
+        if function is str and characters > MOST:
             raise Outside("a text too long to write out")  # which may be twice as long each time
     _look_at_the_clock()
     return function(*args, **keywords)

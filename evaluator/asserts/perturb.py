@@ -166,10 +166,10 @@ def passes_rightly(copies: Sequence[Copy], passed: Sequence[bool | None]) -> boo
             return False
         else:
             by_kind["objects" if copy.kind == "objects" else ""].append((copy, bool(each)))
-    found = [of for of in by_kind.values() if len(of) >= COPIES and all(each for _, each in of)]
-    if any(copy.runs for of in found for copy, _ in of):
+    all_passed = [tried for tried in by_kind.values() if len(tried) >= COPIES and all(each for _, each in tried)]
+    if any(copy.runs for tried in all_passed for copy, _ in tried):
         return False
-    return None if found else True
+    return None if all_passed else True
 
 
 def perturbed(code: str, seed: bytes, names: Collection[str] = (), select: str | None = None) -> Iterator[Copy]:

@@ -18,7 +18,7 @@ from .notices import SHOWN_BAD_ROWS, tell_of_rows
 from .options import Convert
 from .progress import progress
 from .rowfile import RowFile
-from .terminal import say, show
+from .terminal import grid, say, show
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -135,14 +135,12 @@ class _Conversion:
 
     def table(self) -> Table:
         """For people."""
-        from rich.table import Table
-
-        grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        grid.add_column(style="bold")
-        grid.add_column(justify="right")
+        counts = grid()
+        counts.add_column(style="bold")
+        counts.add_column(justify="right")
         for name, count in (("rows", self._rows), ("programs", self._programs), ("refused", self.refused)):
-            grid.add_row(name, f"{count:,}")
-        return grid
+            counts.add_row(name, f"{count:,}")
+        return counts
 
 
 @contextlib.contextmanager

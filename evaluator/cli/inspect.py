@@ -27,7 +27,7 @@ from .progress import progress
 from .reports import write_json
 from .run import changed_limits
 from .summary import Tally
-from .terminal import show
+from .terminal import grid, show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -107,11 +107,9 @@ async def _verify(rows: Rows, evaluator: Evaluator, *, quiet: bool) -> Verificat
 
 def table(result: Inspection) -> Iterator[RenderableType]:
     """For people, one part after the other."""
-    from rich.table import Table
-
-    grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    grid.add_column(style="bold")
-    grid.add_column()
+    counts = grid()
+    counts.add_column(style="bold")
+    counts.add_column()
     for name, value in (
         ("format", _counts(result.formats)),
         ("problems", f"{result.problems:,}"),
@@ -128,8 +126,8 @@ def table(result: Inspection) -> Iterator[RenderableType]:
         ("left out, language", _counts(result.left_out)),
     ):
         if value:
-            grid.add_row(name, value)
-    yield grid
+            counts.add_row(name, value)
+    yield counts
     for kind, finding in result.suspicious.items():
         yield f"\n{kind}: {finding.problems:,} problems"
         yield from (_plain(f"  {name}") for name in itertools.islice(finding.names, EXAMPLES))

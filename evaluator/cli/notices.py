@@ -6,8 +6,6 @@ from ..datasets import Rows
 from .terminal import say
 
 SHOWN_BAD_ROWS = 10
-_WITHOUT = "no row holds a program that can be used"
-_ELSEWHERE = "; --submissions names files of programs"
 
 
 def tell_misspelt(rows: Rows) -> None:
@@ -21,7 +19,7 @@ def tell_misspelt(rows: Rows) -> None:
 
 def no_programs(rows: Rows) -> str:
     """Of rows of which none holds a program that can be used."""
-    return f"{', '.join(map(str, rows.without_programs))}: {_WITHOUT}" + ("" if rows.separate else _ELSEWHERE)
+    return f"{', '.join(map(str, rows.without_programs))}: {_without_programs(rows)}"
 
 
 def tell_of_rows(rows: Rows) -> None:
@@ -38,4 +36,9 @@ def tell_of_rows(rows: Rows) -> None:
 def tell_of_files(rows: Rows) -> None:
     """Where some of them, which were read to their ends, held no programs."""
     for file in rows.without_programs:
-        say(f"warning: {file}: {_WITHOUT}" + ("" if rows.separate else _ELSEWHERE))
+        say(f"warning: {file}: {_without_programs(rows)}")
+
+
+def _without_programs(rows: Rows) -> str:
+    words = "no row holds a program that can be used"
+    return words if rows.separate else f"{words}; --submissions names files of programs"

@@ -14,6 +14,7 @@ from .. import violations
 from ..compare import RULES
 from ..report import Report
 from ..status import Status
+from .terminal import grid
 
 SHOWN_CHANGES = 20
 SHOWN_MODULES = 10
@@ -282,9 +283,8 @@ def _processor_seconds() -> float:
 def table(summary: Summary) -> RenderableType:
     """For people."""
     from rich.console import Group
-    from rich.table import Table
 
-    verdicts = Table(title="verdicts", title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    verdicts = grid("verdicts")
     for name, count in summary.verdicts.items():
         verdicts.add_row(name, f"{count:>9,}", f"{count / max(summary.programs, 1):>7.1%}")
     parts: list[RenderableType] = [verdicts]
@@ -352,10 +352,8 @@ def changes_table(rejudged: Rejudged) -> RenderableType:
 
 def _broken_table(broken: dict[str, str]) -> RenderableType:
     from rich.markup import escape
-    from rich.table import Table
 
-    title = f"problems that decided nothing: {len(broken):,}"
-    result = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    result = grid(f"problems that decided nothing: {len(broken):,}")
     for problem_id, why in itertools.islice(broken.items(), SHOWN_CHANGES):
         result.add_row(escape(problem_id), escape(" ".join(why.split())[:SHOWN]))
     return result

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 _INSTEAD = "\N{REPLACEMENT CHARACTER}"
 
@@ -32,6 +33,13 @@ def show(*parts: RenderableType, wrap: bool = True) -> None:
         segments = console.render(part, console.options.update(no_wrap=not wrap, overflow=None if wrap else "ignore"))
         told = [Segment(plain(segment.text), segment.style, segment.control) for segment in segments]
         console.print(Segments(told), end="")
+
+
+def grid(title: str | None = None) -> Table:
+    """A table without lines and heads of columns."""
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
 
 
 def _visible(character: str) -> str:

@@ -11,7 +11,7 @@ import abc
 import functools
 import json
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast, get_args
 
@@ -38,6 +38,11 @@ R = TypeVar("R")
 Place = tuple[Path, int]
 Fields = tuple[str | tuple[str, ...], ...]
 """Names of fields, each of which a row has; of those in a tuple it has one."""
+
+
+def alternatives(fields: Fields) -> Iterator[tuple[str, ...]]:
+    """The names of which a row has one each."""
+    return ((field,) if isinstance(field, str) else field for field in fields)
 
 
 class InputError(MicrocoderError):
@@ -133,8 +138,7 @@ class Format(abc.ABC, Generic[R]):
 
     def recognises(self, names: Set[str]) -> bool:
         """Whether a row with fields of these names is of this form."""
-        wanted = ((field,) if isinstance(field, str) else field for field in self.known_by)
-        return bool(self.known_by) and not any(names.isdisjoint(each) for each in wanted)
+        return bool(self.known_by) and not any(names.isdisjoint(each) for each in alternatives(self.known_by))
 
     @abc.abstractmethod
     def example(self, row: R, fallback_id: str) -> Example:

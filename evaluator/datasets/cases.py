@@ -302,9 +302,7 @@ def _check(value: dict[str, Any], field: str) -> Cases:
     name = _text(value.get("entry_point"), f"{field}.entry_point")
     prelude = _text(value.get("import_prefix") or "", f"{field}.import_prefix")
     test = TestCase(code=f"{code}\n\ncheck({name})\n")
-    kind, method, _ = name.partition("().")
-    given = (None, kind) if method else (name if name.isidentifier() else None, None)
-    return Cases((test,), "assert", *given, prelude=f"{prelude}\n")
+    return _checked((test,))._replace(prelude=f"{prelude}\n")
 
 
 def _assertions(value: Sequence[Any], field: str) -> Cases:

@@ -34,6 +34,7 @@ from .mbpp import Mbpp
 from .native import Native
 from .nemo_gym import NemoGym
 from .open_instruct import OpenInstruct
+from .programs import HELD, NAMED
 from .refused import refuse
 from .rstar_coder import RStarCoder
 from .sandbox_fusion import SandboxFusion
@@ -74,9 +75,6 @@ _ALL: tuple[Format[Any], ...] = (
     OpenInstruct(),
     Kattis(),
 )
-_PROGRAM = {"code", "completion", "solution", "code_list"}
-_NAMED = {"problem_id", "task_id", "question_id"}
-"""Fields of a row that is a program of a problem elsewhere, of which it has one of each."""
 FORMATS: dict[str, Format[Any]] = {each.name: each for each in _ALL}
 
 
@@ -118,7 +116,7 @@ def format_of(row: Row) -> Format[Any]:
     if (found := recognised(names)) is not None:
         return found
     fields = ", ".join(sorted(names)[:10])
-    if names & _PROGRAM and names & _NAMED and "tests" not in names:
+    if not names.isdisjoint(HELD) and not names.isdisjoint(NAMED) and "tests" not in names:
         words = "if this is a program, --submissions names its file"
         raise BadRow(row.place, None, f"of no known format of problems, by its fields: {fields}; {words}")
     if names & {"problem_id", "tests"}:

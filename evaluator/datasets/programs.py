@@ -37,6 +37,10 @@ class Message(msgspec.Struct, frozen=True):
 Completion = str | list[Message]
 """What a model said."""
 PLAIN = RewardOptions()
+NAMED = ("problem_id", "task_id", "question_id")
+"""Fields that say which problem a program is for, in the order in which they are looked at."""
+HELD = ("code", "completion", "solution", "code_list", "pred_list")
+"""Fields of which a program has one."""
 
 
 class ProgramRow(Validated, frozen=True, kw_only=True):
@@ -86,7 +90,7 @@ class ProgramRow(Validated, frozen=True, kw_only=True):
                 return "test_id", f"{self.question_id}/{self.test_id}"
             if self.id is not None:
                 return "id", str(self.id)
-        for field in ("problem_id", "task_id", "question_id"):
+        for field in NAMED:
             if (name := getattr(self, field)) is not None:
                 return field, str(name)
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .base import Fields
+from .base import Fields, alternatives
 from .formats import FORMATS
 from .refused import REFUSED
 
@@ -49,6 +49,5 @@ def not_read() -> list[NotRead]:
 
 def told(known_by: Fields, mark: str = "") -> str:
     """Fields, in words. ``mark``: what stands around each name."""
-    each = ((field,) if isinstance(field, str) else field for field in known_by)
-    words = ", ".join(" or ".join(f"{mark}{name}{mark}" for name in names) for names in each)
+    words = ", ".join(" or ".join(f"{mark}{name}{mark}" for name in names) for names in alternatives(known_by))
     return words or f"directories with {mark}problem.yaml{mark}"

@@ -80,7 +80,7 @@ class Ending:
                     pass
 
     def flushes(self) -> bool:
-        """Flush the streams, where nothing else is to be seen: whether that went well."""
+        """Flush the streams of the interpreter: whether that went well, where nothing else is to be seen."""
         try:
             self._stderr.flush()
             self._stdout.flush()
@@ -102,16 +102,12 @@ class Ending:
             ):
                 return False
             self._nothing_else = True
-            if not (sys.stdout is (stdout := self._stdout) is sys.__stdout__) or not (
-                sys.stderr is (stderr := self._stderr) is sys.__stderr__
-            ):
+            if not (sys.stdout is self._stdout is sys.__stdout__ and sys.stderr is self._stderr is sys.__stderr__):
                 return False
             things = gc.get_objects()
             kinds: set[Any] = set(map(type, things))
             if Mark in kinds and (kinds <= self._idle or all(map(_rests, self._doubtful(things, kinds)))):
-                stderr.flush()
-                stdout.flush()
-                return True
+                return self.flushes()
         except BaseException:  # whatever the program has put in the place of something
             pass
         return False
