@@ -177,7 +177,7 @@ def decode(kind: type[T], content: Any, place: Place, prefix: str = "") -> T:
 
 def _read_as(kind: type[T], row: Row) -> T:
     """A row as this type, with the slips of those who pass data sets on: null for a field that may be missing, a number
-    as text or a name as a number, and JSON in a text. Raises BadRow."""
+    for it or for an id, a number as text, and JSON in a text. Raises BadRow."""
     try:
         return decode(kind, row.content, row.place)
     except BadRow:
@@ -212,7 +212,7 @@ def _mend(fields: dict[str, Any], kind: type[Any], error: msgspec.ValidationErro
         if name not in fields or name not in _optional(kind):
             return False
         del fields[name]
-    elif isinstance(value, int) and not isinstance(value, bool) and "str" in wanted:
+    elif type(value) is int and "str" in wanted and (name.endswith("id") or name in _optional(kind)):
         fields[name] = str(value)
     elif isinstance(value, str) and (read := _in_text(value, wanted)) is not None:
         fields[name] = read
