@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -40,7 +41,11 @@ class Served:
     def engines(self) -> list[psutil.Process]:
         """The engine processes: the server itself, or its children."""
         ready = [line["pid"] for line in self._lines() if line.get("event") == "ready"]
-        return [psutil.Process(pid) for pid in ready if psutil.pid_exists(pid)]
+        found: list[psutil.Process] = []
+        for pid in ready:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
+        return found
 
     def _lines(self) -> Sequence[dict[str, Any]]:
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]

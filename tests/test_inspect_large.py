@@ -171,7 +171,7 @@ def test_a_row_at_fault_is_not_one_of_another_format(tmp_path: Path) -> None:
     file = lines(tmp_path / "rows.jsonl", iter([ASSERTIONS, ASSERTIONS | {"test_cases": []}, {"question": "x"}]))
     rows = Rows([file], skip_bad=True)
     assert len(list(rows.examples())) == 1
-    assert [error.field for error in rows.bad] == ["tests", "test_cases"]
+    assert [error.field for error in rows.bad] == ["test_cases", "test_cases"]
 
 
 def test_files_of_a_directory_may_have_different_formats(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_root_imports_nothing_eagerly() -> None:
 def test_static_checkers_find_every_package() -> None:
     """`typings/microcoder` mirrors the root: that is where pyright resolves `microcoder.*` for the tests."""
     links = {link.name: link.resolve() for link in (ROOT / "typings" / "microcoder").iterdir()}
-    assert links == {name: ROOT / name for name in (*TOP_PACKAGES, "__init__.py")}
+    assert links == {name: ROOT / name for name in (*TOP_PACKAGES, "tools", "__init__.py")}
 
 
 def test_no_file_names_a_registry_or_a_place_of_one_machine() -> None:

@@ -68,7 +68,7 @@ def test_equal_truths_are_one_problem_and_memory_is_bounded() -> None:
         (17, "holds no tests"),
         (b"1", "bytes is not data"),
         ({"inputs": ["1"], "outputs": []}, "1 inputs, but 0 outputs"),
-        ({"language": "cobol", "test_cases": []}, "language"),
+        ({"language": "cobol", "test_cases": [{"input": "1", "output": "1"}]}, "language"),
         ({"answer": "42"}, "of no known format"),
         (VERIFICATION | {"test_cases": [{"input": "1"}]}, "test_cases[0].output: missing"),
     ],
