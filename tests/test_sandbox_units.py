@@ -8,6 +8,7 @@ import importlib
 import platform
 import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,6 +36,29 @@ from microcoder.sandbox.limits import Limits
 
 TP_DEL, TP_FINALIZE = 47, 49
 """Words before these fields of PyTypeObject; the version tag takes one."""
+
+
+HEAP = """
+import ctypes
+from microcoder.sandbox.inside.kernel import fill_holes
+
+malloc = ctypes.CDLL(None).malloc
+malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+sizes = [1100, 5000, 2000, 20000, 1500]
+pieces = [bytes(size + 400) for size in sizes * 99]
+del pieces[::2]
+holes = sorted(malloc(size) for size in sizes)
+fill_holes()
+filled = [malloc(size) for size in sizes]
+print(holes[-1] - holes[0], max(filled) - min(filled))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap of glibc")
+def test_what_is_allocated_after_holes_are_filled_lies_side_by_side() -> None:
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True)
+    scattered, together = map(int, done.stdout.split())
+    assert together < 40000 < scattered
 
 
 def run_filter(code: bytes, number: int, *arguments: int, arch: int = 0xC000003E) -> int:

@@ -78,8 +78,6 @@ class Folder:
         """Remove everything inside, and put its times back to the present, where anything was done in it."""
         same = self._kept is None or self._kept.same()
         if self._clean is not None and same and self._state() == self._clean:
-            if self._kept is not None:
-                self._kept.fill()
             return
         if self._own:
             os.chmod(self.path, 0o1777)
@@ -90,11 +88,10 @@ class Folder:
         if self._clean is not None:
             self._clean = self._state()
 
-    def keep(self, content: bytes) -> None:
-        """In the file that is always in it."""
+    def fill(self, content: bytes) -> None:
+        """The file that is always in it, which a program may have written to."""
         if self._kept is not None:
-            self._kept.content = content
-            self._kept.fill()
+            self._kept.fill(content)
 
     def full(self) -> bool:
         """Whether a program made more than MOST_FILES in it."""
@@ -127,7 +124,6 @@ class KeptFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.content = b""
         self._file = -1
         self.make()
 
@@ -136,18 +132,17 @@ class KeptFile:
         if self._file >= 0:
             os.close(self._file)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self.fill()
         self._made = self._state()
 
     def same(self) -> bool:
         """Whether it is the same file, whatever has been written to it."""
         return self._state() == self._made
 
-    def fill(self) -> None:
-        os.ftruncate(self._file, 0)
+    def fill(self, content: bytes) -> None:
         written = 0
-        while written < len(self.content):
-            written += os.pwrite(self._file, self.content[written:], written)
+        while written < len(content):
+            written += os.pwrite(self._file, content[written:], written)
+        os.ftruncate(self._file, written)
 
     def _state(self) -> tuple[int, ...]:
         """All that filling it leaves."""

@@ -10,6 +10,7 @@ what the runner's memory keeps of one program, no other can find.
 
 from __future__ import annotations
 
+import functools
 import json
 import marshal
 import os
@@ -58,9 +59,11 @@ class Compiled:
         self.error: str | None = found["error"]
         """The compiler's words; None: it compiled."""
         self.size: int = found.get("size", 0)
-        """Bytes of the file: the marshalled code of the prelude and of the program."""
+        """Bytes of the file: the program, as marshalled code or as ``text``."""
         self.prelude: int = found.get("prelude", 0)
-        """Bytes of the file that come then: the marshalled code of the prelude."""
+        """Bytes of the file that come then: the marshalled code of the prelude, where there is one."""
+        self.text: bool = found.get("text", False)
+        """The program is its source: its code would not be read as it was."""
         self.executable: int = found.get("executable", -1)
         """Descriptor of the program's file, when it is one to execute."""
         self.lanes: bool = found.get("lanes", False)
@@ -122,18 +125,18 @@ class Compiler:
 
     def _compile(self, prelude: bytes, source: bytes, lanes: bool) -> dict[str, Any]:
         """The source is text, whatever a coding comment in it says."""
-        from . import eligibility as code_of
+        from . import eligibility as code_of  # not where zygotes come from: they would hold it
 
         try:
-            before = compile(prelude.decode(), PRELUDE, "exec", dont_inherit=True) if prelude else _EMPTY
+            before = Prelude.of(prelude)
             code = compiled(source, self._name)
-            codes, codes_before = all_code(code), all_code(before)
-            data = marshal.dumps((before, source if code_of.loses_order(codes) else code))
-            prelude_data = marshal.dumps(before)
+            codes = all_code(code)
+            text = code_of.loses_order(codes)
+            data = source if text else marshal.dumps(code)
             names, imports = names_in(codes), code_of.imports(codes)
-            names_before, imports_before = names_in(codes_before), code_of.imports(codes_before)
-            noted = NOTED & (names | names_before)
-            if code_of.names_random(names, imports | code_of.taken_from(before)):
+            all_names, all_imports = names | before.names, imports | before.imports
+            noted = NOTED & all_names
+            if code_of.names_random(names, imports | before.taken):
                 noted |= {"random"}
             if (b"dev" in source or b"proc" in source) and STREAM_NAMES.search(source):
                 noted |= {"named streams"}
@@ -141,11 +144,11 @@ class Compiler:
                 noted |= {"stream methods"}
             if b"Node" in source or b"Node" in prelude:
                 noted |= {name for name in NODES if name.encode() in source + prelude}
-            roots = code_of.roots_of(imports | imports_before)
+            roots = code_of.roots_of(all_imports)
             lanes = lanes and "named streams" not in noted and code_of.lane_allowed(codes, names, roots)
             ends = any(name in source for name in ENDED_NAMES)
-            inert = not ends and code_of.inert(codes + codes_before, names | names_before, imports | imports_before)
-            certain = code_of.certain_imports(before) | code_of.certain_imports(code)
+            inert = not ends and code_of.inert(codes + before.codes, all_names, all_imports)
+            certain = before.certain | code_of.certain_imports(code)
         except SyntaxError as error:
             where = f" (line {error.lineno})" if error.lineno else ""
             return _refused(error, f"{error.msg}{where}")
@@ -154,13 +157,14 @@ class Compiler:
         except (ValueError, RecursionError, OverflowError) as error:
             return _refused(error, str(error))
         os.ftruncate(self.file, 0)
-        written, whole = 0, data + prelude_data
+        written, whole = 0, data + before.data
         while written < len(whole):
             written += os.pwrite(self.file, whole[written:], written)
         return {
             "error": None,
             "size": len(data),
-            "prelude": len(prelude_data),
+            "prelude": len(before.data),
+            "text": text,
             "lanes": lanes,
             "ends": ends,
             "inert": inert,
@@ -170,17 +174,34 @@ class Compiler:
         }
 
 
-_EMPTY = compile("", PRELUDE, "exec")
+class Prelude:
+    """What runs before a program, and what its code says. Many programs have the same."""
+
+    def __init__(self, text: bytes) -> None:
+        from . import eligibility as code_of
+
+        code = compile(text.decode(), PRELUDE, "exec", dont_inherit=True)
+        self.data = marshal.dumps(code) if text else b""
+        self.codes = all_code(code)
+        self.names = names_in(self.codes)
+        self.imports = code_of.imports(self.codes)
+        self.certain = code_of.certain_imports(code)
+        self.taken = code_of.taken_from(code)
+
+    @staticmethod
+    @functools.lru_cache(maxsize=4)
+    def of(text: bytes) -> Prelude:
+        return Prelude(text)
 
 
-def load(file: int, size: int) -> tuple[CodeType, Any]:
-    """(prelude, program) from the file; the program is source, bytes, where code would not be read as it was."""
-    return marshal.loads(os.pread(file, size, 0))
-
-
-def load_prelude(file: int, size: int, place: int) -> CodeType:
-    """The prelude alone, from what comes after both."""
+def load(file: int, size: int, place: int = 0) -> CodeType:
+    """Code from a part of the file."""
     return marshal.loads(os.pread(file, size, place))
+
+
+def load_text(file: int, size: int, name: str) -> CodeType:
+    """The program, where it is its source."""
+    return compiled(os.pread(file, size, 0), name)
 
 
 def compiled(source: bytes, name: str) -> CodeType:

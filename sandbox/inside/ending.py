@@ -52,6 +52,7 @@ class Ending:
         self._idle: frozenset[Any] = frozenset(kinds)
         self._handlers = atexit._ncallbacks()  # pyright: ignore[reportPrivateUsage]
         self.take_streams()
+        self.begin()
 
     def take_streams(self) -> None:
         """The present ones are those that the interpreter has made itself."""

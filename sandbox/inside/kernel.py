@@ -156,6 +156,36 @@ def give_back_free_memory() -> None:
         pass  # not glibc
 
 
+_ROOM = 96 << 10
+"""Bytes that a fork may allocate before it asks the kernel for more."""
+
+
+class _Mallinfo(ctypes.Structure):
+    """struct mallinfo2. ``keepcost``: bytes that are free behind all that is in use."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in "1 2 3 4 5 6 7 8 9 keepcost".split()]
+
+
+def fill_holes() -> None:
+    """Take what is free between what is in use. What a fork allocates lies side by side then, in few pages; it would
+    copy a page for each piece, and for each that it only puts in order."""
+    try:
+        malloc, free, end, info = _libc.malloc, _libc.free, _libc.sbrk, _libc.mallinfo2
+    except AttributeError:
+        return  # not glibc, or an old one
+    malloc.restype = end.restype = ctypes.c_void_p
+    malloc.argtypes, free.argtypes, info.restype = [ctypes.c_size_t], [ctypes.c_void_p], _Mallinfo
+
+    def in_a_hole(size: int) -> bool:
+        behind = end(0) - info().keepcost
+        return malloc(size) < behind
+
+    for size in (*(1 << power for power in range(16, 10, -1)), *range(1032, 8, -16)):
+        while in_a_hole(size):
+            pass
+    free(malloc(_ROOM))
+
+
 def flush_streams_of_c() -> None:
     """What the C library holds back would be written by every fork."""
     _libc.fflush(None)

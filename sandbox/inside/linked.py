@@ -62,11 +62,11 @@ class Linked(Program):
         second = Lane([test], confirms=confirms, bare=self.runner.tester.bare, more=[theirs])
         self._equip(first, *self._input(program), result=False)
         self._equip(second, *self._input(test), result=True)
-        self._place_files()
+        self.runner.fill_folders(self.job)
         # Neither's threads are the other's concern. Of the test there is one at least.
         its_own = self._task(first, others=1)
         of_test = self._task(second, others=1 + self.job.limits["threads"])
-        of_test = of_test._replace(mode="test", ends=False, noted=[])
+        of_test = of_test._replace(mode="test", text=False, ends=False, noted=())
         return [Side(first, self.zygote, its_own), Side(second, self.runner.tester, of_test)]
 
     def _watch_sides(self, sides: list[Side]) -> bool:
@@ -204,7 +204,7 @@ class Together(Alone):
         tests = [(self._fresh or self._queue).pop(0)]
         lane = Asking(tests, confirms=confirms, named=self._named_files, bare=self.zygote.bare)
         self._equip(lane, 0, 0, result=True)
-        self._place_files()
+        self.runner.fill_folders(self.job)
         return lane
 
     def _hear(self, lane: Lane) -> None:

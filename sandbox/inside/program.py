@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from .channel import Part
-from .files import collect, place_files
+from .files import collect
 from .idle import LATE, SAMPLE, Idle
 from .kernel import STACK, cpu_backstop, follow, spread, within_ceiling
 from .lane import CLEAN, LANE_BYTES, LANE_SLICE, LANE_TESTS, OUT_OF_MEMORY, SPARE_MEMORY, Lane
@@ -135,7 +135,7 @@ class Program:
         # Programs that open their streams by name get regular files with these names instead of memfds.
         lane = Lane(tests, confirms=confirms, named=self._named_files)
         self._equip(lane, *self._input(tests[0]), result=self.job.call)
-        self._place_files()
+        self.runner.fill_folders(self.job)
         return lane
 
     def _equip(self, lane: Lane, place: int, size: int, *, result: bool) -> None:
@@ -146,10 +146,6 @@ class Program:
         if result:
             lane.result = os.memfd_create("result")
         lane.fill(self.job.inputs, place, size)
-
-    def _place_files(self) -> None:
-        if self.job.files >= 0:
-            place_files(self.job.files, self.job.placed, self.runner.folders[0])
 
     def _input(self, test: int) -> tuple[int, int]:
         """Where the input of the test begins, and its size."""
@@ -220,6 +216,7 @@ class Program:
             signature=job.signature,
             size=compiled.size,
             prelude=compiled.prelude,
+            text=compiled.text,
             ends=compiled.ends,
             inert=compiled.inert and job.files < 0 and job.mode in ("stdio", "call", "calls"),
             noted=(*compiled.names,),

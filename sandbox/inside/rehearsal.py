@@ -14,7 +14,7 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
-from .compiler import PRELUDE, SOURCE
+from .compiler import SOURCE
 from .kernel import PR_GET_KEEPCAPS, PR_SET_SECCOMP
 from .testing import FIRST_FILE, Task, serving_calls
 
@@ -59,7 +59,7 @@ def rehearse(test_process: TestProcess) -> None:
     """Leaves the process as it was, but for what the interpreter knows, and files from FIRST_FILE on."""
     names = "stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"
     streams = {name: getattr(sys, name) for name in names}
-    program = marshal.dumps((compile("", PRELUDE, "exec"), compile(PROGRAM, SOURCE, "exec")))
+    program = marshal.dumps(compile(PROGRAM, SOURCE, "exec"))
     stdin, stdout, code = range(_APART, _APART + 3)
     for file in (stdin, stdout, code):
         os.dup2(os.memfd_create("rehearsal"), file)
@@ -72,7 +72,7 @@ def rehearse(test_process: TestProcess) -> None:
     its_filter = test_process.surroundings.program_filter
     its_filter.option = PR_GET_KEEPCAPS
     no_cores = ((resource.RLIMIT_CORE, 0),)  # as it is already
-    task = Task(1, False, 0, "stdio", None, "", None, len(program), 0, False, False, (), (), None, no_cores)
+    task = Task(1, False, 0, "stdio", None, "", None, len(program), 0, False, False, True, (), (), None, no_cores)
     message = memoryview(marshal.dumps(tuple(task)))
     serve = serving_calls()
     gc.freeze()

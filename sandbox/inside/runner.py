@@ -16,6 +16,7 @@ from .ahead import sets as module_sets
 from .channel import Channel
 from .cleaning import Folder
 from .compiler import SOURCE, Compiled, Compiler
+from .files import place_files
 from .kernel import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
@@ -43,7 +44,9 @@ PROGRAMS = {"linked": Linked, "together": Together, "unknown": Alone}
 class Job:
     """One program, as the host sent it."""
 
-    def __init__(self, header: dict[str, Any], compiled: Compiled, inputs: tuple[int, list[int]], files: int) -> None:
+    def __init__(
+        self, header: dict[str, Any], source: bytes, compiled: Compiled, inputs: tuple[int, list[int]], files: int
+    ) -> None:
         self.number: int = header["number"]
         self.mode: str = header["mode"]
         self.call = self.mode != "stdio"
@@ -61,6 +64,8 @@ class Job:
         """Descriptor of the file with all inputs of the problem, one after the other."""
         self.offsets = [0, *itertools.accumulate(sizes)]
         self.command: dict[str, Any] | None = header["command"]
+        self.source = source
+        """Its text."""
         self.files = files
         """Descriptor of the file with all files of the job, one after the other; -1: it has none."""
         self.placed: list[tuple[str, int]] = header["files"]
@@ -176,19 +181,18 @@ class Runner:
     def _job(self, header: dict[str, Any], size: int) -> Job:
         """Compile the source, or keep it as the file to execute; keep the files."""
         files = sum(size for _, size in header["files"])
-        source = size - files - header["prelude"]
+        rest, source = size - files - header["prelude"], b""
         if header["command"] is None:
-            texts = self.channel.read(header["prelude"]), self.channel.read(source)
+            prelude, source = self.channel.read(header["prelude"]), self.channel.read(rest)
             lanes = header["lanes"] and len(header["tests"]) > 1
-            self._folders[0].keep(texts[1])
-            compiled = self.compiler.compile(*texts, header["limits"], guarded=header["guarded"], lanes=lanes)
+            compiled = self.compiler.compile(prelude, source, header["limits"], guarded=header["guarded"], lanes=lanes)
         else:
-            file = self.channel.read_into_file(source, executable=True)
+            file = self.channel.read_into_file(rest, executable=True)
             if header["executable"] is not None:  # loaded before, as inputs are
                 os.dup2(self._inputs[header["executable"]][0], file, inheritable=False)
             compiled = self.executables.compiled(file, header["command"])
         placed = self.channel.read_into_file(files) if header["files"] else -1
-        return Job(header, compiled, self._inputs[header["key"]], placed)
+        return Job(header, source, compiled, self._inputs[header["key"]], placed)
 
     def _run(self, job: Job) -> None:
         if job.command is not None:
@@ -205,6 +209,12 @@ class Runner:
     def full(self) -> bool:
         """Whether a program made too many files."""
         return any(folder.full() for folder in self._folders)
+
+    def fill_folders(self, job: Job) -> None:
+        """With what every test process of the program is to find."""
+        self._folders[0].fill(job.source)
+        if job.files >= 0:
+            place_files(job.files, job.placed, self.folders[0])
 
     def empty_folders(self) -> None:
         for folder in self._folders:

@@ -17,7 +17,7 @@ from os import _exit
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from .compiler import NODES, SOURCE, compiled, load, load_prelude
+from .compiler import NODES, PRELUDE, SOURCE, load, load_text
 from .ending import Ending, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
@@ -60,9 +60,9 @@ class Task(NamedTuple):
     signature: list[Any] | None
     """leetcode.Signature."""
     size: int
-    """Bytes of compiled code in its file."""
     prelude: int
-    """Bytes of the compiled prelude that come then."""
+    text: bool
+    """Of Compiled, as is the file that they are about."""
     ends: bool
     """Compiled.ends."""
     inert: bool
@@ -94,6 +94,8 @@ class TestProcess:
     its frames would have themselves."""
     exit_code: int | None = 0
     """The exit code, if it is known."""
+    prelude = compile("", PRELUDE, "exec")
+    """Code that runs before the program."""
 
     def __init__(self, surroundings: Surroundings, code: int) -> None:
         self.surroundings = surroundings
@@ -110,17 +112,17 @@ class TestProcess:
 
     def take(self, message: memoryview) -> None:
         """The message is a marshalled Task; its files are the descriptors from FIRST_FILE on."""
-        self.task = Task._make(marshal.loads(message))
-        if self.task.mode == "test":  # no code of the program is where the test is
-            self.prelude = load_prelude(self.code, self.task.prelude, self.task.size)
-        else:
-            self.prelude, self.program = load(self.code, self.task.size)
-            if type(self.program) is bytes:
-                self.program = compiled(self.program, self.surroundings.argv[0])
+        task = self.task = Task._make(marshal.loads(message))
+        if task.prelude:
+            self.prelude = load(self.code, task.prelude, task.size)
+        if task.text:
+            self.program = load_text(self.code, task.size, self.surroundings.argv[0])
+        elif task.mode != "test":  # no code of the program is where the test is
+            self.program = load(self.code, task.size)
 
     def forget(self) -> None:
-        """What was taken."""
-        del self.task, self.prelude, self.program
+        """What was taken, but for a prelude."""
+        del self.task, self.program
 
     def begin(self, message: memoryview) -> None:
         """Become the process of these tests."""
@@ -222,22 +224,22 @@ class TestProcess:
         """The state of one test, whose files, streams and module are there."""
         scope = self.main.__dict__
         state: int = CLEAN
-        self.stop, self.exit_code = None, 0
-        self.ending.begin()
         try:
             if self.task.mode != "stdio":
                 scope["__name__"] = "solution"
                 sys.modules["solution"] = self.main
                 self.call(scope)
             else:
-                exec(self.prelude, scope)
+                if self.task.prelude:
+                    exec(self.prelude, scope)
                 exec(self.program, scope)
         except BaseException as error:
             self.stop = error
-        _stop_profiling()
-        if (trace := sys.gettrace()) is not None:
-            sys.settrace(None)
-            self.trace = trace
+        if not self.task.inert:
+            _stop_profiling()
+            if (trace := sys.gettrace()) is not None:
+                sys.settrace(None)
+                self.trace = trace
         if self.stop is not None:
             strip(self.stop)
             self.ending.flush()
@@ -407,6 +409,7 @@ class TestProcess:
         self.open_streams(names)
         self.make_module()
         gc.freeze()  # what is made from here on is the next test's
+        self.ending.begin()
         return True
 
     def names_in_modules(self) -> int:

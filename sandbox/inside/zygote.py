@@ -27,7 +27,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
-from .kernel import Incoming, flush_streams_of_c, give_back_free_memory, send_with_files, socket_pair
+from .kernel import Incoming, fill_holes, flush_streams_of_c, give_back_free_memory, send_with_files, socket_pair
 from .rehearsal import rehearse
 from .state import State
 from .testing import FIRST_FILE, TestProcess
@@ -149,7 +149,8 @@ def _serve(surroundings: Surroundings, fd: int, pids: int, modules: Sequence[str
         test_process.look()
         write(fd, reply_bytes(WAKE, 0, 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
     _settle()
-    test_process.make_module()  # which the collector of a test process has to find
+    test_process.make_module()  # which the collector of a test process has to find, and the mark
+    test_process.ending.begin()
     while True:
         receive()
         try:
@@ -198,8 +199,9 @@ def _hold(modules: Sequence[str], surroundings: Surroundings, test_process: Test
 def _settle() -> None:
     """Leave to the collector of a test process what it makes itself."""
     gc.collect()
+    give_back_free_memory()
+    fill_holes()
     gc.freeze()
-    give_back_free_memory()  # what is in order is not put in order by every test process
     gc.collect(0)  # sets the counter back: a test process that is above it would begin with a collection
 
 
