@@ -253,6 +253,7 @@ def _limit(cpu_time: float) -> None:
     resource.setrlimit(resource.RLIMIT_STACK, (STACK if hard < 0 else min(STACK, hard), hard))
     resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_time) + 2, int(cpu_time) + 7))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts behind itself ignores it
 
 
 async def ours(evaluator: Evaluator, code: str, inputs: Sequence[bytes], *, lanes: bool, cpu_time: float) -> list[End]:
