@@ -202,7 +202,7 @@ HOSTILE = tuple(
              "def f(*_): return {k * 2305843009213693951 for k in range(3000)}\n", "lifted"),
         Kind("a long range", "wrong_answer runtime_error time_limit_exceeded memory_limit_exceeded",
              "def f(*_): return range(10**12)\n", "replayed"),
-        Kind("a deep value", "wrong_answer runtime_error",
+        Kind("a deep value", "wrong_answer runtime_error time_limit_exceeded",
              "def f(*_):\n  x = []\n  for _ in range(10**5): x = [x]\n  return x\n", "replayed"),
         Kind("an object with all attributes", "wrong_answer runtime_error",
              "class X:\n  def __getattr__(self, name): return self\ndef f(*_): return X()\n", "replayed"),
