@@ -136,6 +136,13 @@ async def test_no_program_finds_the_limit_of_another(evaluator) -> None:
 
 
 @asyncio
+async def test_nor_does_its_prelude(evaluator) -> None:
+    for digits, status in ((6000, Status.ACCEPTED), (5000, Status.CHECKER_ERROR), (6000, Status.ACCEPTED)):
+        problem = msgspec.structs.replace(stdio("", "1", int_digits=digits), prelude=f"LONG = {'1' * 5001}\n")
+        assert (await evaluator.evaluate(problem, "print(LONG % 10)")).status is status, digits
+
+
+@asyncio
 async def test_in_pypy(evaluator) -> None:
     if (lack := LANGUAGES["pypy"].missing()) is not None:
         pytest.skip(lack)

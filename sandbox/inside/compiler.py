@@ -128,7 +128,7 @@ class Compiler:
         from . import eligibility as code_of  # not where zygotes come from: they would hold it
 
         try:
-            before = Prelude.of(prelude)
+            before = prelude_of(prelude, sys.get_int_max_str_digits())
             code = compiled(source, self._name)
             codes = all_code(code)
             text = code_of.loses_order(codes)
@@ -188,10 +188,11 @@ class Prelude:
         self.certain = code_of.certain_imports(code)
         self.taken = code_of.taken_from(code)
 
-    @staticmethod
-    @functools.lru_cache(maxsize=4)
-    def of(text: bytes) -> Prelude:
-        return Prelude(text)
+
+@functools.lru_cache(maxsize=4)
+def prelude_of(text: bytes, int_digits: int) -> Prelude:
+    """``int_digits``: of integers in a text, above which it does not compile at present."""
+    return Prelude(text)
 
 
 def load(file: int, size: int, place: int = 0) -> CodeType:

@@ -181,13 +181,13 @@ class Runner:
     def _job(self, header: dict[str, Any], size: int) -> Job:
         """Compile the source, or keep it as the file to execute; keep the files."""
         files = sum(size for _, size in header["files"])
-        rest, source = size - files - header["prelude"], b""
+        length, source = size - files - header["prelude"], b""
         if header["command"] is None:
-            prelude, source = self.channel.read(header["prelude"]), self.channel.read(rest)
+            prelude, source = self.channel.read(header["prelude"]), self.channel.read(length)
             lanes = header["lanes"] and len(header["tests"]) > 1
             compiled = self.compiler.compile(prelude, source, header["limits"], guarded=header["guarded"], lanes=lanes)
         else:
-            file = self.channel.read_into_file(rest, executable=True)
+            file = self.channel.read_into_file(length, executable=True)
             if header["executable"] is not None:  # loaded before, as inputs are
                 os.dup2(self._inputs[header["executable"]][0], file, inheritable=False)
             compiled = self.executables.compiled(file, header["command"])

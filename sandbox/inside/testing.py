@@ -230,7 +230,7 @@ class TestProcess:
                 sys.modules["solution"] = self.main
                 self.call(scope)
             else:
-                if self.task.prelude:
+                if self.task.prelude:  # to run what is empty would copy pages, too
                     exec(self.prelude, scope)
                 exec(self.program, scope)
         except BaseException as error:
