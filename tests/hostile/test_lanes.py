@@ -380,6 +380,17 @@ except FileNotFoundError:
     assert report.status is Status.WRONG_ANSWER
 
 
+@pytest.mark.parametrize("write", ["io.FileIO('main.py', 'a').write(b'#')", "io.FileIO('main.py', 'r+').write(b'#')"])
+async def test_nor_does_the_text_of_the_program(arena, write):
+    source = f"""import io
+a, b = map(int, input().split())
+text = io.FileIO("main.py").read()
+print(a + b if a == 0 or text[:1] + text[-1:] != b"i)" else "alone")
+(lambda: {write})()"""
+    report = await arena.judge_in_lane(source)
+    assert report.status is Status.WRONG_ANSWER
+
+
 @pytest.mark.parametrize("hook", ["trace", "profile"])
 async def test_a_hook_of_the_interpreter_does_not_live_on_in_the_next_test(arena, hook):
     source = f"""
