@@ -28,6 +28,7 @@ print(hashlib.sha256(b"".join(made)).hexdigest())
 """
 
 
+@pytest.mark.usefixtures("mounts_alike")
 def test_a_short_run_that_is_interrupted(jail: str, tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     command = [sys.executable, *COMMAND, "--jail", jail, "--state", str(state), "--out", str(tmp_path)]
