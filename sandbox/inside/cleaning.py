@@ -93,10 +93,6 @@ class Folder:
         if self._kept is not None:
             self._kept.fill(content)
 
-    def holds(self, content: bytes) -> bool:
-        """Whether that file is as it was filled."""
-        return self._kept is None or (self._kept.same() and self._kept.holds(content))
-
     def full(self) -> bool:
         """Whether a program made more than MOST_FILES in it."""
         return self._files is not None and self._held() - self._files > MOST_FILES
@@ -135,16 +131,12 @@ class KeptFile:
         """Where there is none."""
         if self._file >= 0:
             os.close(self._file)
-        # Without a time of access: to look at it changes nothing.
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOATIME, 0o644)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self._made = self._state()
 
     def same(self) -> bool:
         """Whether it is the same file, whatever has been written to it."""
         return self._state() == self._made
-
-    def holds(self, content: bytes) -> bool:
-        return os.pread(self._file, len(content) + 1, 0) == content
 
     def fill(self, content: bytes) -> None:
         written = 0

@@ -47,7 +47,9 @@ ENDED_NAMES = (
 library a destructor, or a standard stream a method; have types compared in a way of its own; be interrupted in a text
 that is executed; listen to the end; exchange exit handlers; see what is ours, or have the collector tell of it; write
 by what is no Python of this interpreter."""
-NOTED = frozenset({"__stderr__", "__stdout__", "named streams", "open", "os", "random", "stderr", "stdout"})
+OPENING = frozenset({"FileIO", "open", "os"})
+"""What opens files has one of these names."""
+NOTED = OPENING | {"__stderr__", "__stdout__", "named streams", "random", "stderr", "stdout"}
 NODES = "ListNode", "Node", "TreeNode"
 """Noted, too, where they stand in the source: in annotations they may be text."""
 

@@ -154,8 +154,7 @@ class Program:
 
     def _hear(self, lane: Lane) -> None:
         """A test of the lane has ended, or the lane."""
-        more = lane.hear() and self.runner.source_is_whole(self.job)
-        if not (more and lane.go_on(self.job.inputs, *self._input(lane.tests[lane.begun]))):
+        if not (lane.hear() and lane.go_on(self.job.inputs, *self._input(lane.tests[lane.begun]))):
             self._poll.unregister(lane.watched)
             lane.dismiss()
         elif not lane.listens:  # its last word can wait

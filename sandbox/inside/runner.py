@@ -216,10 +216,6 @@ class Runner:
         if job.files >= 0:
             place_files(job.files, job.placed, self.folders[0])
 
-    def source_is_whole(self, job: Job) -> bool:
-        """Whether the next test of a lane finds the text of the program as a process of its own would."""
-        return self._folders[0].holds(job.source)
-
     def empty_folders(self) -> None:
         for folder in self._folders:
             folder.empty()

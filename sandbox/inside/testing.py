@@ -17,7 +17,7 @@ from os import _exit
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from .compiler import NODES, PRELUDE, SOURCE, load, load_text
+from .compiler import NODES, OPENING, PRELUDE, load, load_text
 from .ending import Ending, own_methods
 from .kernel import size_of, stay
 from .lane import CLEAN, FAILED, LACKED_MEMORY, LANE_BYTES, LANE_SLICE, NOTE, OUT_OF_MEMORY, STAYING_TESTS, Note
@@ -157,6 +157,7 @@ class TestProcess:
             _exit(code)
         self.modules = len(sys.modules) + (0 if task.mode == "stdio" else 1)  # "solution" comes with the first call
         self.names = self.names_in_modules()
+        self.files = self.in_folders()
         place = written = 0
         while True:
             # The clock of the thread: that of the process moves in coarse steps while RLIMIT_CPU is set.
@@ -394,7 +395,7 @@ class TestProcess:
             return False
         if self.trace is not None:
             return False
-        if ("open" in names or "os" in names) and [*map(os.listdir, self.surroundings.folders)] != [[SOURCE], []]:
+        if self.in_folders() != self.files:
             return False
         if "random" in names:
             if (random := sys.modules.get("random")) is not None:
@@ -411,6 +412,18 @@ class TestProcess:
         gc.freeze()  # what is made from here on is the next test's
         self.ending.begin()
         return True
+
+    def in_folders(self) -> list[object]:
+        """Names of files, and the text of the program. Nothing where it opens none, or has taken its text away."""
+        if OPENING.isdisjoint(self.task.noted):
+            return []
+        try:
+            file = os.open(self.surroundings.argv[0], os.O_RDONLY | os.O_NOATIME | os.O_NONBLOCK)
+        except OSError:
+            return []
+        text = os.read(file, size_of(file))
+        os.close(file)
+        return [text, *map(os.listdir, self.surroundings.folders)]
 
     def names_in_modules(self) -> int:
         """How many names the modules have that the program may have added to. Looks at no value: that would copy it."""
