@@ -132,7 +132,7 @@ class TestProcess:
         if self.task.int_digits is not None:
             self.surroundings.allow_digits(self.task.int_digits)
         # The first test has the streams that the interpreter made when it started, and the zygote's module.
-        if self.task.more:
+        if self.task.more and not self.task.inert:  # what is can neither find nor close them
             self.put_files_aside()
         self.take_files()
         if self.task.tests == 1:
