@@ -39,8 +39,9 @@ MIB = 1 << 20
 SAMPLES = 200
 STALL = 30.0
 """Most seconds of a program with its worker: it may be blocked for 0.2 s, and run twice."""
-KILL_PAUSE = 3.0
-"""Seconds between two kills, so that none meets a program twice: three would be held against it."""
+KILL_PAUSE = 10.0
+"""Seconds between two kills, more than any program takes: one that meets two of them on new workers is held to have
+broken them."""
 SHOWN = 20
 GROWTH, SLACK = 0.10, 16.0
 """Memory is flat when it grew by no more than this share or so many MiB."""
@@ -55,7 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     hostile: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
     """Share of them that attack."""
     kills: int | None = None
-    """Jails killed from outside. Default: one for every 500 programs. Never two within three seconds."""
+    """Jails killed from outside. Default: one for every 500 programs. Never two within ten seconds."""
     workers: Annotated[int, msgspec.Meta(ge=1)] = 2
     """Programs judged at the same time."""
     jail: Literal["auto", "nsjail", "bubblewrap"] = "auto"
