@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from microcoder.bench.served import free_port
 from microcoder.evaluator import Problem, Status, Submission, TestCase
 from microcoder.evaluator.client import (
     AsyncClient,
@@ -36,12 +37,6 @@ from ..events import HELD, PATIENT, until
 from .conftest import ADD, SUMS, WRONG, Server
 
 Start = Callable[..., Server]
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @asynccontextmanager
