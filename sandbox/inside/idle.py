@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 SAMPLE = 0.2
 """Seconds, at least, over which we see whether a test was blocked; and at most between two looks at its clock."""
 LATE = 0.05
 """Seconds after which a look comes too late to say whether a test was blocked."""
-_SHARE = 0.005
-"""Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load."""
+_SHARE = 0.005 / 1.25 ** max(0, os.getpriority(os.PRIO_PROCESS, 0))
+"""Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load. Each
+step of niceness, which tests have from us, leaves it a fifth less of what others want, too."""
 
 
 class Idle:
