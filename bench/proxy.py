@@ -105,7 +105,9 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    held: socket.socket = writer.get_extra_info("socket")
+    held: socket.socket | None = writer.get_extra_info("socket")
+    if held is None:  # it is closed
+        return
     with contextlib.suppress(OSError):
         held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
