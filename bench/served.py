@@ -64,11 +64,12 @@ class Served:
 
 def free_port() -> int:
     """For a server that is to be found again where it was: none of those that the kernel gives to whoever wants any."""
-    given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    lowest, highest = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    others = [*range(1 << 10, lowest), *range(highest + 1, 1 << 16)] or [0]
     while True:
-        port = random.SystemRandom().randrange(min(10_000, given // 2), given)
         with socket.socket() as taken, contextlib.suppress(OSError):
-            taken.bind(("127.0.0.1", port))
+            taken.bind(("127.0.0.1", random.SystemRandom().choice(others)))
+            port: int = taken.getsockname()[1]
             return port
 
 

@@ -8,9 +8,17 @@ SAMPLE = 0.2
 """Seconds, at least, over which we see whether a test was blocked; and at most between two looks at its clock."""
 LATE = 0.05
 """Seconds after which a look comes too late to say whether a test was blocked."""
-_SHARE = 0.005 / 1.25 ** max(0, os.getpriority(os.PRIO_PROCESS, 0))
-"""Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load. Each
-step of niceness, which tests have from us, leaves it a fifth less of what others want, too."""
+
+
+def _weight() -> float:
+    """What this process, and what it starts, gets of a processor beside one of ordinary priority, as sched(7) says."""
+    if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_IDLE:
+        return 3 / 1024
+    return 1.25 ** -max(0, os.getpriority(os.PRIO_PROCESS, 0))
+
+
+_SHARE = 0.005 * _weight()
+"""Of a sample. A test that used less was blocked; one that waits for a processor gets more even under high load."""
 
 
 class Idle:

@@ -132,7 +132,7 @@ class TestProcess:
         if self.task.int_digits is not None:
             self.surroundings.allow_digits(self.task.int_digits)
         # The first test has the streams that the interpreter made when it started, and the zygote's module.
-        if self.task.more and not self.task.inert:  # what is can neither find nor close them
+        if self.task.more and not self.task.inert:  # what makes only data can neither find nor close them
             self.put_files_aside()
         self.take_files()
         if self.task.tests == 1:
@@ -414,15 +414,17 @@ class TestProcess:
         return True
 
     def in_folders(self) -> list[object]:
-        """Names of files, and the text of the program. Nothing where it opens none, or has taken its text away."""
+        """Names of files, and the text of the program. Nothing where it opens none."""
         if OPENING.isdisjoint(self.task.noted):
             return []
+        text = None
         try:
             file = os.open(self.surroundings.argv[0], os.O_RDONLY | os.O_NOATIME | os.O_NONBLOCK)
-        except OSError:
-            return []
-        text = os.read(file, size_of(file))
-        os.close(file)
+        except OSError:  # it has taken its text away
+            pass
+        else:
+            text = os.read(file, size_of(file))
+            os.close(file)
         return [text, *map(os.listdir, self.surroundings.folders)]
 
     def names_in_modules(self) -> int:
